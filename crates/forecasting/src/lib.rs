@@ -1,0 +1,22 @@
+//! Everything that Gatecast knows about forecasting, and nothing else: no I/O, no async, no clock.
+//!
+//! The parts of an ML application stay apart and can be changed alone: what a dataset and a model are
+//! ([`spec`]), series on their grids ([`series`]), what a learner sees ([`preprocessing`]), how it fits
+//! ([`learning`]), what it produces ([`models`], stored as an [`artifact`]), how good that is
+//! ([`evaluation`]), whether it goes live ([`gate`]), and how a request is answered ([`routing`]).
+
+pub mod names;
+pub mod series;
+pub mod spec;
+
+pub mod preprocessing;
+
+pub mod learning;
+pub mod models;
+
+pub mod artifact;
+
+pub mod evaluation;
+pub mod gate;
+
+pub mod routing;
