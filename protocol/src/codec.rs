@@ -3,6 +3,7 @@
 use std::io::Read;
 
 use bytes::Bytes;
+use serde::Deserializer;
 
 use crate::{MAX_ID_BYTES, Message, WireMessage, envelope::kind_and_version};
 
@@ -155,7 +156,7 @@ pub fn decode<M: Message>(message: &WireMessage) -> Result<M, DecodeError> {
         ContentType::MessagePack => from_message_pack(&body).map_err(broken),
         ContentType::Json => {
             check_json_depth(&body).map_err(broken)?;
-            serde_json::from_slice(&body).map_err(|e| broken(e.to_string()))
+            from_json(&body).map_err(broken)
         }
     }
 }
@@ -218,14 +219,29 @@ fn decompress(body: &[u8]) -> Result<Bytes, DecodeError> {
 }
 
 fn from_message_pack<M: Message>(body: &[u8]) -> Result<M, String> {
-    let mut decoder = rmp_serde::Deserializer::from_read_ref(body);
+    let mut decoder = rmp_serde::Deserializer::new(body); // its reader ends where the message does
     decoder.set_max_depth(MAX_DEPTH);
-    let message = M::deserialize(&mut decoder).map_err(|e| e.to_string())?;
+    let message = with_path(&mut decoder)?;
     let rest = decoder.get_ref().len();
     if rest > 0 {
         return Err(format!("{rest} bytes follow the message"));
     }
     Ok(message)
+}
+
+fn from_json<M: Message>(body: &[u8]) -> Result<M, String> {
+    let mut decoder = serde_json::Deserializer::from_slice(body);
+    let message = with_path(&mut decoder)?;
+    decoder.end().map_err(|e| e.to_string())?;
+    Ok(message)
+}
+
+/// Decodes, and names the field in the error.
+fn with_path<'de, M: Message, D: Deserializer<'de>>(decoder: D) -> Result<M, String> {
+    serde_path_to_error::deserialize(decoder).map_err(|e| match e.path().to_string().as_str() {
+        "." => e.inner().to_string(),
+        path => format!("{path}: {}", e.inner()),
+    })
 }
 
 /// Refuses nesting deeper than [`MAX_DEPTH`] before the parser recurses into it.
