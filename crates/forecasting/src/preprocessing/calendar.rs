@@ -71,6 +71,25 @@ impl Calendar {
         (self.wall_clock[step] as f64 / YEAR_MINUTES).rem_euclid(1.0)
     }
 
+    /// The steps with the same wall-clock time as `target` before `origin`, `every_minutes` (a day or a
+    /// week) apart, newest first; `None` where the clock skipped the time, and before the first step.
+    /// At the edge of a clock change the first may not lie before the origin.
+    pub fn newest_same_times(
+        &self,
+        target: usize,
+        origin: usize,
+        every_minutes: i64,
+    ) -> impl Iterator<Item = Option<usize>> {
+        let first = self.newest_before(target, origin, every_minutes);
+        (first..).map(move |times| self.back(target, times * every_minutes))
+    }
+
+    /// How many times `every_minutes` lie between `target` and the newest same time before `origin`.
+    pub fn newest_before(&self, target: usize, origin: usize, every_minutes: i64) -> i64 {
+        let ahead_steps = i64::try_from(target - origin).expect("a series is shorter than 2^63 steps");
+        ahead_steps * self.step_minutes / every_minutes + 1
+    }
+
     /// The step whose wall clock showed the time of `step` `minutes` ago; `None` before the first step of
     /// the calendar, and where the clock skipped that time.
     pub fn back(&self, step: usize, minutes: i64) -> Option<usize> {

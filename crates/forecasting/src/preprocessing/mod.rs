@@ -11,6 +11,7 @@ mod spec;
 mod view;
 
 pub use calendar::Calendar;
+pub(crate) use calendar::{DAY, WEEK};
 pub use feature::{Clock, Feature};
 pub use spec::{FeatureSpec, InvalidFeatures};
 pub use view::{OriginView, View};

@@ -26,7 +26,7 @@ impl<'a> View<'a> {
         let known = origin.checked_sub(self.spec.delay_steps as usize)?.min(self.values.len());
         let mut at_origin = OriginView { view: self, origin, known, level: f64::NAN, fixed: Vec::new() };
         at_origin.level = at_origin.recent_level()?;
-        at_origin.fixed = self.spec.features.iter().map(|&feature| at_origin.fixed_value(feature) as f32).collect();
+        at_origin.fixed = self.spec.features.iter().map(|&feature| cell(at_origin.fixed_value(feature))).collect();
         Some(at_origin)
     }
 }
@@ -55,8 +55,8 @@ struct Target {
     index: usize,
     weeks: [f64; 5],
     days: [f64; 7],
-    /// The same time of the newest known day.
-    newest_day: Option<usize>,
+    /// How many days before the target the newest known day lies.
+    days_ago: i64,
 }
 
 impl OriginView<'_> {
@@ -71,8 +71,8 @@ impl OriginView<'_> {
     /// The calendar must reach that far, and `row` must be [`FeatureSpec::width`] long.
     pub fn fill_row(&self, step: usize, row: &mut [f32]) {
         let target = self.target(self.origin + step);
-        for ((cell, &feature), &fixed) in row.iter_mut().zip(&self.view.spec.features).zip(&self.fixed) {
-            *cell = if is_fixed(feature) { fixed } else { self.target_value(feature, step, &target) as f32 };
+        for ((slot, &feature), &fixed) in row.iter_mut().zip(&self.view.spec.features).zip(&self.fixed) {
+            *slot = if is_fixed(feature) { fixed } else { cell(self.target_value(feature, step, &target)) };
         }
     }
 
@@ -104,12 +104,12 @@ impl OriginView<'_> {
             Feature::ProfileHighest => self.amount(target.weeks.iter().copied().fold(f64::NAN, f64::max)),
             Feature::SameTimeOfDay(day) => self.amount(*target.days.get(usize::from(day)).unwrap_or(&f64::NAN)),
             Feature::AroundSameTimeOfDay(steps) => {
-                let around = target.newest_day.and_then(|day| day.checked_add_signed(steps.into()));
+                let around = self.newest_day(target).and_then(|day| day.checked_add_signed(steps.into()));
                 self.amount(self.value(around))
             }
             Feature::DaysMean => self.amount(mean(&target.days)),
             Feature::SameKindOfDayMean => self.amount(self.same_kind_of_day_mean(target)),
-            Feature::SameTimeDeviation => self.amount(target.newest_day.map_or(f64::NAN, |day| self.deviation(day))),
+            Feature::SameTimeDeviation => self.amount(self.same_time_deviation(target)),
             Feature::Clock(clock) => self.clock(clock, target.index),
             _ => f64::NAN,
         }
@@ -164,7 +164,7 @@ impl OriginView<'_> {
     }
 
     fn day_over_week_before(&self) -> f64 {
-        let day_steps = (DAY / self.step_minutes()).max(1) as usize;
+        let day_steps = (1440 / self.view.spec.step_minutes).max(1) as usize;
         let newest = self.known.saturating_sub(day_steps)..self.known;
         let week_before = newest.clone().map(|index| self.value(self.view.calendar.back(index, WEEK)));
         mean_of(newest.map(|index| self.value(Some(index)))) / mean_of(week_before)
@@ -172,26 +172,30 @@ impl OriginView<'_> {
 
     fn target(&self, index: usize) -> Target {
         let calendar = self.view.calendar;
-        // The newest day, and week, whose same time lies before the newest known value.
-        let ahead_minutes = (index - self.known) as i64 * self.step_minutes();
-        let first_day = ahead_minutes / DAY + 1;
-        let first_week = ahead_minutes / WEEK + 1;
         let mut weeks = [f64::NAN; 5];
-        for (week, value) in (first_week..).zip(&mut weeks) {
-            *value = self.value(calendar.back(index, week * WEEK));
+        for (step, value) in calendar.newest_same_times(index, self.known, WEEK).zip(&mut weeks) {
+            *value = self.value(step);
         }
+        let days_ago = calendar.newest_before(index, self.known, DAY);
         let mut days = [f64::NAN; 7];
-        for (day, value) in (first_day..).zip(&mut days) {
-            *value = self.value(calendar.back(index, day * DAY));
+        for (step, value) in calendar.newest_same_times(index, self.known, DAY).zip(&mut days) {
+            *value = self.value(step);
         }
-        Target { index, weeks, days, newest_day: calendar.back(index, first_day * DAY) }
+        Target { index, weeks, days, days_ago }
+    }
+
+    fn newest_day(&self, target: &Target) -> Option<usize> {
+        self.view.calendar.back(target.index, target.days_ago * DAY)
+    }
+
+    fn same_time_deviation(&self, target: &Target) -> f64 {
+        self.newest_day(target).map_or(f64::NAN, |day| self.deviation(day))
     }
 
     fn same_kind_of_day_mean(&self, target: &Target) -> f64 {
-        let first_day = (target.index - self.known) as i64 * self.step_minutes() / DAY + 1;
         let weekday = self.view.calendar.day_of_week(target.index);
         let weekend = self.view.calendar.is_weekend(target.index);
-        let same_kind = (first_day..).zip(target.days).filter(|(days_ago, _)| {
+        let same_kind = (target.days_ago..).zip(target.days).filter(|(days_ago, _)| {
             let was_weekend = (weekday - days_ago).rem_euclid(7) >= 5;
             was_weekend == weekend
         });
@@ -210,10 +214,6 @@ impl OriginView<'_> {
             Clock::YearCosine(periods) => turns(periods).cos(),
         }
     }
-
-    fn step_minutes(&self) -> i64 {
-        self.view.spec.step_minutes.into()
-    }
 }
 
 /// Features that do not depend on the step.
@@ -228,6 +228,13 @@ fn is_fixed(feature: Feature) -> bool {
             | Feature::RecentDeviation { .. }
             | Feature::DayOverWeekBefore
     )
+}
+
+/// What cannot be divided is missing.
+#[expect(clippy::cast_possible_truncation, reason = "features are single precision on purpose: half the memory")]
+fn cell(value: f64) -> f32 {
+    let value = value as f32;
+    if value.is_finite() { value } else { f32::NAN }
 }
 
 /// Mean of the known values; `NaN` if none is known.
@@ -252,8 +259,8 @@ fn spread(values: &[f64]) -> f64 {
 
 /// Median of the known values; the mean of the middle two where their number is even.
 fn median(mut values: [f64; 5]) -> f64 {
-    // `NaN`s sort to the end.
-    values.sort_by(f64::total_cmp);
+    // Missing values last, whatever their sign bit.
+    values.sort_by(|a, b| a.is_nan().cmp(&b.is_nan()).then(a.total_cmp(b)));
     let known = values.iter().take_while(|value| !value.is_nan()).count();
     match known {
         0 => f64::NAN,
