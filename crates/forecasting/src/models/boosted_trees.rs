@@ -86,7 +86,10 @@ impl BoostedTrees {
         let members = self.members.len() as f64;
         let lowest = if self.non_negative { 0.0 } else { f64::NEG_INFINITY };
         // `max` would turn a NaN into the lowest value; a NaN must be seen.
-        sums.iter().map(|sum| sum / members).map(|value| if value < lowest { lowest } else { value }).collect()
+        sums.iter()
+            .map(|sum| sum / members)
+            .map(|value| if value < lowest { lowest } else { value })
+            .collect()
     }
 }
 
@@ -105,15 +108,26 @@ impl Predict for BoostedTrees {
         origin: Timestamp,
         horizon_steps: usize,
     ) -> Result<Vec<f64>, PredictError> {
-        let Requirement { required_steps, liked_steps } = self.requirement();
+        let Requirement {
+            required_steps,
+            liked_steps,
+        } = self.requirement();
         let past = Past::before(history, grid, origin, liked_steps)?;
-        let too_short = |has_steps| PredictError::HistoryTooShort { needed_steps: required_steps, has_steps };
+        let too_short = |has_steps| PredictError::HistoryTooShort {
+            needed_steps: required_steps,
+            has_steps,
+        };
         if past.known_steps < required_steps {
             return Err(too_short(past.known_steps));
         }
         let calendar = past.calendar(grid, horizon_steps);
         let place = self.features.place(&history.id);
-        let view = View { spec: &self.features, calendar: &calendar, values: past.values, place };
+        let view = View {
+            spec: &self.features,
+            calendar: &calendar,
+            values: past.values,
+            place,
+        };
         let at_origin = view.at_origin(past.origin).ok_or(too_short(0))?;
         let mut rows = vec![0.0; horizon_steps * self.features.width()];
         for (step, row) in rows.chunks_exact_mut(self.features.width()).enumerate() {

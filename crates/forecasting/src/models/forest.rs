@@ -94,12 +94,18 @@ impl Forest {
         }
         let starts_at_first = self.roots.first().is_none_or(|&first| first == 0);
         let ascending = self.roots.windows(2).all(|pair| pair[0] < pair[1]);
-        let last_is_inside = self.roots.last().map_or(self.nodes.is_empty(), |&last| (last as usize) < self.nodes.len());
+        let last_is_inside = self
+            .roots
+            .last()
+            .map_or(self.nodes.is_empty(), |&last| (last as usize) < self.nodes.len());
         if !(starts_at_first && ascending && last_is_inside) {
             return Err(InvalidForest::Roots);
         }
         for (tree, &root) in self.roots.iter().enumerate() {
-            let end = self.roots.get(tree + 1).map_or(self.nodes.len(), |&next| next as usize);
+            let end = self
+                .roots
+                .get(tree + 1)
+                .map_or(self.nodes.len(), |&next| next as usize);
             for node in root as usize..end {
                 self.validate_node(node, end, width)?;
             }
@@ -110,7 +116,12 @@ impl Forest {
     fn validate_node(&self, node: usize, end: usize, width: usize) -> Result<(), InvalidForest> {
         let finite = match self.nodes[node] {
             Node::Leaf { value } => value.is_finite(),
-            Node::Split { feature, threshold, right, .. } => {
+            Node::Split {
+                feature,
+                threshold,
+                right,
+                ..
+            } => {
                 if right < 2 || node + usize::from(right) >= end {
                     return Err(InvalidForest::Child { node });
                 }
@@ -120,7 +131,11 @@ impl Forest {
                 threshold.is_finite()
             }
         };
-        if finite { Ok(()) } else { Err(InvalidForest::NotFinite { node }) }
+        if finite {
+            Ok(())
+        } else {
+            Err(InvalidForest::NotFinite { node })
+        }
     }
 
     /// The sum of the trees for every row; `rows` holds them one after the other.
@@ -142,7 +157,12 @@ impl Forest {
         loop {
             match self.nodes[node] {
                 Node::Leaf { value } => return value,
-                Node::Split { feature, threshold, right, missing_goes_left } => {
+                Node::Split {
+                    feature,
+                    threshold,
+                    right,
+                    missing_goes_left,
+                } => {
                     let value = row[usize::from(feature)];
                     let left = value < threshold || (missing_goes_left && value.is_nan());
                     node += if left { 1 } else { usize::from(right) };

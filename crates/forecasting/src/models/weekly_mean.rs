@@ -33,13 +33,21 @@ impl WeeklyMean {
     /// The mean over `weeks` weeks (at least 1, at most 53) of series on `grid`.
     pub fn new(weeks: u8, grid: &Grid) -> Self {
         let season_steps = u32::try_from(grid.steps_per_season()).expect("a season is at most 10,080 steps");
-        Self { weeks: weeks.clamp(1, MOST_WEEKS), season_steps }
+        Self {
+            weeks: weeks.clamp(1, MOST_WEEKS),
+            season_steps,
+        }
     }
 
-    pub(super) fn validate(self) -> Result<(), InvalidModel> {
-        let fine = (1..=MOST_WEEKS).contains(&self.weeks) && (1..=MOST_SEASON_STEPS).contains(&self.season_steps);
+    pub(crate) fn validate(self) -> Result<(), InvalidModel> {
+        let fine =
+            (1..=MOST_WEEKS).contains(&self.weeks) && (1..=MOST_SEASON_STEPS).contains(&self.season_steps);
         let problem = || format!("a mean over {} weeks of {} steps", self.weeks, self.season_steps);
-        if fine { Ok(()) } else { Err(InvalidModel { problem: problem() }) }
+        if fine {
+            Ok(())
+        } else {
+            Err(InvalidModel { problem: problem() })
+        }
     }
 }
 
@@ -47,7 +55,10 @@ impl Predict for WeeklyMean {
     fn requirement(&self) -> Requirement {
         // One more week for targets more than a week ahead, whose same time is then further back.
         let liked_steps = (usize::from(self.weeks) + 1) * self.season_steps as usize;
-        Requirement { required_steps: 1, liked_steps }
+        Requirement {
+            required_steps: 1,
+            liked_steps,
+        }
     }
 
     fn predict(

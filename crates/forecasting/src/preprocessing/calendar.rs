@@ -33,8 +33,14 @@ impl Calendar {
             Frequency::Days(days) => {
                 let first_day = days_since_epoch(grid.local(start).date());
                 let step_minutes = i64::from(days) * DAY;
-                let wall_clock = (0..).map(|step| first_day * DAY + step * step_minutes).take(len).collect();
-                Self { wall_clock, step_minutes }
+                let wall_clock = (0..)
+                    .map(|step| first_day * DAY + step * step_minutes)
+                    .take(len)
+                    .collect();
+                Self {
+                    wall_clock,
+                    step_minutes,
+                }
             }
         }
     }
@@ -121,7 +127,9 @@ fn wall_clock_minutes(grid: &Grid, start: Timestamp, len: usize) -> Vec<i64> {
             Some(change) => grid.steps_up_to(from, change.timestamp() - SignedDuration::from_nanos(1)) + 1,
             None => i64::MAX,
         };
-        let steps = usize::try_from(steps).unwrap_or(usize::MAX).min(len - minutes.len());
+        let steps = usize::try_from(steps)
+            .unwrap_or(usize::MAX)
+            .min(len - minutes.len());
         let step_minutes = grid.frequency().nominal().as_mins();
         let first = (from.as_second() + offset).div_euclid(60);
         minutes.extend((0..).map(|step| first + step * step_minutes).take(steps));

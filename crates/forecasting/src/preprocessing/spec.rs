@@ -41,14 +41,27 @@ impl FeatureSpec {
     pub fn for_grid(grid: &Grid, series: Vec<SeriesId>, delay_steps: u32, knows_year: bool) -> Self {
         let step_minutes = grid.frequency().nominal().as_mins();
         let within_days = step_minutes < DAY;
-        let mut features = vec![Feature::Series, Feature::Step, Feature::LogLevel, Feature::LevelTrend];
+        let mut features = vec![
+            Feature::Series,
+            Feature::Step,
+            Feature::LogLevel,
+            Feature::LevelTrend,
+        ];
         features.extend([1, 2].map(Feature::EarlierLevel));
         features.extend([0, 1, 2, 3].map(Feature::SameTimeOfWeek));
-        features.extend([Feature::ProfileMean, Feature::ProfileMedian, Feature::ProfileSpread]);
+        features.extend([
+            Feature::ProfileMean,
+            Feature::ProfileMedian,
+            Feature::ProfileSpread,
+        ]);
         features.extend([Feature::ProfileLowest, Feature::ProfileHighest]);
         if step_minutes <= DAY {
             features.extend((0..7).map(Feature::SameTimeOfDay));
-            features.extend([Feature::DaysMean, Feature::SameKindOfDayMean, Feature::SameTimeDeviation]);
+            features.extend([
+                Feature::DaysMean,
+                Feature::SameKindOfDayMean,
+                Feature::SameTimeDeviation,
+            ]);
         }
         if within_days {
             features.extend([-1, 1].map(Feature::AroundSameTimeOfDay));
@@ -56,8 +69,16 @@ impl FeatureSpec {
         }
         features.extend((0..4).map(Feature::Newest));
         features.extend(deviation_spans(step_minutes).map(|steps| Feature::RecentDeviation { steps }));
-        features.extend(clock_features(step_minutes, knows_year).into_iter().map(Feature::Clock));
-        let level_minutes = if within_days { WEEK } else { 4 * WEEK.max(step_minutes) };
+        features.extend(
+            clock_features(step_minutes, knows_year)
+                .into_iter()
+                .map(Feature::Clock),
+        );
+        let level_minutes = if within_days {
+            WEEK
+        } else {
+            4 * WEEK.max(step_minutes)
+        };
         Self {
             features,
             series,
@@ -86,7 +107,7 @@ impl FeatureSpec {
             _ => 0,
         });
         let step = i64::from(self.step_minutes);
-        let profile = deviation.max().unwrap_or(0).max(WEEK.div_ceil(step)) + (5 * WEEK + DAY).div_ceil(step);
+        let profile = deviation.max().unwrap_or(0).max(WEEK / step + 1) + (5 * WEEK + DAY) / step + 1;
         let levels = 4 * i64::from(self.level_steps);
         let reach = profile.max(levels) + i64::from(self.delay_steps) + 8;
         usize::try_from(reach).expect("spans are positive and bounded")
@@ -99,7 +120,7 @@ impl FeatureSpec {
         if self.features.is_empty() || self.features.len() > MOST_FEATURES {
             return refuse("must have 1 to 256 features");
         }
-        if step < 1 || step > WEEK {
+        if !(1..=WEEK).contains(&step) {
             return refuse("a step must be a minute to a week long");
         }
         let most_steps = MOST_SPAN_MINUTES / step;
@@ -119,7 +140,9 @@ impl FeatureSpec {
 /// Within days: 3 hours to a week. From days on: 2 to 28 steps.
 fn deviation_spans(step_minutes: i64) -> impl Iterator<Item = u16> {
     let mut spans: Vec<u16> = if step_minutes < DAY {
-        [180, 360, DAY, 3 * DAY, WEEK].map(|minutes| steps_in(minutes, step_minutes)).to_vec()
+        [180, 360, DAY, 3 * DAY, WEEK]
+            .map(|minutes| steps_in(minutes, step_minutes))
+            .to_vec()
     } else {
         vec![2, 4, 7, 14, 28]
     };
@@ -136,7 +159,11 @@ fn clock_features(step_minutes: i64, knows_year: bool) -> Vec<Clock> {
         clocks.push(Clock::DayOfWeek);
     }
     if knows_year {
-        clocks.extend([1, 2].into_iter().flat_map(|periods| [Clock::YearSine(periods), Clock::YearCosine(periods)]));
+        clocks.extend(
+            [1, 2]
+                .into_iter()
+                .flat_map(|periods| [Clock::YearSine(periods), Clock::YearCosine(periods)]),
+        );
     }
     clocks
 }

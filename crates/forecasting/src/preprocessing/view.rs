@@ -23,10 +23,23 @@ impl<'a> View<'a> {
     /// What is known at `origin`, the index of the first step to forecast; `None` without a single value
     /// in the newest four level spans, because then nothing can be said relative to a level.
     pub fn at_origin(self, origin: usize) -> Option<OriginView<'a>> {
-        let known = origin.checked_sub(self.spec.delay_steps as usize)?.min(self.values.len());
-        let mut at_origin = OriginView { view: self, origin, known, level: f64::NAN, fixed: Vec::new() };
+        let known = origin
+            .checked_sub(self.spec.delay_steps as usize)?
+            .min(self.values.len());
+        let mut at_origin = OriginView {
+            view: self,
+            origin,
+            known,
+            level: f64::NAN,
+            fixed: Vec::new(),
+        };
         at_origin.level = at_origin.recent_level()?;
-        at_origin.fixed = self.spec.features.iter().map(|&feature| cell(at_origin.fixed_value(feature))).collect();
+        at_origin.fixed = self
+            .spec
+            .features
+            .iter()
+            .map(|&feature| cell(at_origin.fixed_value(feature)))
+            .collect();
         Some(at_origin)
     }
 }
@@ -72,7 +85,11 @@ impl OriginView<'_> {
     pub fn fill_row(&self, step: usize, row: &mut [f32]) {
         let target = self.target(self.origin + step);
         for ((slot, &feature), &fixed) in row.iter_mut().zip(&self.view.spec.features).zip(&self.fixed) {
-            *slot = if is_fixed(feature) { fixed } else { cell(self.target_value(feature, step, &target)) };
+            *slot = if is_fixed(feature) {
+                fixed
+            } else {
+                cell(self.target_value(feature, step, &target))
+            };
         }
     }
 
@@ -95,16 +112,22 @@ impl OriginView<'_> {
     fn target_value(&self, feature: Feature, step: usize, target: &Target) -> f64 {
         match feature {
             Feature::Step => (step + 1) as f64,
-            Feature::SameTimeOfWeek(week) => self.amount(*target.weeks.get(usize::from(week)).unwrap_or(&f64::NAN)),
+            Feature::SameTimeOfWeek(week) => {
+                self.amount(*target.weeks.get(usize::from(week)).unwrap_or(&f64::NAN))
+            }
             Feature::ProfileMean => self.amount(mean(&target.weeks[..4])),
             Feature::ProfileMedian => self.amount(median(target.weeks)),
             Feature::ProfileSpread => self.amount(spread(&target.weeks)),
             // `f64::min` and `max` skip missing values.
             Feature::ProfileLowest => self.amount(target.weeks.iter().copied().fold(f64::NAN, f64::min)),
             Feature::ProfileHighest => self.amount(target.weeks.iter().copied().fold(f64::NAN, f64::max)),
-            Feature::SameTimeOfDay(day) => self.amount(*target.days.get(usize::from(day)).unwrap_or(&f64::NAN)),
+            Feature::SameTimeOfDay(day) => {
+                self.amount(*target.days.get(usize::from(day)).unwrap_or(&f64::NAN))
+            }
             Feature::AroundSameTimeOfDay(steps) => {
-                let around = self.newest_day(target).and_then(|day| day.checked_add_signed(steps.into()));
+                let around = self
+                    .newest_day(target)
+                    .and_then(|day| day.checked_add_signed(steps.into()));
                 self.amount(self.value(around))
             }
             Feature::DaysMean => self.amount(mean(&target.days)),
@@ -124,7 +147,11 @@ impl OriginView<'_> {
     }
 
     fn amount(&self, value: f64) -> f64 {
-        if self.level > 0.0 { value / self.level } else { 0.0 * value }
+        if self.level > 0.0 {
+            value / self.level
+        } else {
+            0.0 * value
+        }
     }
 
     fn level_steps(&self) -> usize {
@@ -166,14 +193,19 @@ impl OriginView<'_> {
     fn day_over_week_before(&self) -> f64 {
         let day_steps = (1440 / self.view.spec.step_minutes).max(1) as usize;
         let newest = self.known.saturating_sub(day_steps)..self.known;
-        let week_before = newest.clone().map(|index| self.value(self.view.calendar.back(index, WEEK)));
+        let week_before = newest
+            .clone()
+            .map(|index| self.value(self.view.calendar.back(index, WEEK)));
         mean_of(newest.map(|index| self.value(Some(index)))) / mean_of(week_before)
     }
 
     fn target(&self, index: usize) -> Target {
         let calendar = self.view.calendar;
         let mut weeks = [f64::NAN; 5];
-        for (step, value) in calendar.newest_same_times(index, self.known, WEEK).zip(&mut weeks) {
+        for (step, value) in calendar
+            .newest_same_times(index, self.known, WEEK)
+            .zip(&mut weeks)
+        {
             *value = self.value(step);
         }
         let days_ago = calendar.newest_before(index, self.known, DAY);
@@ -181,7 +213,12 @@ impl OriginView<'_> {
         for (step, value) in calendar.newest_same_times(index, self.known, DAY).zip(&mut days) {
             *value = self.value(step);
         }
-        Target { index, weeks, days, days_ago }
+        Target {
+            index,
+            weeks,
+            days,
+            days_ago,
+        }
     }
 
     fn newest_day(&self, target: &Target) -> Option<usize> {
@@ -189,7 +226,8 @@ impl OriginView<'_> {
     }
 
     fn same_time_deviation(&self, target: &Target) -> f64 {
-        self.newest_day(target).map_or(f64::NAN, |day| self.deviation(day))
+        self.newest_day(target)
+            .map_or(f64::NAN, |day| self.deviation(day))
     }
 
     fn same_kind_of_day_mean(&self, target: &Target) -> f64 {
@@ -231,7 +269,10 @@ fn is_fixed(feature: Feature) -> bool {
 }
 
 /// What cannot be divided is missing.
-#[expect(clippy::cast_possible_truncation, reason = "features are single precision on purpose: half the memory")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "features are single precision on purpose: half the memory"
+)]
 fn cell(value: f64) -> f32 {
     let value = value as f32;
     if value.is_finite() { value } else { f32::NAN }
