@@ -7,6 +7,8 @@
 //! for nobody (write-ahead log). A commit is on the disk when it returns (`synchronous = FULL`): what is
 //! acknowledged afterwards survives a power failure.
 
+pub mod instant;
+
 use std::{
     path::{Path, PathBuf},
     time::{Duration, Instant},
