@@ -1,1 +1,5 @@
+//! How models are fitted.
 
+mod stop;
+
+pub use stop::{StopFlag, Stopped};

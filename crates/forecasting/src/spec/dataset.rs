@@ -47,6 +47,10 @@ pub struct DatasetSpec {
 
 const LONGEST_DELAY: SignedDuration = SignedDuration::from_hours(24 * 366);
 
+const LONGEST_HORIZON: SignedDuration = SignedDuration::from_hours(24 * (5 * 365 + 2));
+/// No model forecasts more steps than this.
+pub(super) const MOST_HORIZON_STEPS: u32 = 10_000;
+
 impl DatasetSpec {
     /// Refuses values that cannot be; what passes always has a grid.
     pub fn validate(&self) -> Result<(), SpecError> {
@@ -55,7 +59,7 @@ impl DatasetSpec {
             let problem = "must be from PT0S to 366 days";
             return Err(SpecError::new(
                 "availability_delay",
-                self.availability_delay,
+                &self.availability_delay,
                 problem,
             ));
         }
@@ -68,6 +72,12 @@ impl DatasetSpec {
     /// If the time zone is unknown, which neither reading nor [`DatasetSpec::validate`] lets pass.
     pub fn grid(&self) -> Grid {
         Grid::new(self.frequency, &self.time_zone).expect("the time zone was checked when it was read")
+    }
+
+    /// The longest horizon that any model of the dataset may have: 10,000 steps or 5 years.
+    pub fn most_horizon_steps(&self) -> u32 {
+        let most = LONGEST_HORIZON.as_secs() / self.frequency.nominal().as_secs();
+        u32::try_from(most).map_or(MOST_HORIZON_STEPS, |most| most.min(MOST_HORIZON_STEPS))
     }
 
     /// SHA-256 in hex; equal for equal specifications, however they are written.

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{SpecError, check_range};
+use crate::series::Grid;
 
 /// How much evidence the gate wants and how much history it may take for it.
 ///
@@ -23,6 +24,21 @@ impl GatePolicy {
     /// With fewer paired origins no comparison means anything, so no policy goes below.
     pub const LEAST_ORIGINS: u32 = 28;
     const MOST_ORIGINS: u32 = 3660;
+
+    /// The paired origins without which nothing is promoted on this grid: [`GatePolicy::min_origins`], and
+    /// enough for overlapping horizons.
+    pub fn needed_origins(&self, grid: &Grid, horizon_steps: u32) -> u32 {
+        self.min_origins
+            .max(Self::LEAST_ORIGINS)
+            .max(Self::origins_for_horizon(grid, horizon_steps))
+    }
+
+    /// Four times the strides that a horizon covers: neighbouring origins whose horizons overlap say
+    /// nearly the same, so longer horizons need more of them.
+    pub(super) fn origins_for_horizon(grid: &Grid, horizon_steps: u32) -> u32 {
+        let stride = u32::try_from(grid.steps_per_stride()).expect("a day has at most 1440 steps");
+        horizon_steps.div_ceil(stride).saturating_mul(4)
+    }
 
     pub(super) fn validate(&self) -> Result<(), SpecError> {
         check_range(
@@ -50,6 +66,7 @@ impl Default for GatePolicy {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::series::Frequency;
 
     fn problem(toml: &str) -> Option<String> {
         let policy: GatePolicy = toml::from_str(toml).expect("is a policy");
@@ -64,6 +81,21 @@ mod tests {
         let text = "holdout_origins = 27: must be from 28 to 3660";
         assert_eq!(problem("holdout_origins = 27").as_deref(), Some(text));
         assert_eq!(problem("min_origins = 28\nholdout_origins = 28"), None);
+    }
+
+    #[test]
+    fn overlapping_horizons_need_more_origins() {
+        let hourly = Grid::new(Frequency::Minutes(60), "UTC").expect("UTC is known");
+        let daily = Grid::new(Frequency::Days(1), "UTC").expect("UTC is known");
+        let policy = GatePolicy::default();
+        for (grid, horizon_steps, origins) in [
+            (&hourly, 24, 28),
+            (&hourly, 7 * 24, 28),
+            (&hourly, 7 * 24 + 1, 32),
+            (&daily, 28, 112),
+        ] {
+            assert_eq!(policy.needed_origins(grid, horizon_steps), origins);
+        }
     }
 
     #[test]

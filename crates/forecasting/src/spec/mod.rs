@@ -27,7 +27,7 @@ pub struct SpecError {
 }
 
 impl SpecError {
-    fn new(field: impl Into<String>, value: impl ToString, problem: impl Into<String>) -> Self {
+    fn new(field: impl Into<String>, value: &(impl ToString + ?Sized), problem: impl Into<String>) -> Self {
         let value = value.to_string().chars().take(80).collect();
         Self {
             field: field.into(),
@@ -58,7 +58,7 @@ where
         range.start().to_string(),
         range.end().to_string()
     );
-    Err(SpecError::new(field, value, problem))
+    Err(SpecError::new(field, &value, problem))
 }
 
 fn check_time_zone(field: &str, name: &str) -> Result<(), SpecError> {

@@ -4,8 +4,8 @@ use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    DatasetSpec, GatePolicy, LearnerSpec, SpecError, check_range, check_time_zone, hash::canonical_hash,
-    learner::check_weeks,
+    DatasetSpec, GatePolicy, LearnerSpec, SpecError, check_range, check_time_zone,
+    dataset::MOST_HORIZON_STEPS, hash::canonical_hash, learner::check_weeks,
 };
 use crate::names::{DatasetName, LearnerName, ModelName};
 
@@ -80,8 +80,6 @@ pub struct TrainSettings {
     pub time_limit: SignedDuration,
 }
 
-const MOST_HORIZON_STEPS: u32 = 10_000;
-const LONGEST_HORIZON: SignedDuration = SignedDuration::from_hours(24 * (5 * 365 + 2));
 const MOST_LEARNERS: usize = 64;
 const LONGEST_TIME_LIMIT: SignedDuration = SignedDuration::from_hours(24);
 
@@ -105,17 +103,15 @@ impl ModelSpec {
             let problem = format!("is not the dataset {} that it is checked with", dataset.name);
             return Err(SpecError::new("dataset", &self.dataset, problem));
         }
-        // Compared by division: the product of the largest horizon and step would fit, but need not be
-        // argued about.
-        let most_steps = LONGEST_HORIZON.as_secs() / dataset.frequency.nominal().as_secs();
-        if i64::from(self.horizon_steps) > most_steps {
+        let most_steps = dataset.most_horizon_steps();
+        if self.horizon_steps > most_steps {
             let problem = format!(
                 "must be at most {most_steps} steps of {}, which is 5 years",
                 dataset.frequency
             );
-            return Err(SpecError::new("horizon", self.horizon_steps, problem));
+            return Err(SpecError::new("horizon", &self.horizon_steps, problem));
         }
-        Ok(())
+        self.check_holdout_origins(dataset)
     }
 
     /// The learner with this name.
@@ -128,12 +124,23 @@ impl ModelSpec {
         canonical_hash(self)
     }
 
+    fn check_holdout_origins(&self, dataset: &DatasetSpec) -> Result<(), SpecError> {
+        let least = GatePolicy::origins_for_horizon(&dataset.grid(), self.horizon_steps);
+        match self.gate.holdout_origins {
+            Some(origins) if origins < least => {
+                let problem = format!("must be at least {least}, four times the strides of a horizon");
+                Err(SpecError::new("gate.holdout_origins", &origins, problem))
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn check_learners(&self) -> Result<(), SpecError> {
         if !(1..=MOST_LEARNERS).contains(&self.learners.len()) {
             let problem = format!("must be from 1 to {MOST_LEARNERS} learners");
             return Err(SpecError::new(
                 "learners",
-                format!("{} learners", self.learners.len()),
+                &format!("{} learners", self.learners.len()),
                 problem,
             ));
         }
@@ -160,7 +167,7 @@ impl TrainSettings {
         if !(SignedDuration::from_secs(1)..=LONGEST_TIME_LIMIT).contains(&self.time_limit) {
             return Err(SpecError::new(
                 "time_limit",
-                self.time_limit,
+                &self.time_limit,
                 "must be from 1 second to 24 hours",
             ));
         }
@@ -268,6 +275,26 @@ mod tests {
         assert_eq!(
             model.validate_with(&dataset).expect_err("is another").field,
             "dataset"
+        );
+    }
+
+    #[test]
+    fn a_long_horizon_needs_a_long_holdout() {
+        let dataset: DatasetSpec =
+            toml::from_str("name = 'washington-bikes'\nfrequency = 'PT1H'\ntime_zone = 'UTC'")
+                .expect("is one");
+        let mut model = read(BIKES);
+        model.gate.holdout_origins = Some(40);
+        model.horizon_steps = 10 * 24;
+        assert_eq!(model.validate_with(&dataset), Ok(()));
+        model.horizon_steps += 1;
+        let text = "gate.holdout_origins = 40: must be at least 44, four times the strides of a horizon";
+        assert_eq!(
+            model
+                .validate_with(&dataset)
+                .expect_err("is too short")
+                .to_string(),
+            text
         );
     }
 
