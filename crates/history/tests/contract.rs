@@ -1,6 +1,9 @@
 //! The contract of a history on each adapter.
 
-use std::sync::Arc;
+use std::{
+    future::{Ready, ready},
+    sync::Arc,
+};
 
 use history::{History, MemoryHistory, SqliteHistory, history_contract};
 
@@ -9,9 +12,9 @@ type Opened<Keep> = (Arc<dyn History>, Arc<dyn History>, Keep);
 mod memory {
     use super::*;
 
-    async fn open() -> Opened<()> {
+    fn open() -> Ready<Opened<()>> {
         let history = Arc::new(MemoryHistory::new());
-        (history.clone(), history, ())
+        ready((history.clone(), history, ()))
     }
 
     history_contract!(open);

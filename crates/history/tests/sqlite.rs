@@ -53,10 +53,10 @@ fn batches() -> impl Strategy<Value = Vec<(Vec<Observation>, i64)>> {
 }
 
 async fn agree(batches: Vec<(Vec<Observation>, i64)>) {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir().expect("a folder for a test");
     let sqlite = SqliteHistory::open(folder.path().join("history.db"))
         .await
-        .unwrap();
+        .expect("a new file");
     let memory = MemoryHistory::new();
     for (observations, at) in &batches {
         let one = sqlite.record(&dataset(), observations, second(*at)).await;
@@ -72,23 +72,29 @@ async fn agree(batches: Vec<(Vec<Observation>, i64)>) {
             as_of,
             ..Range::default()
         };
-        let one = sqlite.read(&dataset(), &grid(), &range).await.unwrap();
-        let other = memory.read(&dataset(), &grid(), &range).await.unwrap();
+        let one = sqlite
+            .read(&dataset(), &grid(), &range)
+            .await
+            .expect("can be read");
+        let other = memory
+            .read(&dataset(), &grid(), &range)
+            .await
+            .expect("can be read");
         assert_eq!(
             format!("{:?}", one.series),
             format!("{:?}", other.series),
             "as of {as_of:?}"
         );
-        let one = sqlite.coverage(&dataset(), as_of).await.unwrap();
+        let one = sqlite.coverage(&dataset(), as_of).await.expect("can be read");
         assert_eq!(
             one,
-            memory.coverage(&dataset(), as_of).await.unwrap(),
+            memory.coverage(&dataset(), as_of).await.expect("can be read"),
             "as of {as_of:?}"
         );
     }
     assert_eq!(
-        sqlite.revision(&dataset()).await.unwrap(),
-        memory.revision(&dataset()).await.unwrap()
+        sqlite.revision(&dataset()).await.expect("can be read"),
+        memory.revision(&dataset()).await.expect("can be read")
     );
 }
 
