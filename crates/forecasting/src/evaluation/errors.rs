@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 pub struct Errors {
     /// Mean of the scaled absolute errors: one of the two numbers that decide.
     pub average: f64,
-    /// Mean of the worst 1 % of the scaled absolute errors (CVaR 99 %; of the worst 30 if 1 % is fewer):
+    /// Mean of the worst 1 % of the scaled absolute errors (`CVaR` 99 %; of the worst 30 if 1 % is fewer):
     /// the other one.
     pub worst_case: f64,
     /// Mean of the absolute errors, in the unit of the values.
@@ -54,29 +54,42 @@ impl Scored {
 }
 
 impl Errors {
-    /// Sums up points of series in ascending order; `None` without any point.
+    /// Sums up points of series in ascending order; `None` without any point, or if an error is too large
+    /// for a number.
     pub(super) fn of(points: &[Scored]) -> Option<Self> {
-        let tail = Tail::of(points.len())?;
-        let losses = sorted(points.iter().map(Scored::loss));
+        let losses: Vec<f64> = points.iter().map(Scored::loss).collect();
         let errors = sorted(points.iter().map(Scored::error));
         let actuals: f64 = points.iter().map(|point| point.actual.abs()).sum();
-        let over_actuals = |sum: f64| (actuals > 0.0).then(|| sum / actuals);
+        let over_actuals = |sum: f64| Some(sum / actuals).filter(|ratio| ratio.is_finite());
         let signed = points.iter().map(|point| point.forecast - point.actual).sum();
         let squares = sorted(points.iter().map(|point| point.error().powi(2)));
         let by_series = points.chunk_by(|one, next| one.series == next.series);
         let series_means = by_series.map(|series| mean(&sorted(series.iter().map(Scored::loss))));
+        let rmse = Some(mean(&squares).sqrt()).filter(|rmse| rmse.is_finite())?;
         Some(Self {
-            average: mean(&losses),
-            worst_case: tail.mean(&losses),
+            average: average(&losses)?,
+            worst_case: worst_case(&losses)?,
             mae: mean(&errors),
             wape: over_actuals(errors.iter().sum()),
-            rmse: mean(&squares).sqrt(),
+            rmse,
             mase: mean(&sorted(series_means)),
             bias: over_actuals(signed),
             p999: quantile(&errors, 0.999),
             max: *errors.last()?,
         })
     }
+}
+
+/// The average error: the mean of the losses. `None` without any, or if it is too large for a number.
+pub fn average(losses: &[f64]) -> Option<f64> {
+    Some(mean(&sorted(losses.iter().copied()))).filter(|average| average.is_finite())
+}
+
+/// The worst-case error: the mean of the losses in the [`Tail`]. `None` as for [`average`].
+pub fn worst_case(losses: &[f64]) -> Option<f64> {
+    let tail = Tail::of(losses.len())?;
+    let ascending = sorted(losses.iter().copied());
+    Some(mean(&ascending[losses.len() - tail.points..])).filter(|worst_case| worst_case.is_finite())
 }
 
 /// Which of the scored points are the worst case.
@@ -95,17 +108,15 @@ impl Tail {
     /// The tail of that many points; `None` of none.
     pub fn of(points: usize) -> Option<Self> {
         let hundredth = points.div_ceil(100);
-        (points > 0).then(|| Self { points: hundredth.max(Self::LEAST_POINTS).min(points), of: points })
+        (points > 0).then(|| Self {
+            points: hundredth.max(Self::LEAST_POINTS).min(points),
+            of: points,
+        })
     }
 
     /// Part of all points, from 0 to 1.
     pub fn share(self) -> f64 {
         self.points as f64 / self.of as f64
-    }
-
-    /// Mean of the largest losses.
-    fn mean(self, ascending: &[f64]) -> f64 {
-        mean(&ascending[ascending.len() - self.points..])
     }
 }
 
@@ -128,7 +139,11 @@ fn quantile(ascending: &[f64], share: f64) -> f64 {
     below + (above - below) * rank.fract()
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rank is a small whole number")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a rank is a small whole number"
+)]
 fn index(rank: f64) -> usize {
     rank as usize
 }
@@ -140,7 +155,12 @@ mod tests {
     use super::*;
 
     fn points(series: &[(usize, f64, f64, f64)]) -> Vec<Scored> {
-        let scored = |&(series, actual, forecast, scale)| Scored { series, actual, forecast, scale };
+        let scored = |&(series, actual, forecast, scale)| Scored {
+            series,
+            actual,
+            forecast,
+            scale,
+        };
         series.iter().map(scored).collect()
     }
 
@@ -151,16 +171,30 @@ mod tests {
     #[test]
     fn every_metric_agrees_with_a_hand_computed_example() {
         // Errors 1, 2, 3 (scale 2) and 4 (scale 8): losses 0.5, 1, 1.5 and 0.5.
-        let four = points(&[(0, 10.0, 11.0, 2.0), (0, 10.0, 8.0, 2.0), (0, 10.0, 13.0, 2.0), (1, -20.0, -16.0, 8.0)]);
+        let four = points(&[
+            (0, 10.0, 11.0, 2.0),
+            (0, 10.0, 8.0, 2.0),
+            (0, 10.0, 13.0, 2.0),
+            (1, -20.0, -16.0, 8.0),
+        ]);
         let errors = Errors::of(&four).expect("has points");
         assert!(close(errors.average, 3.5 / 4.0));
-        assert!(close(errors.worst_case, 3.5 / 4.0), "fewer than 30 points are all in the tail");
+        assert!(
+            close(errors.worst_case, 3.5 / 4.0),
+            "fewer than 30 points are all in the tail"
+        );
         assert!(close(errors.mae, 10.0 / 4.0));
         assert!(close(errors.wape.expect("has actuals"), 10.0 / 50.0));
         assert!(close(errors.rmse, (30.0_f64 / 4.0).sqrt()));
         assert!(close(errors.mase, f64::midpoint(3.0 / 3.0, 0.5)));
-        assert!(close(errors.bias.expect("has actuals"), (1.0 - 2.0 + 3.0 + 4.0) / 50.0));
-        assert!(close(errors.p999, 3.0 + 0.999 * 3.0 - 2.0), "rank 2.997 lies between 3 and 4");
+        assert!(close(
+            errors.bias.expect("has actuals"),
+            (1.0 - 2.0 + 3.0 + 4.0) / 50.0
+        ));
+        assert!(
+            close(errors.p999, 3.0 + 0.999 * 3.0 - 2.0),
+            "rank 2.997 lies between 3 and 4"
+        );
         assert!(close(errors.max, 4.0));
     }
 
@@ -177,9 +211,23 @@ mod tests {
 
     #[test]
     fn the_tail_is_a_hundredth_but_at_least_30_points() {
-        let cases = [(1, 1), (29, 29), (30, 30), (700, 30), (3000, 30), (3001, 31), (14_112, 142)];
+        let cases = [
+            (1, 1),
+            (29, 29),
+            (30, 30),
+            (700, 30),
+            (3000, 30),
+            (3001, 31),
+            (14_112, 142),
+        ];
         for (points, tail) in cases {
-            assert_eq!(Tail::of(points), Some(Tail { points: tail, of: points }));
+            assert_eq!(
+                Tail::of(points),
+                Some(Tail {
+                    points: tail,
+                    of: points
+                })
+            );
         }
         assert_eq!(Tail::of(0), None);
     }
@@ -188,7 +236,22 @@ mod tests {
     fn no_point_has_no_errors_and_zero_demand_has_no_ratio() {
         assert_eq!(Errors::of(&[]), None);
         let nothing_sold = Errors::of(&points(&[(0, 0.0, 3.0, 1.0)])).expect("has a point");
-        assert_eq!((nothing_sold.wape, nothing_sold.bias, nothing_sold.mae), (None, None, 3.0));
+        assert_eq!(
+            (nothing_sold.wape, nothing_sold.bias, nothing_sold.mae),
+            (None, None, 3.0)
+        );
+    }
+
+    #[test]
+    fn errors_too_large_for_a_number_are_no_errors() {
+        for forecast in [1e200, f64::MAX, f64::INFINITY, f64::NAN] {
+            assert_eq!(
+                Errors::of(&points(&[(0, 1.0, forecast, 1.0), (0, 1.0, forecast, 1.0)])),
+                None
+            );
+        }
+        assert_eq!(average(&[f64::MAX, f64::MAX]), None);
+        assert_eq!(worst_case(&[f64::MAX, f64::MAX]), None);
     }
 
     proptest! {

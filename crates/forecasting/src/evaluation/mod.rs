@@ -9,10 +9,8 @@ mod losses;
 mod rows;
 mod scale;
 
-pub use errors::{Errors, Tail};
-pub use holdout::{
-    FrameCoverage, HoldoutPlan, TooLittleHistory, holdout_origins, size_holdout,
-};
+pub use errors::{Errors, Tail, average, worst_case};
+pub use holdout::{FrameCoverage, HoldoutPlan, TooLittleHistory, holdout_origins, size_holdout};
 pub use losses::{PairedLosses, Unpaired};
 pub use rows::{Fault, Forecasts, Row, RowSet, Unusable};
 pub use scale::LossScales;

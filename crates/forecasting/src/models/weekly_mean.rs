@@ -19,19 +19,19 @@ use crate::{
 /// So a single observation is enough.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WeeklyMean {
-    weeks: u8,
+    weeks: u32,
     /// One local week.
     season_steps: u32,
 }
 
 /// A year of weeks: more would be a different model.
-const MOST_WEEKS: u8 = 53;
+const MOST_WEEKS: u32 = 53;
 /// A week of one-minute steps.
 const MOST_SEASON_STEPS: u32 = 10_080;
 
 impl WeeklyMean {
     /// The mean over `weeks` weeks (at least 1, at most 53) of series on `grid`.
-    pub fn new(weeks: u8, grid: &Grid) -> Self {
+    pub fn new(weeks: u32, grid: &Grid) -> Self {
         let season_steps = u32::try_from(grid.steps_per_season()).expect("a season is at most 10,080 steps");
         Self {
             weeks: weeks.clamp(1, MOST_WEEKS),
@@ -54,7 +54,7 @@ impl WeeklyMean {
 impl Predict for WeeklyMean {
     fn requirement(&self) -> Requirement {
         // One more week for targets more than a week ahead, whose same time is then further back.
-        let liked_steps = (usize::from(self.weeks) + 1) * self.season_steps as usize;
+        let liked_steps = (self.weeks as usize + 1) * self.season_steps as usize;
         Requirement {
             required_steps: 1,
             liked_steps,
@@ -70,7 +70,7 @@ impl Predict for WeeklyMean {
     ) -> Result<Vec<f64>, PredictError> {
         let past = Past::before(history, grid, origin, self.requirement().liked_steps)?;
         let calendar = past.calendar(grid, horizon_steps);
-        let weeks = usize::from(self.weeks);
+        let weeks = self.weeks as usize;
         let anything = past.anything()?;
         Ok((past.origin..past.origin + horizon_steps)
             .map(|target| {

@@ -55,6 +55,11 @@ impl Calendar {
         self.wall_clock.is_empty()
     }
 
+    /// Days since 1970-01-01.
+    pub fn day(&self, step: usize) -> i64 {
+        self.wall_clock[step].div_euclid(DAY)
+    }
+
     /// Minutes since local midnight.
     pub fn minute_of_day(&self, step: usize) -> i64 {
         self.wall_clock[step].rem_euclid(DAY)
@@ -63,7 +68,7 @@ impl Calendar {
     /// Monday is 0, Sunday is 6.
     pub fn day_of_week(&self, step: usize) -> i64 {
         // 1970-01-01 was a Thursday.
-        (self.wall_clock[step].div_euclid(DAY) + 3).rem_euclid(7)
+        (self.day(step) + 3).rem_euclid(7)
     }
 
     /// Saturday or Sunday.
