@@ -41,8 +41,25 @@ pub struct Serving {
     pub dataset: DatasetSpec,
     /// The version in use; `None` before the first promotion.
     pub incumbent: Option<Live>,
-    /// Since when the forecaster has not been able to ask which version is in use; `None` while it is.
-    pub stale_since: Option<Timestamp>,
+}
+
+impl Serving {
+    /// Generation of the incumbent; 0 before the first promotion.
+    pub fn generation(&self) -> u64 {
+        self.incumbent.as_ref().map_or(0, |live| live.generation)
+    }
+
+    /// The steps before an origin that whoever answers makes use of.
+    pub fn liked_steps(&self) -> usize {
+        let fallback = self.fallback().requirement().liked_steps;
+        let primary = self.incumbent.as_ref().map(|live| live.bundle.primary.requirement().liked_steps);
+        fallback.max(primary.unwrap_or(0))
+    }
+
+    /// What answers without an incumbent.
+    fn fallback(&self) -> WeeklyMean {
+        WeeklyMean::new(self.model.fallback.weeks, &self.dataset.grid())
+    }
 }
 
 /// The version in use.
@@ -232,8 +249,7 @@ fn answer_series(
     let (values, route) = match incumbent {
         Some(live) => forecast(&live.bundle, &task),
         None => {
-            let weeks = u8::try_from(serving.model.fallback.weeks).unwrap_or(u8::MAX);
-            let forecast = fall_back(&WeeklyMean::new(weeks, grid), &task);
+            let forecast = fall_back(&serving.fallback(), &task);
             forecast.map(|values| (values, Route::Fallback(FallbackReason::NoIncumbent)))
         }
     }

@@ -68,6 +68,8 @@ pub enum RouteReason {
     HistoryTooShort,
     /// More steps were asked for than the incumbent learned.
     HorizonTooLong,
+    /// The dataset's frequency or time zone is not the one that the incumbent learned.
+    OtherGrid,
     /// The incumbent's forecast was not finite.
     NotFinite,
 }

@@ -199,7 +199,8 @@ fn route(route: Route) -> (wire::Route, Option<RouteReason>) {
                 FallbackReason::NoIncumbent => RouteReason::NoIncumbent,
                 FallbackReason::HistoryTooShort { .. } => RouteReason::HistoryTooShort,
                 FallbackReason::HorizonTooLong { .. } => RouteReason::HorizonTooLong,
-                FallbackReason::NotFinite => RouteReason::NotFinite,
+                FallbackReason::OtherGrid => RouteReason::OtherGrid,
+                FallbackReason::NotFinite { .. } => RouteReason::NotFinite,
             };
             (wire::Route::Fallback, Some(reason))
         }
@@ -209,8 +210,8 @@ fn route(route: Route) -> (wire::Route, Option<RouteReason>) {
 fn refusal(id: &SeriesId, why: &Refusal, serving: &Serving) -> SeriesRefusal {
     let reason = match why {
         Refusal::UnknownSeries => RefusalReason::UnknownSeries,
-        Refusal::NothingToGoOn => RefusalReason::NothingToGoOn,
-        Refusal::OriginOffGrid { .. } => RefusalReason::BadRequest,
+        Refusal::NothingToGoOn | Refusal::NotFinite => RefusalReason::NothingToGoOn,
+        Refusal::OffGrid { .. } | Refusal::HorizonOutOfRange { .. } => RefusalReason::BadRequest,
     };
     let message = format!("series {:?} of dataset {}: {why}", id.as_str(), serving.dataset.name);
     SeriesRefusal { id: id.to_string(), reason, message }

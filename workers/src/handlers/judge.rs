@@ -97,8 +97,7 @@ impl JudgeHandler {
         // Load.
         let case = self.case(version, incumbent).await?;
         let grid = case.dataset.grid();
-        let from = forecasting::gate::history_from(&case.candidate, case.incumbent.as_deref());
-        let range = Range { series: None, from, until: None, as_of: Some(version.as_of) };
+        let range = Range { as_of: Some(version.as_of), ..Range::default() };
         let frame = self.history.read(&case.dataset.name, &grid, &range).await.map_err(transient)?;
 
         // Decide.
@@ -147,14 +146,14 @@ impl JudgeHandler {
 }
 
 /// A forecaster has no such map: it answers from what it has.
-fn load_error(error: Arc<LoadError>) -> HandleError {
-    match &*error {
+fn load_error(error: LoadError) -> HandleError {
+    match &error {
         LoadError::Store(ArtifactStoreError::Unavailable { .. }) => transient(error),
         LoadError::Store(
             ArtifactStoreError::Missing { .. }
             | ArtifactStoreError::Damaged { .. }
             | ArtifactStoreError::TooLarge { .. },
         )
-        | LoadError::Artifact(_) => HandleError::rejected(error),
+        | LoadError::Unusable { .. } => HandleError::rejected(error),
     }
 }

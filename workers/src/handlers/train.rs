@@ -101,7 +101,7 @@ impl TrainHandler {
         let cut_off = match (message.cut_off, sized.map_err(transient)?) {
             (Some(given), _) => given,
             (None, Ok(plan)) => plan.cut_off,
-            (None, Err(too_little)) => return Ok(Err(too_little.to_string())),
+            (None, Err(too_little)) => return Ok(Err(too_little)),
         };
         let job = Job {
             id,
@@ -118,9 +118,10 @@ impl TrainHandler {
     /// The history up to the cut-off: what comes after it stays unseen.
     async fn frame(&self, task: &Task, job: &Job) -> Result<Frame, HandleError> {
         let grid = task.dataset.grid();
+        let memory_days = task.model.train.memory_days;
         let range = Range {
             series: None,
-            from: forecasting::learning::history_from(&task.dataset, &task.model, job.cut_off),
+            from: memory_days.map(|days| grid.start_of_day(job.cut_off, -i64::from(days))),
             until: Some(grid.advance(job.cut_off, 1)),
             as_of: Some(job.as_of),
         };

@@ -10,7 +10,7 @@ use forecasting::{
     routing::Serving,
     series::{Frame, Grid},
 };
-use history::{History, HistoryError, Range};
+use history::{History, Range, ReadError};
 
 /// How far behind the newest value a request's origin may lie and still be answered as if its origin
 /// were now.
@@ -41,7 +41,7 @@ impl RecentHistory {
     ///
     /// # Errors
     /// If the history cannot be read; the windows stay as they were then.
-    pub async fn look(&self, history: &dyn History, served: &[Arc<Serving>]) -> Result<(), HistoryError> {
+    pub async fn look(&self, history: &dyn History, served: &[Arc<Serving>]) -> Result<(), ReadError> {
         let mut wanted: HashMap<&DatasetName, (Grid, usize)> = HashMap::new();
         for serving in served {
             let (_, steps) = wanted.entry(&serving.dataset.name).or_insert_with(|| (serving.dataset.grid(), 0));
@@ -72,8 +72,8 @@ async fn window(
     dataset: &DatasetName,
     grid: &Grid,
     steps: usize,
-) -> Result<Frame, HistoryError> {
-    let newest = history.coverage(dataset, None).await?.map(|coverage| coverage.last());
+) -> Result<Frame, ReadError> {
+    let newest = history.coverage(dataset, None).await?.and_then(|coverage| coverage.last());
     let back = i64::try_from(steps).unwrap_or(i64::MAX);
     let from = newest.map(|newest| grid.start_of_day(grid.advance(newest, -back), -ORIGINS_BACK_DAYS));
     history.read(dataset, grid, &Range { from, ..Range::default() }).await
