@@ -47,7 +47,8 @@ pub enum Settlement {
 #[async_trait]
 pub trait Receipt: Send + 'static {
     /// Settles the delivery of `message`.
-    async fn settle(self: Box<Self>, message: WireMessage, settlement: Settlement) -> Result<(), SettleError>;
+    async fn settle(self: Box<Self>, message: WireMessage, settlement: Settlement)
+    -> Result<(), SettleError>;
 }
 
 impl Delivery {
@@ -69,6 +70,9 @@ impl fmt::Debug for Delivery {
             .finish_non_exhaustive()
     }
 }
+
+/// A longer delay is cut to this one.
+pub(crate) const MAX_DELAY: Duration = Duration::from_hours(366 * 24);
 
 /// Counts a failed attempt and keeps the first error, cut to what fits a header.
 pub(crate) fn count_failure(properties: &mut Properties, error: &str) {

@@ -36,7 +36,11 @@ mod tests {
 
     #[track_caller]
     fn check(pattern: &str, key: &str, expected: bool) {
-        assert_eq!(Topics::new(&[pattern]).match_key(key), expected, "{pattern} on {key}");
+        assert_eq!(
+            Topics::new(&[pattern]).match_key(key),
+            expected,
+            "{pattern} on {key}"
+        );
     }
 
     #[test]

@@ -50,7 +50,14 @@ mod tests {
 
     #[test]
     fn waits_grow_fourfold_within_a_quarter() {
-        for (attempt, expected) in [(1, 1.0), (2, 4.0), (3, 16.0), (4, 64.0), (5, 64.0), (u32::MAX, 64.0)] {
+        for (attempt, expected) in [
+            (1, 1.0),
+            (2, 4.0),
+            (3, 16.0),
+            (4, 64.0),
+            (5, 64.0),
+            (u32::MAX, 64.0),
+        ] {
             for id in ["a", "b", "c", "d"] {
                 let wait = before_retry(id, attempt).as_secs_f64();
                 assert!((wait / expected - 1.0).abs() <= JITTER, "{attempt}: {wait}");
