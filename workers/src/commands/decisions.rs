@@ -15,10 +15,9 @@ use crate::{
 /// Lists a model's decisions, newest first.
 pub(super) async fn decisions(environment: &Environment, model: &ModelName, limit: u32, json: bool) -> CommandResult {
     models::find(environment, model).await?;
-    let mut decisions = Vec::new();
-    for decision in environment.registry.decisions(model, limit).await? {
-        decisions.push(gate_decision(&decision));
-    }
+    let incumbents = environment.registry.incumbent_history(model).await?;
+    let recorded = environment.registry.decisions(model, limit).await?;
+    let decisions: Vec<GateDecision> = recorded.iter().map(|one| gate_decision(one, &incumbents)).collect();
     if json {
         let documents: Vec<Value> = decisions.iter().map(document).collect();
         print_json(&documents)?;

@@ -18,7 +18,7 @@ use protocol::messages::{
     GateErrors, ModelPromoted, ObservationBatch, RefusalReason, RefusingVerdict, RouteReason, SeriesRefusal,
     SeriesValues,
 };
-use registry::{Decision, Version};
+use registry::{Decision, Incumbent};
 
 /// Longest horizon that may be asked for, in steps.
 const MAX_HORIZON_STEPS: u32 = 10_000;
@@ -273,10 +273,48 @@ pub fn wire_name(value: &impl serde::Serialize) -> String {
     }
 }
 
-/// The event that announces a recorded decision; the same every time.
-pub fn gate_decision(decision: Decision, version: Option<Version>) -> GateDecision {
-    let errors = |errors: &Errors| GateErrors { average: errors.average, worst_case: errors.worst_case };
+/// The event that announces a recorded decision; the same every time. `incumbents` are all that the model
+/// ever had.
+pub fn gate_decision(decision: &Decision, incumbents: &[Incumbent]) -> GateDecision {
     let judgement = &decision.judgement;
+    let errors = |errors: &Errors| GateErrors { average: errors.average, worst_case: errors.worst_case };
     let (candidate, incumbent) = (judgement.candidate.as_ref().map(errors), judgement.incumbent.as_ref().map(errors));
-    todo(decision, version, candidate, incumbent)
+    let model = decision.model.to_string();
+    let (reasons, decided_at) = (judgement.verdict.reasons(), decision.decided_at);
+    match (&decision.promoted, candidate, incumbent) {
+        (Some(promoted), Some(candidate), Some(incumbent)) => GateDecision::Promoted(ModelPromoted {
+            model,
+            version: promoted.version,
+            generation: promoted.generation,
+            artifact: ArtifactReference { sha256: promoted.artifact.to_string(), size_bytes: promoted.size_bytes },
+            candidate,
+            incumbent,
+            reasons,
+            previous_version: promoted.previous_version,
+            decided_at,
+        }),
+        _ => GateDecision::Refused(CandidateRefused {
+            model,
+            version: decision.version,
+            verdict: refusing_verdict(&judgement.verdict),
+            reasons,
+            candidate,
+            incumbent,
+            incumbent_version: version_of(decision.judged_against, incumbents),
+            decided_at,
+        }),
+    }
+}
+
+fn refusing_verdict(verdict: &Verdict) -> RefusingVerdict {
+    match verdict {
+        // A promotion without the errors that it rests on is none.
+        Verdict::Promote | Verdict::KeepIncumbent(_) => RefusingVerdict::KeepIncumbent,
+        Verdict::NotEnoughEvidence(_) => RefusingVerdict::NotEnoughEvidence,
+        Verdict::NoCandidate(_) => RefusingVerdict::NoCandidate,
+    }
+}
+
+fn version_of(generation: Option<u64>, incumbents: &[Incumbent]) -> Option<u32> {
+    incumbents.iter().find(|incumbent| Some(incumbent.generation) == generation).map(|incumbent| incumbent.version)
 }

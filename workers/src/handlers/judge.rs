@@ -34,7 +34,7 @@ impl Handler for JudgeHandler {
     type Reply = GateDecision;
 
     async fn handle(&self, message: TrainResult, context: &JobContext) -> Result<GateDecision, HandleError> {
-        let job = JobId::from(context.message_id.as_str());
+        let job = JobId::new(context.message_id.as_str()).map_err(rejected)?;
         if let Some(decision) = self.registry.decision_of_job(&job).await.map_err(transient)? {
             return self.announcement(decision).await;
         }
@@ -47,7 +47,7 @@ impl Handler for JudgeHandler {
                 TrainOutcome::Candidate { .. } => {
                     let version = self.version(&job, &model).await?;
                     let judgement = self.judgement(&version, incumbent.as_ref(), context).await?;
-                    (Some(version.number), judgement)
+                    (Some(version.version), judgement)
                 }
             };
             let decision = NewDecision {
@@ -82,8 +82,8 @@ impl JudgeHandler {
     async fn version(&self, job: &JobId, model: &ModelName) -> Result<Version, HandleError> {
         let version = self.registry.version_of_job(job).await.map_err(transient)?;
         let version = version.ok_or_else(|| rejected(format!("train job {job}: no version was proposed for it")))?;
-        if version.model != *model {
-            return Err(rejected(format!("model {model}: train job {job} was for model {}", version.model)));
+        if version.proposal.model != *model {
+            return Err(rejected(format!("model {model}: train job {job} was for model {}", version.proposal.model)));
         }
         Ok(version)
     }
@@ -97,7 +97,7 @@ impl JudgeHandler {
         // Load.
         let case = self.case(version, incumbent).await?;
         let grid = case.dataset.grid();
-        let range = Range { as_of: Some(version.as_of), ..Range::default() };
+        let range = Range { as_of: Some(version.proposal.as_of), ..Range::default() };
         let frame = self.history.read(&case.dataset.name, &grid, &range).await.map_err(transient)?;
 
         // Decide.
@@ -115,8 +115,9 @@ impl JudgeHandler {
     }
 
     async fn case(&self, version: &Version, incumbent: Option<&Incumbent>) -> Result<Case, HandleError> {
-        let stored = self.registry.model_by_hash(&version.model, &version.spec_hash).await.map_err(transient)?;
-        let model = stored.ok_or_else(|| rejected(format!("spec_hash {:?} was not applied", version.spec_hash)))?;
+        let proposal = &version.proposal;
+        let stored = self.registry.model_by_hash(&proposal.model, &proposal.spec_hash).await.map_err(transient)?;
+        let model = stored.ok_or_else(|| rejected(format!("spec_hash {:?} was not applied", proposal.spec_hash)))?;
         let dataset = self.registry.dataset(&model.spec.dataset).await.map_err(transient)?;
         let dataset = dataset.ok_or_else(|| rejected(format!("dataset {} was not applied", model.spec.dataset)))?;
         let incumbent = match incumbent {
@@ -126,7 +127,7 @@ impl JudgeHandler {
         Ok(Case {
             dataset: dataset.spec,
             model: model.spec,
-            candidate: self.bundle(&version.artifact).await?,
+            candidate: self.bundle(&proposal.artifact).await?,
             incumbent,
         })
     }
@@ -137,11 +138,8 @@ impl JudgeHandler {
 
     /// The recorded decision as an event; the same every time it is asked for.
     async fn announcement(&self, decision: Decision) -> Result<GateDecision, HandleError> {
-        let version = match decision.version {
-            Some(number) => self.registry.version(&decision.model, number).await.map_err(transient)?,
-            None => None,
-        };
-        Ok(convert::gate_decision(decision, version))
+        let incumbents = self.registry.incumbent_history(&decision.model).await.map_err(transient)?;
+        Ok(convert::gate_decision(&decision, &incumbents))
     }
 }
 

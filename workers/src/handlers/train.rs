@@ -37,9 +37,9 @@ impl Handler for TrainHandler {
     type Reply = TrainResult;
 
     async fn handle(&self, message: TrainJob, context: &JobContext) -> Result<TrainResult, HandleError> {
-        let id = JobId::from(context.message_id.as_str());
+        let id = JobId::new(context.message_id.as_str()).map_err(rejected)?;
         if let Some(version) = self.registry.version_of_job(&id).await.map_err(transient)? {
-            return Ok(candidate(&version));
+            return candidate(&version);
         }
 
         // Load.
@@ -58,9 +58,9 @@ impl Handler for TrainHandler {
 
         // Save: the artifact before the row that names it.
         let version = self.propose(&job, &trained, context.now).await?;
-        let (model, number) = (&version.model, version.number);
-        info!(model = %model, version = number, learner = %version.learner, "fitted version {number} of {model}");
-        Ok(candidate(&version))
+        let (model, number, learner) = (&job.model, version.version, &version.proposal.learner);
+        info!(%model, version = number, %learner, "fitted version {number} of {model}");
+        candidate(&version)
     }
 }
 
@@ -97,22 +97,25 @@ impl TrainHandler {
         task: &Task,
         now: Timestamp,
     ) -> Result<Result<Job, String>, HandleError> {
-        let sized = holdout::plan(&*self.history, &task.dataset, &task.model, message.as_of).await;
-        let cut_off = match (message.cut_off, sized.map_err(transient)?) {
-            (Some(given), _) => given,
-            (None, Ok(plan)) => plan.cut_off,
-            (None, Err(too_little)) => return Ok(Err(too_little)),
+        let planned = match message.cut_off {
+            Some(given) => Ok(given),
+            None => {
+                let sized = holdout::plan(&*self.history, &task.dataset, &task.model, message.as_of).await;
+                sized.map_err(transient)?.map(|plan| plan.cut_off)
+            }
         };
         let job = Job {
             id,
             model: task.model.name.clone(),
             spec_hash: task.spec_hash.clone(),
             as_of: message.as_of,
-            cut_off,
+            // Where there is too little history nothing is held out, and nothing is trained either.
+            cut_off: planned.as_ref().copied().unwrap_or(message.as_of),
             learners: task.learners.iter().map(|learner| learner.name.clone()).collect(),
             reason: message.reason.as_str().to_owned(),
         };
-        self.registry.record_job(&job, now).await.map_err(transient).map(Ok)
+        let job = self.registry.record_job(&job, now).await.map_err(transient)?;
+        Ok(planned.map(|_cut_off| job))
     }
 
     /// The history up to the cut-off: what comes after it stays unseen.
@@ -174,7 +177,7 @@ impl TrainHandler {
             data_hash: bundle.data_hash.clone(),
             seed: bundle.seed,
             code_version: bundle.code_version.clone(),
-            competed: trained.competed.clone(),
+            competed: competed(&trained.competed)?,
         };
         self.registry.propose(&proposal, now).await.map_err(transient)
     }
@@ -196,22 +199,26 @@ fn chosen_learners(model: &ModelSpec, names: &[String]) -> Result<Vec<LearnerSpe
     names.iter().enumerate().map(find).collect()
 }
 
-fn candidate(version: &Version) -> TrainResult {
-    let competed = version.competed.iter().map(|competitor| Competitor {
+/// Who competed, as it is kept beside the version for people to read.
+fn competed(competed: &[forecasting::learning::Competitor]) -> Result<serde_json::Value, HandleError> {
+    let convert = |competitor: &forecasting::learning::Competitor| Competitor {
         learner: competitor.learner.to_string(),
         average_error: competitor.average_error,
         worst_case_error: competitor.worst_case_error,
         rows: competitor.rows,
         series: competitor.series,
-    });
-    TrainResult {
-        model: version.model.to_string(),
-        outcome: TrainOutcome::Candidate {
-            version: version.number,
-            learner: version.learner.to_string(),
-            competed: competed.collect(),
-        },
-    }
+    };
+    serde_json::to_value(competed.iter().map(convert).collect::<Vec<_>>()).map_err(transient)
+}
+
+/// The reply about a version, the same however often its job is delivered.
+fn candidate(version: &Version) -> Result<TrainResult, HandleError> {
+    let outcome = TrainOutcome::Candidate {
+        version: version.version,
+        learner: version.proposal.learner.to_string(),
+        competed: serde_json::from_value(version.proposal.competed.clone()).map_err(transient)?,
+    };
+    Ok(TrainResult { model: version.proposal.model.to_string(), outcome })
 }
 
 fn no_candidate(model: &ModelName, reason: String) -> TrainResult {
