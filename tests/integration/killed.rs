@@ -46,28 +46,48 @@ async fn every_train_job_has_one_decision_however_often_the_process_is_killed() 
     }
 
     let mut process = run(&data);
-    let registry = SqliteRegistry::open(data.join("registry.db")).await.expect("opens beside the process");
+    let registry = SqliteRegistry::open(data.join("registry.db"))
+        .await
+        .expect("opens beside the process");
     let model = ModelName::new("bike-demand").expect("a name");
     let decisions = tokio::time::timeout(PATIENCE, all_decided(&registry, &model, &jobs)).await;
-    let decisions = decisions.unwrap_or_else(|_| panic!("seed {seed}: some of {} jobs have no decision", jobs.len()));
+    let decisions =
+        decisions.unwrap_or_else(|_| panic!("seed {seed}: some of {} jobs have no decision", jobs.len()));
     terminate(&mut process);
 
     let decided: Vec<&str> = decisions.iter().map(|decision| decision.job.as_str()).collect();
     let distinct: BTreeSet<&str> = decided.iter().copied().collect();
-    assert_eq!(decided.len(), distinct.len(), "seed {seed}: a job was decided twice");
+    assert_eq!(
+        decided.len(),
+        distinct.len(),
+        "seed {seed}: a job was decided twice"
+    );
     assert_eq!(distinct, jobs.iter().map(String::as_str).collect(), "seed {seed}");
 
     // Each promotion is one change of incumbent, and each change counts one generation.
-    let promotions = decisions.iter().filter(|decision| decision.judgement.verdict.name() == "promote").count();
+    let promotions = decisions
+        .iter()
+        .filter(|decision| decision.judgement.verdict.name() == "promote")
+        .count();
     let incumbents = registry.incumbent_history(&model).await.expect("reads");
     let mut generations: Vec<u64> = incumbents.iter().map(|incumbent| incumbent.generation).collect();
     generations.sort_unstable();
-    assert_eq!(generations, (1..=promotions as u64).collect::<Vec<_>>(), "seed {seed}");
+    assert_eq!(
+        generations,
+        (1..=promotions as u64).collect::<Vec<_>>(),
+        "seed {seed}"
+    );
     assert!(promotions > 0, "seed {seed}: nothing was ever promoted");
 
-    let broker = SqliteBroker::open(data.join("queue.db"), Access::Owner, Arc::new(SystemClock)).await.expect("opens");
+    let broker = SqliteBroker::open(data.join("queue.db"), Access::Owner, Arc::new(SystemClock))
+        .await
+        .expect("opens");
     for queue in [Queue::TrainJobs, Queue::TrainResults] {
-        assert_eq!(broker.depth(queue).await.expect("a depth"), Depth::default(), "seed {seed}: left on {queue}");
+        assert_eq!(
+            broker.depth(queue).await.expect("a depth"),
+            Depth::default(),
+            "seed {seed}: left on {queue}"
+        );
     }
 }
 
@@ -87,9 +107,17 @@ fn bring_bikes(data: &Path, scratch: &Path) {
     let model = scratch.join("model.toml");
     std::fs::write(&model, SMALL_MODEL).expect("writes");
     let example = |file: &str| root().join("examples").join(file);
-    succeed(gatecast(data).args(["datasets", "apply"]).arg(example("datasets/washington-bikes.toml")));
+    succeed(
+        gatecast(data)
+            .args(["datasets", "apply"])
+            .arg(example("datasets/washington-bikes.toml")),
+    );
     succeed(gatecast(data).args(["models", "apply"]).arg(model));
-    succeed(gatecast(data).args(["import", "washington-bikes"]).arg(example("data/washington-bikes.csv.gz")));
+    succeed(
+        gatecast(data)
+            .args(["import", "washington-bikes"])
+            .arg(example("data/washington-bikes.csv.gz")),
+    );
 }
 
 /// Publishes a train job onto the queue of a folder that no process owns; returns its id.
@@ -109,18 +137,34 @@ fn run(data: &Path) -> Child {
 }
 
 fn terminate(process: &mut Child) {
-    let told = Command::new("kill").args(["-TERM", &process.id().to_string()]).status().expect("kill is there");
+    let told = Command::new("kill")
+        .args(["-TERM", &process.id().to_string()])
+        .status()
+        .expect("kill is there");
     assert!(told.success());
-    assert!(process.wait().expect("ends").success(), "it ends well when it is told to stop");
+    assert!(
+        process.wait().expect("ends").success(),
+        "it ends well when it is told to stop"
+    );
 }
 
 /// The seed of this run: `SEED`, or the clock.
 fn seed() -> u64 {
-    let given = std::env::var("SEED").ok().map(|seed| seed.parse().expect("SEED is a number"));
-    given.unwrap_or_else(|| SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs())
+    let given = std::env::var("SEED")
+        .ok()
+        .map(|seed| seed.parse().expect("SEED is a number"));
+    given.unwrap_or_else(|| {
+        SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .expect("after 1970")
+            .as_secs()
+    })
 }
 
 /// A linear congruential generator (Knuth, MMIX), its high bits.
 fn next(random: u64) -> u64 {
-    random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407) >> 16
+    random
+        .wrapping_mul(6_364_136_223_846_793_005)
+        .wrapping_add(1_442_695_040_888_963_407)
+        >> 16
 }

@@ -10,7 +10,9 @@ use jiff::Timestamp;
 use messaging::{Depth, MemoryBroker};
 use protocol::{
     ContentType, Destination, Message, Queue, WireMessage, decode,
-    messages::{CandidateRefused, ForecastReply, ForecastRequest, GateDecision, ModelPromoted, TrainJob, TrainReason},
+    messages::{
+        CandidateRefused, ForecastReply, ForecastRequest, GateDecision, ModelPromoted, TrainJob, TrainReason,
+    },
 };
 use registry::MemoryRegistry;
 use tempfile::TempDir;
@@ -25,12 +27,12 @@ use workers::{
 };
 
 /// Long enough for anything that ends at all; a test waits for an event, never for this.
-pub const PATIENCE: Duration = Duration::from_secs(120);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A running system.
-pub struct Stack {
-    pub environment: Arc<Environment>,
-    pub clock: Arc<ManualClock>,
+pub(crate) struct Stack {
+    pub(crate) environment: Arc<Environment>,
+    pub(crate) clock: Arc<ManualClock>,
     stop: CancellationToken,
     running: Option<JoinHandle<anyhow::Result<()>>>,
     _folder: Option<TempDir>,
@@ -38,45 +40,63 @@ pub struct Stack {
 
 impl Stack {
     /// A system without data that runs `roles`.
-    pub async fn start(roles: &[Role]) -> Self {
+    pub(crate) async fn start(roles: &[Role]) -> Self {
         let mut stack = Self::still().await;
         stack.run(roles);
         stack
     }
 
     /// A system without data that runs nothing yet.
-    pub async fn still() -> Self {
+    pub(crate) async fn still() -> Self {
         let clock = Arc::new(ManualClock::at(at("2026-01-01T00:00:00Z")));
         let (environment, folder) = match std::env::var("STACK").as_deref() {
-            Err(_) | Ok("memory") => (Environment::of(Config::default(), clock.clone(), memory(&clock)), None),
+            Err(_) | Ok("memory") => (
+                Environment::of(Config::default(), clock.clone(), memory(&clock)),
+                None,
+            ),
             Ok("embedded") => {
                 let folder = tempfile::tempdir().expect("a folder");
-                let config = Config { data_folder: folder.path().to_owned(), ..Config::default() };
-                let environment = Environment::own(config, clock.clone()).await.expect("a fresh folder");
+                let config = Config {
+                    data_folder: folder.path().to_owned(),
+                    ..Config::default()
+                };
+                let environment = Environment::own(config, clock.clone())
+                    .await
+                    .expect("a fresh folder");
                 (environment, Some(folder))
             }
             Ok(other) => panic!("STACK={other}: memory or embedded are expected"),
         };
         let environment = Arc::new(environment);
-        Self { environment, clock, stop: CancellationToken::new(), running: None, _folder: folder }
+        Self {
+            environment,
+            clock,
+            stop: CancellationToken::new(),
+            running: None,
+            _folder: folder,
+        }
     }
 
     /// Starts `roles`.
-    pub fn run(&mut self, roles: &[Role]) {
+    pub(crate) fn run(&mut self, roles: &[Role]) {
         let (environment, stop, roles) = (self.environment.clone(), self.stop.clone(), roles.to_vec());
         let running = tokio::spawn(async move { roles::run(&environment, &roles, stop).await });
         assert!(self.running.replace(running).is_none(), "the roles run already");
     }
 
     /// Stops everything, and fails if a message was left unsettled or died.
-    pub async fn finish(self) {
+    pub(crate) async fn finish(self) {
         for (queue, depth) in self.stopped().await {
-            assert_eq!((depth.leased, depth.dead), (0, 0), "unsettled and dead messages of {queue}");
+            assert_eq!(
+                (depth.leased, depth.dead),
+                (0, 0),
+                "unsettled and dead messages of {queue}"
+            );
         }
     }
 
     /// Stops everything, and fails if a message was left unsettled.
-    pub async fn finish_with_dead_letters(self) {
+    pub(crate) async fn finish_with_dead_letters(self) {
         for (queue, depth) in self.stopped().await {
             assert_eq!(depth.leased, 0, "unsettled messages of {queue}");
         }
@@ -89,31 +109,47 @@ impl Stack {
         }
         let mut depths = Vec::new();
         for queue in Queue::ALL {
-            depths.push((queue, self.environment.broker.depth(queue).await.expect("a depth")));
+            depths.push((
+                queue,
+                self.environment.broker.depth(queue).await.expect("a depth"),
+            ));
         }
         depths
     }
 
     /// Applies the bike hires of Washington with a small model, and imports two years of them.
-    pub async fn bring_bikes(&self) -> ModelSpec {
+    pub(crate) async fn bring_bikes(&self) -> ModelSpec {
         let dataset: DatasetSpec = spec("examples/datasets/washington-bikes.toml");
         let model: ModelSpec = toml::from_str(SMALL_MODEL).expect("a specification");
         let now = self.now();
-        self.environment.registry.apply_dataset(&dataset, now).await.expect("applies");
-        self.environment.registry.apply_model(&model, now).await.expect("applies");
-        let file = File::open(root().join("examples/data/washington-bikes.csv.gz")).expect("the example data");
+        self.environment
+            .registry
+            .apply_dataset(&dataset, now)
+            .await
+            .expect("applies");
+        self.environment
+            .registry
+            .apply_model(&model, now)
+            .await
+            .expect("applies");
+        let file =
+            File::open(root().join("examples/data/washington-bikes.csv.gz")).expect("the example data");
         let imported = import::read(file, &ImportOptions::default(), &dataset, now).expect("reads");
-        let recorded = self.environment.history.record(&dataset.name, &imported.observations, now).await;
+        let recorded = self
+            .environment
+            .history
+            .record(&dataset.name, &imported.observations, now)
+            .await;
         assert!(recorded.expect("records").new > 17_000);
         model
     }
 
-    pub fn now(&self) -> Timestamp {
+    pub(crate) fn now(&self) -> Timestamp {
         self.environment.clock.now()
     }
 
     /// Publishes a train job and waits for the decision.
-    pub async fn train(&self, model: &ModelSpec, learner: &str) -> GateDecision {
+    pub(crate) async fn train(&self, model: &ModelSpec, learner: &str) -> GateDecision {
         let job = TrainJob {
             model: model.name.to_string(),
             spec_hash: None,
@@ -126,23 +162,37 @@ impl Stack {
     }
 
     /// Publishes a forecast request and waits for the reply.
-    pub async fn forecast(&self, request: &ForecastRequest) -> ForecastReply {
+    pub(crate) async fn forecast(&self, request: &ForecastRequest) -> ForecastReply {
         decode(&self.ask(Queue::ForecastRequests, request).await).expect("a forecast reply")
     }
 
     /// Publishes a question and waits for the reply.
-    pub async fn ask<M: Message>(&self, queue: Queue, question: &M) -> WireMessage {
-        let mut asked = ask(&*self.environment.broker, queue, question).await.expect("published");
+    pub(crate) async fn ask<M: Message>(&self, queue: Queue, question: &M) -> WireMessage {
+        let mut asked = ask(&*self.environment.broker, queue, question)
+            .await
+            .expect("published");
         asked.reply(PATIENCE).await.expect("a reply")
     }
 
     /// Publishes a question under an id of the caller's and waits for the reply.
-    pub async fn ask_as<M: Message>(&self, message_id: &str, queue: Queue, question: &M) -> WireMessage {
+    pub(crate) async fn ask_as<M: Message>(
+        &self,
+        message_id: &str,
+        queue: Queue,
+        question: &M,
+    ) -> WireMessage {
         let mut replies = self.environment.broker.replies().await.expect("a reply queue");
         let mut message = WireMessage::new(question, ContentType::Json, message_id).expect("a small body");
         message.properties.reply_to = Some(replies.address().as_str().to_owned());
-        self.environment.broker.publish(&Destination::Queue(queue), message).await.expect("published");
-        tokio::time::timeout(PATIENCE, replies.next()).await.expect("in time").expect("a reply")
+        self.environment
+            .broker
+            .publish(&Destination::Queue(queue), message)
+            .await
+            .expect("published");
+        tokio::time::timeout(PATIENCE, replies.next())
+            .await
+            .expect("in time")
+            .expect("a reply")
     }
 }
 
@@ -156,7 +206,7 @@ fn memory(clock: &Arc<ManualClock>) -> Parts {
 }
 
 /// Learners that fit in a moment, and one that is sure to lose.
-pub const SMALL_MODEL: &str = r#"
+pub(crate) const SMALL_MODEL: &str = r#"
 name = "bike-demand"
 dataset = "washington-bikes"
 horizon = 24
@@ -178,7 +228,7 @@ learner = "seasonal-naive"
 "#;
 
 /// A gatekeeper's reply.
-pub fn decision(reply: &WireMessage) -> GateDecision {
+pub(crate) fn decision(reply: &WireMessage) -> GateDecision {
     if reply.properties.kind.starts_with(ModelPromoted::KIND) {
         return GateDecision::Promoted(decode(reply).expect("model-promoted"));
     }
@@ -186,7 +236,7 @@ pub fn decision(reply: &WireMessage) -> GateDecision {
 }
 
 /// What a promotion announced; fails on a refusal.
-pub fn promoted(decision: GateDecision) -> ModelPromoted {
+pub(crate) fn promoted(decision: GateDecision) -> ModelPromoted {
     match decision {
         GateDecision::Promoted(event) => event,
         GateDecision::Refused(event) => panic!("refused: {event:?}"),
@@ -194,7 +244,7 @@ pub fn promoted(decision: GateDecision) -> ModelPromoted {
 }
 
 /// What a refusal announced; fails on a promotion.
-pub fn refused(decision: GateDecision) -> CandidateRefused {
+pub(crate) fn refused(decision: GateDecision) -> CandidateRefused {
     match decision {
         GateDecision::Refused(event) => event,
         GateDecision::Promoted(event) => panic!("promoted: {event:?}"),
@@ -202,7 +252,7 @@ pub fn refused(decision: GateDecision) -> CandidateRefused {
 }
 
 /// A request for everything about a model.
-pub fn request(model: &ModelSpec) -> ForecastRequest {
+pub(crate) fn request(model: &ModelSpec) -> ForecastRequest {
     ForecastRequest {
         model: model.name.to_string(),
         series: Vec::new(),
@@ -213,16 +263,16 @@ pub fn request(model: &ModelSpec) -> ForecastRequest {
 }
 
 /// A specification of the repository.
-pub fn spec<T: serde::de::DeserializeOwned>(file: &str) -> T {
+pub(crate) fn spec<T: serde::de::DeserializeOwned>(file: &str) -> T {
     let text = std::fs::read_to_string(root().join(file)).unwrap_or_else(|e| panic!("{file}: {e}"));
     toml::from_str(&text).unwrap_or_else(|e| panic!("{file}: {e}"))
 }
 
 /// The repository.
-pub fn root() -> &'static Path {
+pub(crate) fn root() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
 }
 
-pub fn at(text: &str) -> Timestamp {
+pub(crate) fn at(text: &str) -> Timestamp {
     text.parse().expect("a time stamp")
 }

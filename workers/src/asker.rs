@@ -60,6 +60,8 @@ impl Asked {
                 }
             }
         };
-        tokio::time::timeout(patience, wait).await.unwrap_or(Err(AskError::TimedOut { waited: patience }))
+        tokio::time::timeout(patience, wait)
+            .await
+            .unwrap_or(Err(AskError::TimedOut { waited: patience }))
     }
 }

@@ -21,10 +21,17 @@ pub async fn plan(
     let coverage = history.coverage(&dataset.name, Some(as_of)).await?;
     let covered = coverage.and_then(|covered| {
         let (rows, first_target, last_target) = (covered.rows, covered.first()?, covered.last()?);
-        Some(FrameCoverage { rows, first_target, last_target })
+        Some(FrameCoverage {
+            rows,
+            first_target,
+            last_target,
+        })
     });
     let Some(covered) = covered else {
-        return Ok(Err(format!("dataset {} has no observations that were recorded by {as_of}", dataset.name)));
+        return Ok(Err(format!(
+            "dataset {} has no observations that were recorded by {as_of}",
+            dataset.name
+        )));
     };
     Ok(size_holdout(model, dataset, &covered).map_err(|too_little| too_little.to_string()))
 }

@@ -52,7 +52,10 @@ impl Serving {
     /// The steps before an origin that whoever answers makes use of.
     pub fn liked_steps(&self) -> usize {
         let fallback = self.fallback().requirement().liked_steps;
-        let primary = self.incumbent.as_ref().map(|live| live.bundle.primary.requirement().liked_steps);
+        let primary = self
+            .incumbent
+            .as_ref()
+            .map(|live| live.bundle.primary.requirement().liked_steps);
         fallback.max(primary.unwrap_or(0))
     }
 

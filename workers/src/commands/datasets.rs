@@ -33,10 +33,14 @@ pub(super) async fn apply_spec(environment: &Environment, spec: &DatasetSpec) ->
         && let Some((field, found, kept)) = contradiction(&stored.spec, spec)
     {
         let (name, rows) = (&spec.name, coverage.rows);
-        let message = format!("{field} {found:?}: {name} has {rows} stored observations with {field} {kept:?}");
+        let message =
+            format!("{field} {found:?}: {name} has {rows} stored observations with {field} {kept:?}");
         return Err(Failure::say(ExitCode::Invalid, message));
     }
-    Ok(environment.registry.apply_dataset(spec, environment.clock.now()).await?)
+    Ok(environment
+        .registry
+        .apply_dataset(spec, environment.clock.now())
+        .await?)
 }
 
 /// What stored observations would not fit any more: field, value applied, value stored.
@@ -67,6 +71,10 @@ pub(super) async fn list(environment: &Environment, json: bool) -> CommandResult
         ]);
         documents.push(json!({ "spec": spec, "version": stored.version, "series": series, "rows": rows }));
     }
-    if json { print_json(&documents)? } else { table.print() }
+    if json {
+        print_json(&documents)?
+    } else {
+        table.print()
+    }
     Ok(())
 }

@@ -11,13 +11,13 @@ use std::{
 };
 
 use anyhow::Context as _;
+use clock::SystemClock;
 use forecasting::{
     names::LearnerName,
     spec::{DatasetSpec, ModelSpec},
 };
 use protocol::messages::{ForecastReply, ForecastRequest};
 use serde_json::json;
-use clock::SystemClock;
 use tokio_util::sync::CancellationToken;
 
 use super::{datasets, decisions, forecast, import, models, run, spec_file, train};
@@ -27,7 +27,7 @@ use crate::{
     failure::{CommandResult, ExitCode, Failure, OrExit as _},
     import::ImportOptions,
     roles::{self, Role},
-    terminal::{print, print_json, spinner, wrap, WIDTH},
+    terminal::{WIDTH, print, print_json, spinner, wrap},
 };
 
 /// Where the demo keeps its data.
@@ -106,11 +106,15 @@ pub(super) async fn demo(mut config: Config, once: bool, json: bool) -> CommandR
         async move { roles::run(&environment, &Role::ALL, stop).await }
     });
     let told = stop.run_until_cancelled(tell(&environment, &models, &say)).await;
-    let Some(told) = told else { return finish(roles_stop, running).await };
+    let Some(told) = told else {
+        return finish(roles_stop, running).await;
+    };
     let (decided, reply) = told?;
     if json {
         let decided: Vec<_> = decided.iter().map(decisions::document).collect();
-        print_json(&json!({ "decisions": decided, "forecast": reply, "seconds": started.elapsed().as_secs_f64() }))?;
+        print_json(
+            &json!({ "decisions": decided, "forecast": reply, "seconds": started.elapsed().as_secs_f64() }),
+        )?;
     } else {
         next_commands(&environment.config.data_folder, started.elapsed(), once);
     }
@@ -121,7 +125,11 @@ pub(super) async fn demo(mut config: Config, once: bool, json: bool) -> CommandR
 }
 
 /// Applies an example's specifications and imports its observations.
-async fn bring(environment: &Environment, example: &Example, say: &impl Fn(&str)) -> Result<ModelSpec, Failure> {
+async fn bring(
+    environment: &Environment,
+    example: &Example,
+    say: &impl Fn(&str),
+) -> Result<ModelSpec, Failure> {
     let dataset: DatasetSpec = spec_file::parse(example.dataset)?;
     datasets::apply_spec(environment, &dataset).await?;
     let model: ModelSpec = spec_file::parse(example.model)?;
@@ -132,7 +140,10 @@ async fn bring(environment: &Environment, example: &Example, say: &impl Fn(&str)
         import::record(environment, &dataset, example.rows, ImportOptions::default()).await?;
     progress.finish_and_clear();
     let licence = dataset.licence.as_deref().unwrap_or("unknown licence");
-    say(&format!("{}: {} rows of {} series imported ({licence})", dataset.name, recorded.new, report.series));
+    say(&format!(
+        "{}: {} rows of {} series imported ({licence})",
+        dataset.name, recorded.new, report.series
+    ));
     Ok(model)
 }
 
@@ -145,7 +156,10 @@ async fn tell(
     let mut decided = Vec::new();
     for step in &STORY {
         say(&format!("\n{}", step.introduction));
-        let model = models.iter().find(|model| model.name.as_str() == step.model).context("a model of the demo")?;
+        let model = models
+            .iter()
+            .find(|model| model.name.as_str() == step.model)
+            .context("a model of the demo")?;
         let progress = spinner("training and judging");
         let learner = LearnerName::new(step.learner)?;
         let decision = train::decide(environment, model, &[learner]).await?;
@@ -154,7 +168,10 @@ async fn tell(
         decided.push(decision);
     }
     let model = models.first().context("a model of the demo")?;
-    say(&format!("\nForecast requests onto the queue: the next {} steps of {}.", model.horizon_steps, model.name));
+    say(&format!(
+        "\nForecast requests onto the queue: the next {} steps of {}.",
+        model.horizon_steps, model.name
+    ));
     let request = ForecastRequest {
         model: model.name.to_string(),
         series: Vec::new(),
@@ -166,8 +183,14 @@ async fn tell(
     let reply = forecast::reply(environment, &request).await?;
     let waited = asked.elapsed();
     if let ForecastReply::Answered { forecasts, .. } = &reply {
-        forecast::table(forecasts).lines().iter().for_each(|line| say(line));
-        say(&format!("{} series answered through the queue in {waited:.1?}.", forecasts.len()));
+        forecast::table(forecasts)
+            .lines()
+            .iter()
+            .for_each(|line| say(line));
+        say(&format!(
+            "{} series answered through the queue in {waited:.1?}.",
+            forecasts.len()
+        ));
     }
     Ok((decided, reply))
 }
@@ -180,10 +203,15 @@ fn fresh_folder(folder: &Path) -> CommandResult {
         fs::remove_dir_all(folder).with_context(|| format!("emptying {}", folder.display()))?;
         drop(owned);
     } else if is_used(folder)? {
-        let message = format!("{} holds something else than a demo; name another --data-folder", folder.display());
+        let message = format!(
+            "{} holds something else than a demo; name another --data-folder",
+            folder.display()
+        );
         return Err(Failure::say(ExitCode::Invalid, message));
     }
-    fs::create_dir_all(folder).and_then(|()| fs::write(marker, "")).with_context(|| folder.display().to_string())?;
+    fs::create_dir_all(folder)
+        .and_then(|()| fs::write(marker, ""))
+        .with_context(|| folder.display().to_string())?;
     Ok(())
 }
 
@@ -198,15 +226,28 @@ fn is_used(folder: &Path) -> io::Result<bool> {
 fn next_commands(folder: &Path, took: Duration, once: bool) {
     let folder = folder.display();
     print(format_args!("\nTold in {:.0} s.", took.as_secs_f64()));
-    let elsewhere = if once { "" } else { " in another terminal, while this one answers (ctrl-c ends it)" };
+    let elsewhere = if once {
+        ""
+    } else {
+        " in another terminal, while this one answers (ctrl-c ends it)"
+    };
     print(format_args!("Next{elsewhere}:"));
-    for command in ["decisions auckland-pedestrians", "forecast washington-bikes --horizon 48", "models list"] {
-        print(format_args!("  cargo run --release -- {command} --data-folder {folder}"));
+    for command in [
+        "decisions auckland-pedestrians",
+        "forecast washington-bikes --horizon 48",
+        "models list",
+    ] {
+        print(format_args!(
+            "  cargo run --release -- {command} --data-folder {folder}"
+        ));
     }
 }
 
 /// Stops the roles and waits until they have finished what they hold.
-async fn finish(stop: CancellationToken, running: tokio::task::JoinHandle<anyhow::Result<()>>) -> CommandResult {
+async fn finish(
+    stop: CancellationToken,
+    running: tokio::task::JoinHandle<anyhow::Result<()>>,
+) -> CommandResult {
     stop.cancel();
     Ok(running.await??)
 }

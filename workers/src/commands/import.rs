@@ -10,8 +10,7 @@ use anyhow::Context as _;
 use forecasting::spec::DatasetSpec;
 use history::Recorded;
 use protocol::{
-    ContentType, Destination, Message as _, RoutingKey, WireMessage,
-    messages::ObservationsRecorded,
+    ContentType, Destination, Message as _, RoutingKey, WireMessage, messages::ObservationsRecorded,
 };
 use serde_json::json;
 use uuid::Uuid;
@@ -41,7 +40,8 @@ pub(super) async fn import(environment: &Environment, arguments: &cli::Import, j
     let (report, recorded) = record(environment, &dataset.spec, input, options).await?;
     progress.finish_and_clear();
     if json {
-        let counts = json!({ "new": recorded.new, "corrected": recorded.corrected, "unchanged": recorded.unchanged });
+        let counts =
+            json!({ "new": recorded.new, "corrected": recorded.corrected, "unchanged": recorded.unchanged });
         print_json(&json!({ "dataset": dataset.spec.name, "report": report, "recorded": counts }))?;
     } else {
         print(report);
@@ -64,13 +64,20 @@ pub(super) async fn record(
     let spec = dataset.clone();
     let reading = tokio::task::spawn_blocking(move || read(input, &options, &spec, now)).await?;
     let imported = reading.or_exit(ExitCode::Invalid)?;
-    let recorded = environment.history.record(&dataset.name, &imported.observations, now).await;
+    let recorded = environment
+        .history
+        .record(&dataset.name, &imported.observations, now)
+        .await;
     let recorded = recorded.or_exit(ExitCode::Unreachable)?;
     announce(environment, dataset, recorded).await?;
     Ok((imported.report, recorded))
 }
 
-async fn announce(environment: &Environment, dataset: &DatasetSpec, recorded: Recorded) -> anyhow::Result<()> {
+async fn announce(
+    environment: &Environment,
+    dataset: &DatasetSpec,
+    recorded: Recorded,
+) -> anyhow::Result<()> {
     let event = ObservationsRecorded {
         dataset: dataset.name.to_string(),
         new: recorded.new,
@@ -79,7 +86,10 @@ async fn announce(environment: &Environment, dataset: &DatasetSpec, recorded: Re
     };
     let message = WireMessage::new(&event, ContentType::MessagePack, Uuid::now_v7().to_string())?;
     let key = RoutingKey::new(ObservationsRecorded::KIND, dataset.name.as_str());
-    environment.broker.publish(&Destination::Event(key), message).await?;
+    environment
+        .broker
+        .publish(&Destination::Event(key), message)
+        .await?;
     Ok(())
 }
 

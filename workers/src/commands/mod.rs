@@ -49,14 +49,18 @@ async fn run_briefly(cli: &Cli, config: Config, settings: Vec<Setting>) -> Comma
     let environment = Arc::new(Environment::join(config, Arc::new(SystemClock)).await?);
     let environment = &environment;
     match &cli.command {
-        Command::Datasets(SpecCommand::Apply { file }) => datasets::apply(environment, file, global.json).await,
+        Command::Datasets(SpecCommand::Apply { file }) => {
+            datasets::apply(environment, file, global.json).await
+        }
         Command::Datasets(SpecCommand::List) => datasets::list(environment, global.json).await,
         Command::Models(SpecCommand::Apply { file }) => models::apply(environment, file, global.json).await,
         Command::Models(SpecCommand::List) => models::list(environment, global.json).await,
         Command::Import(arguments) => import::import(environment, arguments, global.json).await,
         Command::Train(arguments) => train::train(environment, arguments, global.json).await,
         Command::Forecast(arguments) => forecast::forecast(environment, arguments, global.json).await,
-        Command::Decisions { model, limit } => decisions::decisions(environment, model, *limit, global.json).await,
+        Command::Decisions { model, limit } => {
+            decisions::decisions(environment, model, *limit, global.json).await
+        }
         Command::Config(_) | Command::Run { .. } | Command::Demo { .. } => unreachable!("handled above"),
     }
 }

@@ -1,7 +1,7 @@
 //! Where `protocol` and `forecasting` meet: messages become questions and observations, answers and
 //! decisions become messages.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc};
 
 use forecasting::{
     evaluation::Errors,
@@ -14,9 +14,9 @@ use forecasting::{
 use history::{IssuedForecast, Observation};
 use jiff::{SignedDuration, Timestamp};
 use protocol::messages::{
-    self as wire, ArtifactReference, CandidateRefused, ForecastReply, ForecastRequest, ForecastsIssued, GateDecision,
-    GateErrors, ModelPromoted, ObservationBatch, RefusalReason, RefusingVerdict, RouteReason, SeriesRefusal,
-    SeriesValues,
+    self as wire, ArtifactReference, CandidateRefused, ForecastReply, ForecastRequest, ForecastsIssued,
+    GateDecision, GateErrors, ModelPromoted, ObservationBatch, RefusalReason, RefusingVerdict, RouteReason,
+    SeriesRefusal, SeriesValues,
 };
 use registry::{Decision, Incumbent};
 
@@ -42,7 +42,10 @@ impl BadField {
 
 impl From<BadField> for ForecastReply {
     fn from(bad: BadField) -> Self {
-        Self::Refused { reason: RefusalReason::BadRequest, message: bad.to_string() }
+        Self::Refused {
+            reason: RefusalReason::BadRequest,
+            message: bad.to_string(),
+        }
     }
 }
 
@@ -57,7 +60,10 @@ pub fn question(
 ) -> Result<(Question, Arc<Frame>), BadField> {
     let horizon_steps = request.horizon.unwrap_or(serving.model.horizon_steps);
     if !(1..=MAX_HORIZON_STEPS).contains(&horizon_steps) {
-        return Err(BadField::new("horizon", format!("{horizon_steps} is not in 1 to {MAX_HORIZON_STEPS}")));
+        return Err(BadField::new(
+            "horizon",
+            format!("{horizon_steps} is not in 1 to {MAX_HORIZON_STEPS}"),
+        ));
     }
     let grid = serving.dataset.grid();
     let history = match (request.history.is_empty(), recorded) {
@@ -70,14 +76,29 @@ pub fn question(
         named => series_ids(named)?,
     };
     if series.is_empty() {
-        return Err(BadField::new("series", "none named, and nothing was recorded for the model's dataset"));
+        return Err(BadField::new(
+            "series",
+            "none named, and nothing was recorded for the model's dataset",
+        ));
     }
-    let question = Question { series, horizon_steps, origin: request.origin };
-    if question.points() > MAX_POINTS {
+    let question = Question {
+        series,
+        horizon_steps,
+        origin: request.origin,
+    };
+    if points_asked(&question) > MAX_POINTS {
         let asked = format!("{} series × {horizon_steps} steps", question.series.len());
-        return Err(BadField::new("horizon", format!("{asked} are more than {MAX_POINTS} points in one reply")));
+        return Err(BadField::new(
+            "horizon",
+            format!("{asked} are more than {MAX_POINTS} points in one reply"),
+        ));
     }
     Ok((question, history))
+}
+
+/// How many points a question asks for.
+pub fn points_asked(question: &Question) -> usize {
+    question.series.len() * question.horizon_steps as usize
 }
 
 fn series_ids(named: &[String]) -> Result<Vec<SeriesId>, BadField> {
@@ -85,9 +106,12 @@ fn series_ids(named: &[String]) -> Result<Vec<SeriesId>, BadField> {
         SeriesId::new(id.as_str()).map_err(|invalid| BadField::new(format_args!("series[{at}]"), invalid))
     });
     let ids: Vec<SeriesId> = checked.collect::<Result<_, _>>()?;
-    let mut seen = std::collections::BTreeSet::new();
+    let mut seen = BTreeSet::new();
     match ids.iter().find(|id| !seen.insert(*id)) {
-        Some(twice) => Err(BadField::new("series", format!("{:?} is named twice", twice.as_str()))),
+        Some(twice) => Err(BadField::new(
+            "series",
+            format!("{:?} is named twice", twice.as_str()),
+        )),
         None => Ok(ids),
     }
 }
@@ -95,16 +119,23 @@ fn series_ids(named: &[String]) -> Result<Vec<SeriesId>, BadField> {
 fn inline_history(history: &[SeriesValues], grid: &Grid) -> Result<Frame, BadField> {
     let points: usize = history.iter().map(|series| series.values.len()).sum();
     if points > MAX_HISTORY_POINTS {
-        return Err(BadField::new("history", format!("{points} values, at most {MAX_HISTORY_POINTS} are allowed")));
+        return Err(BadField::new(
+            "history",
+            format!("{points} values, at most {MAX_HISTORY_POINTS} are allowed"),
+        ));
     }
-    let series = history.iter().enumerate().map(|(at, values)| series(values, grid, &format!("history[{at}]")));
+    let series = history
+        .iter()
+        .enumerate()
+        .map(|(at, values)| series(values, grid, &format!("history[{at}]")));
     let frame = Frame::new(grid.clone(), series.collect::<Result<_, _>>()?);
     frame.map_err(|repeated| BadField::new("history", repeated))
 }
 
 /// A series as it travels, on the grid of its dataset.
 fn series(values: &SeriesValues, grid: &Grid, field: &str) -> Result<Series, BadField> {
-    let id = SeriesId::new(values.id.as_str()).map_err(|invalid| BadField::new(format_args!("{field}.id"), invalid))?;
+    let id = SeriesId::new(values.id.as_str())
+        .map_err(|invalid| BadField::new(format_args!("{field}.id"), invalid))?;
     if values.frequency != grid.frequency().to_string() {
         let problem = format!("{:?}, but the dataset has {}", values.frequency, grid.frequency());
         return Err(BadField::new(format_args!("{field}.frequency"), problem));
@@ -115,11 +146,18 @@ fn series(values: &SeriesValues, grid: &Grid, field: &str) -> Result<Series, Bad
     }
     let unusable = |value: &Option<f64>| value.is_some_and(|y| !y.is_finite() || y.abs() > MAX_ABSOLUTE);
     if let Some(at) = values.values.iter().position(unusable) {
-        let problem = format!("{:?} is not a finite number of at most {MAX_ABSOLUTE:e}", values.values[at]);
+        let problem = format!(
+            "{:?} is not a finite number of at most {MAX_ABSOLUTE:e}",
+            values.values[at]
+        );
         return Err(BadField::new(format_args!("{field}.values[{at}]"), problem));
     }
     let values_or_nan = values.values.iter().map(|value| value.unwrap_or(f64::NAN));
-    Ok(Series { id, start: values.start, values: values_or_nan.collect() })
+    Ok(Series {
+        id,
+        start: values.start,
+        values: values_or_nan.collect(),
+    })
 }
 
 /// The observations of a batch: all of them, or the first thing that is wrong.
@@ -144,14 +182,24 @@ pub fn observations(
             y,
         }));
         if observations.len() > MAX_HISTORY_POINTS {
-            return Err(BadField::new("series", format!("more than {MAX_HISTORY_POINTS} values in one batch")));
+            return Err(BadField::new(
+                "series",
+                format!("more than {MAX_HISTORY_POINTS} values in one batch"),
+            ));
         }
     }
     Ok(observations)
 }
 
-fn check_not_in_the_future(series: &Series, grid: &Grid, field: &str, now: Timestamp) -> Result<(), BadField> {
-    let latest = now.saturating_add(SignedDuration::from_hours(24)).unwrap_or(Timestamp::MAX);
+fn check_not_in_the_future(
+    series: &Series,
+    grid: &Grid,
+    field: &str,
+    now: Timestamp,
+) -> Result<(), BadField> {
+    let latest = now
+        .saturating_add(SignedDuration::from_hours(24))
+        .unwrap_or(Timestamp::MAX);
     match series.last_target(grid) {
         Some(last) if last > latest => {
             let problem = format!("the last value is of {last}, more than a day ahead of the clock ({now})");
@@ -164,14 +212,29 @@ fn check_not_in_the_future(series: &Series, grid: &Grid, field: &str, now: Times
 /// The reply to a request.
 pub fn reply(answer: Answer, serving: &Serving, stale_since: Option<Timestamp>) -> ForecastReply {
     let grid = serving.dataset.grid();
-    let refused: Vec<SeriesRefusal> = answer.refused.iter().map(|(id, why)| refusal(id, why, serving)).collect();
-    if answer.forecasts.is_empty() && let [only] = refused.as_slice() {
-        return ForecastReply::Refused { reason: only.reason, message: only.message.clone() };
+    let refused: Vec<SeriesRefusal> = answer
+        .refused
+        .iter()
+        .map(|(id, why)| refusal(id, why, serving))
+        .collect();
+    if answer.forecasts.is_empty()
+        && let [only] = refused.as_slice()
+    {
+        return ForecastReply::Refused {
+            reason: only.reason,
+            message: only.message.clone(),
+        };
     }
     let forecast = |forecast: &SeriesForecast| {
         let (route, reason) = route(forecast.route);
         let (version, generation) = (forecast.version, forecast.generation);
-        wire::SeriesForecast { points: points(forecast, &grid), version, generation, route, reason }
+        wire::SeriesForecast {
+            points: points(forecast, &grid),
+            version,
+            generation,
+            route,
+            reason,
+        }
     };
     ForecastReply::Answered {
         model: serving.model.name.to_string(),
@@ -199,7 +262,7 @@ fn route(route: Route) -> (wire::Route, Option<RouteReason>) {
                 FallbackReason::NoIncumbent => RouteReason::NoIncumbent,
                 FallbackReason::HistoryTooShort { .. } => RouteReason::HistoryTooShort,
                 FallbackReason::HorizonTooLong { .. } => RouteReason::HorizonTooLong,
-                FallbackReason::OtherGrid => RouteReason::OtherGrid,
+                FallbackReason::TrainedElsewhere => RouteReason::TrainedElsewhere,
                 FallbackReason::NotFinite { .. } => RouteReason::NotFinite,
             };
             (wire::Route::Fallback, Some(reason))
@@ -213,8 +276,16 @@ fn refusal(id: &SeriesId, why: &Refusal, serving: &Serving) -> SeriesRefusal {
         Refusal::NothingToGoOn | Refusal::NotFinite => RefusalReason::NothingToGoOn,
         Refusal::OffGrid { .. } | Refusal::HorizonOutOfRange { .. } => RefusalReason::BadRequest,
     };
-    let message = format!("series {:?} of dataset {}: {why}", id.as_str(), serving.dataset.name);
-    SeriesRefusal { id: id.to_string(), reason, message }
+    let message = format!(
+        "series {:?} of dataset {}: {why}",
+        id.as_str(),
+        serving.dataset.name
+    );
+    SeriesRefusal {
+        id: id.to_string(),
+        reason,
+        message,
+    }
 }
 
 /// The forecasts of an answer as they go into the history.
@@ -251,15 +322,23 @@ pub fn issued_forecasts(batch: ForecastsIssued) -> Result<Vec<IssuedForecast>, B
         let values: Option<Vec<f64>> = forecast.points.values.iter().copied().collect();
         Ok(IssuedForecast {
             request_id: forecast.request_id,
-            model: forecast.model.parse().map_err(|invalid| BadField::new(field("model"), invalid))?,
-            series: forecast.points.id.parse().map_err(|invalid| BadField::new(field("points.id"), invalid))?,
+            model: forecast
+                .model
+                .parse()
+                .map_err(|invalid| BadField::new(field("model"), invalid))?,
+            series: forecast
+                .points
+                .id
+                .parse()
+                .map_err(|invalid| BadField::new(field("points.id"), invalid))?,
             origin: forecast.points.start,
             issued_at: forecast.issued_at,
             version: forecast.version,
             generation: forecast.generation,
             route: wire_name(&forecast.route),
             reason: forecast.reason.as_ref().map(wire_name),
-            values: values.ok_or_else(|| BadField::new(field("points.values"), "a forecast has no missing values"))?,
+            values: values
+                .ok_or_else(|| BadField::new(field("points.values"), "a forecast has no missing values"))?,
         })
     };
     batch.forecasts.into_iter().enumerate().map(convert).collect()
@@ -277,8 +356,14 @@ pub fn wire_name(value: &impl serde::Serialize) -> String {
 /// ever had.
 pub fn gate_decision(decision: &Decision, incumbents: &[Incumbent]) -> GateDecision {
     let judgement = &decision.judgement;
-    let errors = |errors: &Errors| GateErrors { average: errors.average, worst_case: errors.worst_case };
-    let (candidate, incumbent) = (judgement.candidate.as_ref().map(errors), judgement.incumbent.as_ref().map(errors));
+    let errors = |errors: &Errors| GateErrors {
+        average: errors.average,
+        worst_case: errors.worst_case,
+    };
+    let (candidate, incumbent) = (
+        judgement.candidate.as_ref().map(errors),
+        judgement.incumbent.as_ref().map(errors),
+    );
     let model = decision.model.to_string();
     let (reasons, decided_at) = (judgement.verdict.reasons(), decision.decided_at);
     match (&decision.promoted, candidate, incumbent) {
@@ -286,7 +371,10 @@ pub fn gate_decision(decision: &Decision, incumbents: &[Incumbent]) -> GateDecis
             model,
             version: promoted.version,
             generation: promoted.generation,
-            artifact: ArtifactReference { sha256: promoted.artifact.to_string(), size_bytes: promoted.size_bytes },
+            artifact: ArtifactReference {
+                sha256: promoted.artifact.to_string(),
+                size_bytes: promoted.size_bytes,
+            },
             candidate,
             incumbent,
             reasons,
@@ -316,5 +404,8 @@ fn refusing_verdict(verdict: &Verdict) -> RefusingVerdict {
 }
 
 fn version_of(generation: Option<u64>, incumbents: &[Incumbent]) -> Option<u32> {
-    incumbents.iter().find(|incumbent| Some(incumbent.generation) == generation).map(|incumbent| incumbent.version)
+    incumbents
+        .iter()
+        .find(|incumbent| Some(incumbent.generation) == generation)
+        .map(|incumbent| incumbent.version)
 }

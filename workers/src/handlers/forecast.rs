@@ -34,7 +34,10 @@ impl Handler for ForecastHandler {
         // Load.
         let Some(serving) = self.serving(&request.model).await else {
             let message = format!("model {:?}: no such model was applied", request.model);
-            return Ok(ForecastReply::Refused { reason: RefusalReason::UnknownModel, message });
+            return Ok(ForecastReply::Refused {
+                reason: RefusalReason::UnknownModel,
+                message,
+            });
         };
         let recorded = self.up_to_date.recent.of(&serving.dataset.name);
         let (question, history) = match convert::question(&request, &serving, recorded) {
@@ -46,7 +49,12 @@ impl Handler for ForecastHandler {
         let answer = self.answer(serving.clone(), question, history).await?;
 
         // Save.
-        self.issued.note(convert::issued(&answer, &serving, &job.message_id, self.issued.now()));
+        self.issued.note(convert::issued(
+            &answer,
+            &serving,
+            &job.message_id,
+            self.issued.now(),
+        ));
         Ok(convert::reply(answer, &serving, self.up_to_date.stale_since()))
     }
 }
@@ -62,10 +70,18 @@ impl ForecastHandler {
         self.up_to_date.serving.current(&model)
     }
 
-    async fn answer(&self, serving: Arc<Serving>, asked: Question, history: Arc<Frame>) -> Result<Answer, HandleError> {
-        if asked.points() <= INLINE_POINTS {
+    async fn answer(
+        &self,
+        serving: Arc<Serving>,
+        asked: Question,
+        history: Arc<Frame>,
+    ) -> Result<Answer, HandleError> {
+        if convert::points_asked(&asked) <= INLINE_POINTS {
             return Ok(answer(&serving, &asked, &history));
         }
-        self.cpu.run(move || answer(&serving, &asked, &history)).await.map_err(transient)
+        self.cpu
+            .run(move || answer(&serving, &asked, &history))
+            .await
+            .map_err(transient)
     }
 }

@@ -57,7 +57,12 @@ impl Handler for JudgeHandler {
                 judged_against: incumbent.map(|incumbent| incumbent.generation),
                 judgement,
             };
-            match self.registry.decide(&decision, context.now).await.map_err(transient)? {
+            match self
+                .registry
+                .decide(&decision, context.now)
+                .await
+                .map_err(transient)?
+            {
                 Decided::Recorded(decision) => {
                     let (verdict, job) = (decision.judgement.verdict.name(), &decision.job);
                     info!(model = %model, version, verdict, %job, "decided on {model}: {verdict}");
@@ -81,9 +86,13 @@ struct Case {
 impl JudgeHandler {
     async fn version(&self, job: &JobId, model: &ModelName) -> Result<Version, HandleError> {
         let version = self.registry.version_of_job(job).await.map_err(transient)?;
-        let version = version.ok_or_else(|| rejected(format!("train job {job}: no version was proposed for it")))?;
+        let version =
+            version.ok_or_else(|| rejected(format!("train job {job}: no version was proposed for it")))?;
         if version.proposal.model != *model {
-            return Err(rejected(format!("model {model}: train job {job} was for model {}", version.proposal.model)));
+            return Err(rejected(format!(
+                "model {model}: train job {job} was for model {}",
+                version.proposal.model
+            )));
         }
         Ok(version)
     }
@@ -97,8 +106,15 @@ impl JudgeHandler {
         // Load.
         let case = self.case(version, incumbent).await?;
         let grid = case.dataset.grid();
-        let range = Range { as_of: Some(version.proposal.as_of), ..Range::default() };
-        let frame = self.history.read(&case.dataset.name, &grid, &range).await.map_err(transient)?;
+        let range = Range {
+            as_of: Some(version.proposal.as_of),
+            ..Range::default()
+        };
+        let frame = self
+            .history
+            .read(&case.dataset.name, &grid, &range)
+            .await
+            .map_err(transient)?;
 
         // Decide.
         let judged = compute(&self.cpu, &context.stop, move |stop| {
@@ -116,10 +132,20 @@ impl JudgeHandler {
 
     async fn case(&self, version: &Version, incumbent: Option<&Incumbent>) -> Result<Case, HandleError> {
         let proposal = &version.proposal;
-        let stored = self.registry.model_by_hash(&proposal.model, &proposal.spec_hash).await.map_err(transient)?;
-        let model = stored.ok_or_else(|| rejected(format!("spec_hash {:?} was not applied", proposal.spec_hash)))?;
-        let dataset = self.registry.dataset(&model.spec.dataset).await.map_err(transient)?;
-        let dataset = dataset.ok_or_else(|| rejected(format!("dataset {} was not applied", model.spec.dataset)))?;
+        let stored = self
+            .registry
+            .model_by_hash(&proposal.model, &proposal.spec_hash)
+            .await
+            .map_err(transient)?;
+        let model =
+            stored.ok_or_else(|| rejected(format!("spec_hash {:?} was not applied", proposal.spec_hash)))?;
+        let dataset = self
+            .registry
+            .dataset(&model.spec.dataset)
+            .await
+            .map_err(transient)?;
+        let dataset =
+            dataset.ok_or_else(|| rejected(format!("dataset {} was not applied", model.spec.dataset)))?;
         let incumbent = match incumbent {
             Some(incumbent) => Some(self.bundle(&incumbent.artifact).await?),
             None => None,
@@ -138,7 +164,11 @@ impl JudgeHandler {
 
     /// The recorded decision as an event; the same every time it is asked for.
     async fn announcement(&self, decision: Decision) -> Result<GateDecision, HandleError> {
-        let incumbents = self.registry.incumbent_history(&decision.model).await.map_err(transient)?;
+        let incumbents = self
+            .registry
+            .incumbent_history(&decision.model)
+            .await
+            .map_err(transient)?;
         Ok(convert::gate_decision(&decision, &incumbents))
     }
 }

@@ -30,13 +30,18 @@ impl Handler for RecordObservationsHandler {
         // Load.
         let name = DatasetName::new(batch.dataset.as_str()).map_err(rejected)?;
         let dataset = self.registry.dataset(&name).await.map_err(transient)?;
-        let dataset = dataset.ok_or_else(|| rejected(format!("dataset {:?} was not applied", batch.dataset)))?;
+        let dataset =
+            dataset.ok_or_else(|| rejected(format!("dataset {:?} was not applied", batch.dataset)))?;
 
         // Decide: all of the batch or nothing.
         let observations = convert::observations(&batch, &dataset.spec, job.now).map_err(rejected)?;
 
         // Save.
-        let recorded = self.history.record(&name, &observations, job.now).await.map_err(transient)?;
+        let recorded = self
+            .history
+            .record(&name, &observations, job.now)
+            .await
+            .map_err(transient)?;
         Ok(ObservationsRecorded {
             dataset: batch.dataset,
             new: recorded.new,
@@ -58,7 +63,10 @@ impl Handler for RecordForecastsHandler {
 
     async fn handle(&self, batch: ForecastsIssued, job: &JobContext) -> Result<(), HandleError> {
         let forecasts = convert::issued_forecasts(batch).map_err(rejected)?;
-        self.history.record_forecasts(&forecasts, job.now).await.map_err(transient)?;
+        self.history
+            .record_forecasts(&forecasts, job.now)
+            .await
+            .map_err(transient)?;
         Ok(())
     }
 }

@@ -79,13 +79,32 @@ impl TrainHandler {
             None => self.registry.model(&name).await,
             Some(hash) => self.registry.model_by_hash(&name, hash).await,
         };
-        let hash = message.spec_hash.as_ref().map(|hash| format!(" with spec_hash {hash:?}")).unwrap_or_default();
-        let unknown = || rejected(format!("model {:?}{hash}: no such specification was applied", message.model));
+        let hash = message
+            .spec_hash
+            .as_ref()
+            .map(|hash| format!(" with spec_hash {hash:?}"))
+            .unwrap_or_default();
+        let unknown = || {
+            rejected(format!(
+                "model {:?}{hash}: no such specification was applied",
+                message.model
+            ))
+        };
         let stored = stored.map_err(transient)?.ok_or_else(unknown)?;
         let learners = chosen_learners(&stored.spec, &message.learners)?;
-        let dataset = self.registry.dataset(&stored.spec.dataset).await.map_err(transient)?;
-        let dataset = dataset.ok_or_else(|| rejected(format!("dataset {:?} was not applied", stored.spec.dataset)))?;
-        Ok(Task { dataset: dataset.spec, model: stored.spec, spec_hash: stored.hash, learners })
+        let dataset = self
+            .registry
+            .dataset(&stored.spec.dataset)
+            .await
+            .map_err(transient)?;
+        let dataset =
+            dataset.ok_or_else(|| rejected(format!("dataset {:?} was not applied", stored.spec.dataset)))?;
+        Ok(Task {
+            dataset: dataset.spec,
+            model: stored.spec,
+            spec_hash: stored.hash,
+            learners,
+        })
     }
 
     /// The job as it was first recorded, so that a second delivery trains on the same rows; or why there
@@ -128,7 +147,10 @@ impl TrainHandler {
             until: Some(grid.advance(job.cut_off, 1)),
             as_of: Some(job.as_of),
         };
-        self.history.read(&task.dataset.name, &grid, &range).await.map_err(transient)
+        self.history
+            .read(&task.dataset.name, &grid, &range)
+            .await
+            .map_err(transient)
     }
 
     async fn fit(
@@ -156,7 +178,7 @@ impl TrainHandler {
         match fitted.await? {
             Ok(trained) => Ok(Ok(trained)),
             Err(TrainError::NoCandidate { reason }) => Ok(Err(reason)),
-            Err(stopped @ TrainError::Stopped) => Err(transient(stopped)),
+            Err(TrainError::Stopped(stopped)) => Err(transient(stopped)),
         }
     }
 
@@ -188,12 +210,21 @@ fn chosen_learners(model: &ModelSpec, names: &[String]) -> Result<Vec<LearnerSpe
     if names.is_empty() {
         return Ok(model.learners.clone());
     }
-    let known: Vec<&str> = model.learners.iter().map(|learner| learner.name.as_str()).collect();
+    let known: Vec<&str> = model
+        .learners
+        .iter()
+        .map(|learner| learner.name.as_str())
+        .collect();
     let find = |(at, name): (usize, &String)| {
-        let learner = LearnerName::new(name.as_str()).ok().and_then(|name| model.learner(&name).cloned());
+        let learner = LearnerName::new(name.as_str())
+            .ok()
+            .and_then(|name| model.learner(&name).cloned());
         learner.ok_or_else(|| {
             let known = known.join(", ");
-            rejected(format!("learners[{at}] {name:?}: model {} has no such learner, but {known}", model.name))
+            rejected(format!(
+                "learners[{at}] {name:?}: model {} has no such learner, but {known}",
+                model.name
+            ))
         })
     };
     names.iter().enumerate().map(find).collect()
@@ -218,12 +249,18 @@ fn candidate(version: &Version) -> Result<TrainResult, HandleError> {
         learner: version.proposal.learner.to_string(),
         competed: serde_json::from_value(version.proposal.competed.clone()).map_err(transient)?,
     };
-    Ok(TrainResult { model: version.proposal.model.to_string(), outcome })
+    Ok(TrainResult {
+        model: version.proposal.model.to_string(),
+        outcome,
+    })
 }
 
 fn no_candidate(model: &ModelName, reason: String) -> TrainResult {
     info!(model = %model, "no candidate for {model}: {reason}");
-    TrainResult { model: model.to_string(), outcome: TrainOutcome::NoCandidate { reason } }
+    TrainResult {
+        model: model.to_string(),
+        outcome: TrainOutcome::NoCandidate { reason },
+    }
 }
 
 fn put_error(error: ArtifactStoreError) -> HandleError {

@@ -48,9 +48,15 @@ impl IssuedLog {
 
     /// Notes forecasts.
     pub fn note(&self, forecasts: impl IntoIterator<Item = IssuedForecast>) {
-        let dropped = forecasts.into_iter().filter(|forecast| self.sender.try_send(forecast.clone()).is_err()).count();
+        let dropped = forecasts
+            .into_iter()
+            .filter(|forecast| self.sender.try_send(forecast.clone()).is_err())
+            .count();
         if dropped > 0 {
-            warn!(dropped, "{dropped} forecasts issued will be missing in the history: the broker is too slow");
+            warn!(
+                dropped,
+                "{dropped} forecasts issued will be missing in the history: the broker is too slow"
+            );
         }
     }
 }
@@ -62,7 +68,10 @@ impl Outgoing {
             let batch = self.batch(first).await;
             let forecasts = batch.len();
             if let Err(fault) = publish(&*broker, ForecastsIssued { forecasts: batch }).await {
-                warn!(forecasts, "{forecasts} forecasts issued will be missing in the history: {fault:#}");
+                warn!(
+                    forecasts,
+                    "{forecasts} forecasts issued will be missing in the history: {fault:#}"
+                );
             }
         }
     }
@@ -72,7 +81,9 @@ impl Outgoing {
         let mut points = first.points.values.len();
         let mut batch = vec![first];
         while batch.len() < BATCH && points < BATCH_POINTS {
-            let Ok(Some(next)) = tokio::time::timeout_at(deadline, self.receiver.recv()).await else { break };
+            let Ok(Some(next)) = tokio::time::timeout_at(deadline, self.receiver.recv()).await else {
+                break;
+            };
             points += next.points.values.len();
             batch.push(next);
         }
@@ -82,6 +93,8 @@ impl Outgoing {
 
 async fn publish(broker: &dyn Broker, batch: ForecastsIssued) -> anyhow::Result<()> {
     let message = WireMessage::new(&batch, ContentType::MessagePack, Uuid::now_v7().to_string())?;
-    broker.publish(&Destination::Queue(Queue::ForecastsIssued), message).await?;
+    broker
+        .publish(&Destination::Queue(Queue::ForecastsIssued), message)
+        .await?;
     Ok(())
 }

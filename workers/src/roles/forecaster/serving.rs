@@ -37,12 +37,21 @@ pub enum Heard {
 impl ServingModels {
     /// What answers for `model`; none if no such specification is known.
     pub fn current(&self, model: &ModelName) -> Option<Arc<Serving>> {
-        self.by_name.read().unwrap_or_else(PoisonError::into_inner).get(model).cloned()
+        self.by_name
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(model)
+            .cloned()
     }
 
     /// Everything that answers.
     pub fn all(&self) -> Vec<Arc<Serving>> {
-        self.by_name.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+        self.by_name
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .values()
+            .cloned()
+            .collect()
     }
 
     /// Takes over specifications and incumbents from the registry, which is the truth.
@@ -50,8 +59,12 @@ impl ServingModels {
     /// # Errors
     /// If the registry cannot be read; everything stays as it was then.
     pub async fn look(&self, registry: &dyn Registry, models: &DecodedModels) -> Result<(), RegistryError> {
-        let datasets: HashMap<_, _> =
-            registry.datasets().await?.into_iter().map(|stored| (stored.spec.name.clone(), stored.spec)).collect();
+        let datasets: HashMap<_, _> = registry
+            .datasets()
+            .await?
+            .into_iter()
+            .map(|stored| (stored.spec.name.clone(), stored.spec))
+            .collect();
         let specs = registry.models().await?;
         let incumbents = registry.incumbents().await?;
         for model in specs {
@@ -67,11 +80,19 @@ impl ServingModels {
 
     /// Hears that a version was promoted. An event is a hint and may come late, twice or out of order.
     pub async fn hear(&self, event: &ModelPromoted, models: &DecodedModels) -> Heard {
-        let (Ok(model), Ok(artifact)) = (ModelName::new(event.model.as_str()), event.artifact.sha256.parse()) else {
+        let (Ok(model), Ok(artifact)) = (
+            ModelName::new(event.model.as_str()),
+            event.artifact.sha256.parse(),
+        ) else {
             error!(model = %event.model, "a model-promoted event names no model or no artifact");
             return Heard::NotServable;
         };
-        let announced = Announced { model, version: event.version, generation: event.generation, artifact };
+        let announced = Announced {
+            model,
+            version: event.version,
+            generation: event.generation,
+            artifact,
+        };
         self.switch(&announced, models).await
     }
 
@@ -83,13 +104,22 @@ impl ServingModels {
             return;
         }
         let incumbent = known.and_then(|serving| serving.incumbent.clone());
-        let serving = Serving { model: model.clone(), dataset: dataset.clone(), incumbent };
+        let serving = Serving {
+            model: model.clone(),
+            dataset: dataset.clone(),
+            incumbent,
+        };
         by_name.insert(model.name.clone(), Arc::new(serving));
     }
 
     /// Loads the announced incumbent into memory, then switches to it, unless a newer one answers.
     async fn switch(&self, announced: &Announced, models: &DecodedModels) -> Heard {
-        let Announced { model, version, generation, artifact } = announced;
+        let Announced {
+            model,
+            version,
+            generation,
+            artifact,
+        } = announced;
         match self.current(model) {
             None => return Heard::NotServable,
             Some(serving) if serving.generation() >= *generation => return Heard::Old,
@@ -115,13 +145,22 @@ impl ServingModels {
 
     fn replace(&self, announced: &Announced, bundle: Arc<Bundle>) -> Heard {
         let mut by_name = self.by_name.write().unwrap_or_else(PoisonError::into_inner);
-        let Some(known) = by_name.get(&announced.model) else { return Heard::NotServable };
+        let Some(known) = by_name.get(&announced.model) else {
+            return Heard::NotServable;
+        };
         // Another event may have switched while this one was loading.
         if known.generation() >= announced.generation {
             return Heard::Old;
         }
-        let live = Live { version: announced.version, generation: announced.generation, bundle };
-        let serving = Serving { incumbent: Some(live), ..Serving::clone(known) };
+        let live = Live {
+            version: announced.version,
+            generation: announced.generation,
+            bundle,
+        };
+        let serving = Serving {
+            incumbent: Some(live),
+            ..Serving::clone(known)
+        };
         by_name.insert(announced.model.clone(), Arc::new(serving));
         Heard::Switched
     }

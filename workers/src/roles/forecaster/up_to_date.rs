@@ -81,7 +81,12 @@ impl UpToDate {
     }
 
     /// Looks again whenever an event says so, and every `poll`, until `stop`.
-    pub async fn keep(self: Arc<Self>, mut events: Box<dyn Listener>, poll: Duration, stop: CancellationToken) {
+    pub async fn keep(
+        self: Arc<Self>,
+        mut events: Box<dyn Listener>,
+        poll: Duration,
+        stop: CancellationToken,
+    ) {
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
