@@ -119,7 +119,7 @@ impl Default for Config {
             },
             trainer: Trainer {
                 slots: 1,
-                time_limit: Duration::from_secs(25 * 60),
+                time_limit: Duration::from_mins(25),
             },
             forecaster: Forecaster {
                 prefetch: 64,

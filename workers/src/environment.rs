@@ -75,7 +75,7 @@ impl Environment {
         let broker = SqliteBroker::open(&config.path(&config.broker.url), access, clock.clone()).await;
         let registry = SqliteRegistry::open(&config.path(&config.registry.url)).await;
         let history = SqliteHistory::open(&config.path(&config.history.url)).await;
-        let artifacts = ObjectArtifacts::folder(&config.path(&config.artifacts.url));
+        let artifacts = ObjectArtifacts::folder(config.path(&config.artifacts.url));
         let parts = Parts {
             broker: Arc::new(broker.or_exit(ExitCode::Unreachable)?),
             registry: Arc::new(registry.or_exit(ExitCode::Unreachable)?),

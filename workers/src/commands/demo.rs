@@ -164,7 +164,9 @@ async fn tell(
         let learner = LearnerName::new(step.learner)?;
         let decision = train::decide(environment, model, &[learner]).await?;
         progress.finish_and_clear();
-        decisions::lines(&decision).iter().for_each(|line| say(line));
+        for line in decisions::lines(&decision) {
+            say(&line);
+        }
         decided.push(decision);
     }
     let model = models.first().context("a model of the demo")?;

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// How long a reply may take; a process that starts its forecaster first reads its history.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// Widest chart.
 const CHART: usize = 24;
 
@@ -49,7 +49,9 @@ pub(super) async fn forecast(
         } => {
             if !json {
                 table(&forecasts).print();
-                refused.iter().for_each(|refusal| print(&refusal.message));
+                for refusal in &refused {
+                    print(&refusal.message);
+                }
             }
             match refused.first() {
                 None => Ok(()),

@@ -88,7 +88,7 @@ async fn with_roles<T>(
 }
 
 /// What applying a specification did.
-fn applied_line(what: &str, name: &str, applied: &registry::Applied) -> String {
+fn applied_line(what: &str, name: &str, applied: registry::Applied) -> String {
     let version = applied.version;
     if applied.changed {
         format!("applied {what} {name} as version {version}")

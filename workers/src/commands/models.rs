@@ -21,7 +21,7 @@ pub(super) async fn apply(environment: &Environment, file: &Path, json: bool) ->
     if json {
         print_json(&json!({ "model": spec.name, "version": applied.version, "changed": applied.changed }))?;
     } else {
-        print(super::applied_line("model", spec.name.as_str(), &applied));
+        print(super::applied_line("model", spec.name.as_str(), applied));
     }
     Ok(())
 }
@@ -74,9 +74,9 @@ pub(super) async fn list(environment: &Environment, json: bool) -> CommandResult
         documents.push(json!({ "spec": spec, "version": stored.version, "incumbent": incumbent }));
     }
     if json {
-        print_json(&documents)?
+        print_json(&documents)?;
     } else {
-        table.print()
+        table.print();
     }
     Ok(())
 }

@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// How long the judging may take after the training.
-const JUDGING: Duration = Duration::from_secs(300);
+const JUDGING: Duration = Duration::from_mins(5);
 
 /// Publishes a train job; with `--wait` waits for the decision.
 pub(super) async fn train(

@@ -210,7 +210,7 @@ fn check_not_in_the_future(
 }
 
 /// The reply to a request.
-pub fn reply(answer: Answer, serving: &Serving, stale_since: Option<Timestamp>) -> ForecastReply {
+pub fn reply(answer: &Answer, serving: &Serving, stale_since: Option<Timestamp>) -> ForecastReply {
     let grid = serving.dataset.grid();
     let refused: Vec<SeriesRefusal> = answer
         .refused

@@ -55,7 +55,7 @@ impl Handler for ForecastHandler {
             &job.message_id,
             self.issued.now(),
         ));
-        Ok(convert::reply(answer, &serving, self.up_to_date.stale_since()))
+        Ok(convert::reply(&answer, &serving, self.up_to_date.stale_since()))
     }
 }
 

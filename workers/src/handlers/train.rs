@@ -116,12 +116,11 @@ impl TrainHandler {
         task: &Task,
         now: Timestamp,
     ) -> Result<Result<Job, String>, HandleError> {
-        let planned = match message.cut_off {
-            Some(given) => Ok(given),
-            None => {
-                let sized = holdout::plan(&*self.history, &task.dataset, &task.model, message.as_of).await;
-                sized.map_err(transient)?.map(|plan| plan.cut_off)
-            }
+        let planned = if let Some(given) = message.cut_off {
+            Ok(given)
+        } else {
+            let sized = holdout::plan(&*self.history, &task.dataset, &task.model, message.as_of).await;
+            sized.map_err(transient)?.map(|plan| plan.cut_off)
         };
         let job = Job {
             id,
