@@ -68,7 +68,7 @@ impl BinnedColumns {
         for column in columns {
             stop.check()?;
             let column: Vec<f64> = column.into_iter().map(f64::from).collect();
-            let binned = bin_matrix(&Matrix::new(&column, rows, 1), weights, BINS, f64::NAN, false)
+            let binned = bin_matrix(&Matrix::new(&column, rows, 1), weights, std::env::var("BINS").map_or(BINS, |b| b.parse().unwrap()), f64::NAN, false)
                 .expect("255 bins fit into 16 bits");
             bins.extend(binned.binned_data);
             cuts.push(binned.cuts.data);
