@@ -1,1 +1,319 @@
+//! How a request is answered: by the incumbent where it can, else by the fallback, and why.
 
+use std::{fmt, sync::Arc};
+
+use jiff::Timestamp;
+
+use crate::{
+    artifact::Bundle,
+    models::{Predict, PredictError, WeeklyMean},
+    names::SeriesId,
+    series::{Frame, Grid, Series},
+    spec::{DatasetSpec, ModelSpec},
+};
+
+/// Answers a question from what is at hand. Every series gets a forecast or a refusal.
+pub fn answer(serving: &Serving, question: &Question, history: &Frame) -> Answer {
+    let mut answer = Answer {
+        forecasts: Vec::new(),
+        refused: Vec::new(),
+    };
+    let asked: Vec<&SeriesId> = if question.series.is_empty() {
+        history.series.iter().map(|series| &series.id).collect()
+    } else {
+        question.series.iter().collect()
+    };
+    for id in asked {
+        match answer_series(serving, question, history, id) {
+            Ok(forecast) => answer.forecasts.push(forecast),
+            Err(refusal) => answer.refused.push((id.clone(), refusal)),
+        }
+    }
+    answer
+}
+
+/// What a forecaster serves for one model.
+#[derive(Debug, Clone)]
+pub struct Serving {
+    /// The model.
+    pub model: ModelSpec,
+    /// The dataset that it forecasts.
+    pub dataset: DatasetSpec,
+    /// The version in use; `None` before the first promotion.
+    pub incumbent: Option<Live>,
+    /// Since when the forecaster has not been able to ask which version is in use; `None` while it is.
+    pub stale_since: Option<Timestamp>,
+}
+
+/// The version in use.
+#[derive(Debug, Clone)]
+pub struct Live {
+    /// Number of the version within the model.
+    pub version: u32,
+    /// Counts the model's changes of incumbent, from 1.
+    pub generation: u64,
+    /// What the version is made of.
+    pub bundle: Arc<Bundle>,
+}
+
+/// What is to be forecast.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Question {
+    /// Which series; all of the history if empty.
+    pub series: Vec<SeriesId>,
+    /// How many steps.
+    pub horizon_steps: u32,
+    /// The first of the steps; by default, for each series, the one after its last known value.
+    pub origin: Option<Timestamp>,
+}
+
+/// The answer to a [`Question`]: each series once per time it was asked for, here or there.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    /// Forecasts, in the order of the question.
+    pub forecasts: Vec<SeriesForecast>,
+    /// Series that nothing can be said about, and why.
+    pub refused: Vec<(SeriesId, Refusal)>,
+}
+
+/// The forecast of one series.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SeriesForecast {
+    /// Which series.
+    pub id: SeriesId,
+    /// The first step that is forecast.
+    pub origin: Timestamp,
+    /// One finite value per step of the horizon.
+    pub values: Vec<f64>,
+    /// The version in use, whose primary or fallback answered; `None` if there was none.
+    pub version: Option<u32>,
+    /// Generation of the incumbent; 0 if there was none.
+    pub generation: u64,
+    /// Who answered.
+    pub route: Route,
+}
+
+/// Who answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Route {
+    /// The learned model.
+    Primary,
+    /// The simple model.
+    Fallback(FallbackReason),
+}
+
+/// Why the fallback answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum FallbackReason {
+    /// No version was promoted yet.
+    #[error("no version has been promoted yet")]
+    NoIncumbent,
+    /// The primary needs more history.
+    #[error("the history has {has_steps} steps, the incumbent needs {needed_steps}")]
+    HistoryTooShort {
+        /// Steps that the primary needs.
+        needed_steps: usize,
+        /// Steps from the first known value to the origin; 0 if no recent value is known.
+        has_steps: usize,
+    },
+    /// The primary was trained for a shorter horizon.
+    #[error("{asked_steps} steps were asked for, the incumbent forecasts {most_steps}")]
+    HorizonTooLong {
+        /// Steps asked for.
+        asked_steps: u32,
+        /// Steps that the primary was trained for.
+        most_steps: u32,
+    },
+    /// The dataset has changed its frequency or time zone since the primary was trained.
+    #[error("the incumbent was trained on another frequency or time zone")]
+    OtherGrid,
+    /// The primary gave a value that is missing, infinite or not a number.
+    #[error("step {step} of the incumbent's forecast is not a finite number")]
+    NotFinite {
+        /// The first such step; 1 is the one at the origin.
+        step: usize,
+    },
+}
+
+/// Why a series is not forecast.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The history has no such series.
+    #[error("the series is unknown")]
+    UnknownSeries,
+    /// No value before the origin is known.
+    #[error("no value before the origin is known")]
+    NothingToGoOn,
+    /// The origin lies between two steps of the series.
+    #[error("origin {origin} is not a step of the series")]
+    OffGrid {
+        /// The origin asked for.
+        origin: Timestamp,
+    },
+    /// The horizon is 0 or too long.
+    #[error("horizon = {asked_steps}: must be from 1 to {most_steps} steps")]
+    HorizonOutOfRange {
+        /// Steps asked for.
+        asked_steps: u32,
+        /// The most that any model of the dataset may forecast.
+        most_steps: u32,
+    },
+    /// The values of the series are so large that even the fallback gave no finite number.
+    #[error("no forecast is a finite number")]
+    NotFinite,
+}
+
+impl Route {
+    /// `primary` or `fallback`.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Route::Primary => "primary",
+            Route::Fallback(_) => "fallback",
+        }
+    }
+
+    /// Why not the primary; `None` if it was.
+    pub fn reason(&self) -> Option<&FallbackReason> {
+        match self {
+            Route::Primary => None,
+            Route::Fallback(reason) => Some(reason),
+        }
+    }
+}
+
+impl fmt::Display for Route {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Route::Primary => f.write_str("primary"),
+            Route::Fallback(reason) => write!(f, "fallback: {reason}"),
+        }
+    }
+}
+
+impl FallbackReason {
+    /// A short name without numbers, e.g. for a metric label.
+    pub fn name(&self) -> &'static str {
+        match self {
+            FallbackReason::NoIncumbent => "no-incumbent",
+            FallbackReason::HistoryTooShort { .. } => "history-too-short",
+            FallbackReason::HorizonTooLong { .. } => "horizon-too-long",
+            FallbackReason::OtherGrid => "other-grid",
+            FallbackReason::NotFinite { .. } => "not-finite",
+        }
+    }
+}
+
+fn answer_series(
+    serving: &Serving,
+    question: &Question,
+    history: &Frame,
+    id: &SeriesId,
+) -> Result<SeriesForecast, Refusal> {
+    let (asked_steps, most_steps) = (question.horizon_steps, serving.dataset.most_horizon_steps());
+    if !(1..=most_steps).contains(&asked_steps) {
+        return Err(Refusal::HorizonOutOfRange {
+            asked_steps,
+            most_steps,
+        });
+    }
+    let series = history.series(id).ok_or(Refusal::UnknownSeries)?;
+    let grid = &history.grid;
+    let origin = match question.origin {
+        Some(origin) => origin,
+        None => grid.advance(series.last_target(grid).ok_or(Refusal::NothingToGoOn)?, 1),
+    };
+    let task = Task {
+        history: series,
+        grid,
+        origin,
+        horizon_steps: asked_steps,
+    };
+    let incumbent = serving.incumbent.as_ref();
+    let (values, route) = match incumbent {
+        Some(live) => forecast(&live.bundle, &task),
+        None => {
+            let weeks = u8::try_from(serving.model.fallback.weeks).unwrap_or(u8::MAX);
+            let forecast = fall_back(&WeeklyMean::new(weeks, grid), &task);
+            forecast.map(|values| (values, Route::Fallback(FallbackReason::NoIncumbent)))
+        }
+    }
+    .map_err(|error| match error {
+        PredictError::HistoryTooShort { .. } | PredictError::NothingKnown => Refusal::NothingToGoOn,
+        PredictError::NotFinite { .. } => Refusal::NotFinite,
+        PredictError::OffGrid(_) => Refusal::OffGrid { origin },
+    })?;
+    Ok(SeriesForecast {
+        id: id.clone(),
+        origin,
+        values,
+        version: incumbent.map(|live| live.version),
+        generation: incumbent.map_or(0, |live| live.generation),
+        route,
+    })
+}
+
+/// What a model is to forecast.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Task<'a> {
+    pub(crate) history: &'a Series,
+    pub(crate) grid: &'a Grid,
+    pub(crate) origin: Timestamp,
+    pub(crate) horizon_steps: u32,
+}
+
+impl Task<'_> {
+    fn ask(&self, model: &dyn Predict) -> Result<Vec<f64>, PredictError> {
+        model.predict(self.history, self.grid, self.origin, self.horizon_steps as usize)
+    }
+
+    /// Whatever a model promises, a caller gets one finite value per step or an error.
+    fn check(&self, values: Vec<f64>) -> Result<Vec<f64>, PredictError> {
+        let wrong = values.iter().position(|value| !value.is_finite());
+        let wrong = wrong.or((values.len() != self.horizon_steps as usize).then_some(values.len()));
+        wrong.map_or(Ok(values), |index| {
+            Err(PredictError::NotFinite { step: index + 1 })
+        })
+    }
+}
+
+/// What a version answers as a whole. The gate judges by this very function what a forecaster will serve.
+///
+/// # Errors
+/// That of the fallback, or [`PredictError::OffGrid`].
+pub(crate) fn forecast(bundle: &Bundle, task: &Task<'_>) -> Result<(Vec<f64>, Route), PredictError> {
+    let reason = match ask_primary(bundle, task)? {
+        Ok(values) => return Ok((values, Route::Primary)),
+        Err(reason) => reason,
+    };
+    Ok((fall_back(&bundle.fallback, task)?, Route::Fallback(reason)))
+}
+
+/// What the simple model answers alone.
+pub(crate) fn fall_back(fallback: &WeeklyMean, task: &Task<'_>) -> Result<Vec<f64>, PredictError> {
+    task.ask(fallback).and_then(|values| task.check(values))
+}
+
+fn ask_primary(bundle: &Bundle, task: &Task<'_>) -> Result<Result<Vec<f64>, FallbackReason>, PredictError> {
+    let (asked_steps, most_steps) = (task.horizon_steps, bundle.horizon_steps);
+    if asked_steps > most_steps {
+        return Ok(Err(FallbackReason::HorizonTooLong {
+            asked_steps,
+            most_steps,
+        }));
+    }
+    if bundle.grid != *task.grid {
+        return Ok(Err(FallbackReason::OtherGrid));
+    }
+    match task.ask(&bundle.primary).and_then(|values| task.check(values)) {
+        Ok(values) => Ok(Ok(values)),
+        Err(PredictError::HistoryTooShort {
+            needed_steps,
+            has_steps,
+        }) => Ok(Err(FallbackReason::HistoryTooShort {
+            needed_steps,
+            has_steps,
+        })),
+        Err(PredictError::NotFinite { step }) => Ok(Err(FallbackReason::NotFinite { step })),
+        Err(error @ (PredictError::NothingKnown | PredictError::OffGrid(_))) => Err(error),
+    }
+}

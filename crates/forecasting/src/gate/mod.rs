@@ -1,1 +1,252 @@
+//! Whether a candidate goes live.
+//!
+//! The floor cannot be configured away: a candidate is promoted only if its average error *and* its
+//! worst-case error are both strictly lower than those of the version in use, on the same rows, from at
+//! least 28 origins that neither side's training has seen. A tie, a missing number or too little evidence
+//! keeps the incumbent. The gate computes every number itself, from the artifacts and the actuals.
 
+mod legs;
+mod objection;
+mod verdict;
+
+use jiff::Timestamp;
+
+use crate::{
+    artifact::Bundle,
+    evaluation::{Forecasts, LossScales, RowSet, Tail, holdout_origins},
+    learning::{StopFlag, Stopped},
+    models::PredictError,
+    routing::{FallbackReason, Route, Task, fall_back, forecast},
+    series::{Frame, Series},
+    spec::{DatasetSpec, ModelSpec},
+};
+use legs::{Comparison, LEGS, veto};
+
+pub use objection::{Objection, Side};
+pub use verdict::{Evidence, Judgement, Shortage, Verdict};
+
+/// Judges a candidate.
+///
+/// # Errors
+/// [`Stopped`] if the stop flag was set meanwhile.
+pub fn judge(hearing: &Hearing<'_>) -> Result<Judgement, Stopped> {
+    let misfits = veto::misfits(hearing);
+    if !misfits.is_empty() {
+        return Ok(Judgement::without_evidence(Verdict::KeepIncumbent(misfits)));
+    }
+    let Some(last_target) = hearing.frame.last_target() else {
+        let needed_origins = hearing.needed_origins();
+        let nothing = Shortage {
+            origins: 0,
+            needed_origins,
+            expected: None,
+        };
+        return Ok(Judgement::without_evidence(Verdict::NotEnoughEvidence(nothing)));
+    };
+    let rows = hearing.rows(last_target);
+    let scales = LossScales::in_sample(hearing.frame, hearing.earlier_cut_off());
+    let candidate = hearing.hear_bundle(&rows, hearing.candidate)?;
+    let opponent = match hearing.incumbent {
+        Some(incumbent) => hearing.hear_bundle(&rows, incumbent)?,
+        None => hearing.hear_fallback(&rows)?,
+    };
+    Ok(hearing.weigh(&rows, &scales, &candidate, &opponent))
+}
+
+/// What a judgement is found from.
+#[derive(Debug, Clone, Copy)]
+pub struct Hearing<'a> {
+    /// The model that the candidate wants to serve.
+    pub model: &'a ModelSpec,
+    /// The dataset of the model.
+    pub dataset: &'a DatasetSpec,
+    /// Who wants to go live.
+    pub candidate: &'a Bundle,
+    /// Who is live; `None`: the first candidate competes with its own fallback.
+    pub incumbent: Option<&'a Bundle>,
+    /// The history, as of the job.
+    pub frame: &'a Frame,
+    /// Ends the work early.
+    pub stop: &'a StopFlag,
+}
+
+/// What a side forecast, and how often its fallback spoke for it.
+struct Testimony {
+    forecasts: Forecasts,
+    fallback_forecasts: u64,
+}
+
+impl Hearing<'_> {
+    /// No target of the rows was a target of either side's training.
+    fn later_cut_off(&self) -> Timestamp {
+        self.incumbent.map_or(self.candidate.cut_off, |incumbent| {
+            incumbent.cut_off.max(self.candidate.cut_off)
+        })
+    }
+
+    /// Losses are scaled by what both sides had before them. While an incumbent stays in use its cut-off
+    /// is the earlier one, so the errors of all candidates that are judged against it have one unit.
+    fn earlier_cut_off(&self) -> Timestamp {
+        self.incumbent.map_or(self.candidate.cut_off, |incumbent| {
+            incumbent.cut_off.min(self.candidate.cut_off)
+        })
+    }
+
+    fn needed_origins(&self) -> u32 {
+        self.model
+            .gate
+            .needed_origins(&self.frame.grid, self.model.horizon_steps)
+    }
+
+    fn opponent(&self) -> Side {
+        if self.incumbent.is_some() {
+            Side::Incumbent
+        } else {
+            Side::Fallback
+        }
+    }
+
+    fn rows(&self, last_target: Timestamp) -> RowSet<'_> {
+        let (horizon_steps, delay) = (self.model.horizon_steps, self.dataset.availability_delay);
+        let cut_off = self.later_cut_off();
+        let origins = holdout_origins(&self.frame.grid, cut_off, delay, last_target, horizon_steps);
+        RowSet::new(self.frame, origins, horizon_steps, delay)
+    }
+
+    fn hear_bundle(&self, rows: &RowSet<'_>, bundle: &Bundle) -> Result<Testimony, Stopped> {
+        let mut fallback_forecasts = 0;
+        let forecasts = rows.forecast(|history, origin| {
+            self.stop.check()?;
+            Ok(
+                forecast(bundle, &self.task(history, origin)).and_then(|(values, route)| match route {
+                    Route::Primary => Ok(values),
+                    // A forecaster would hide this behind the fallback; a gate must not.
+                    Route::Fallback(FallbackReason::NotFinite { step }) => {
+                        Err(PredictError::NotFinite { step })
+                    }
+                    Route::Fallback(_) => {
+                        fallback_forecasts += 1;
+                        Ok(values)
+                    }
+                }),
+            )
+        })?;
+        Ok(Testimony {
+            forecasts,
+            fallback_forecasts,
+        })
+    }
+
+    fn hear_fallback(&self, rows: &RowSet<'_>) -> Result<Testimony, Stopped> {
+        let mut fallback_forecasts = 0;
+        let forecasts = rows.forecast(|history, origin| {
+            self.stop.check()?;
+            fallback_forecasts += 1;
+            Ok(fall_back(&self.candidate.fallback, &self.task(history, origin)))
+        })?;
+        Ok(Testimony {
+            forecasts,
+            fallback_forecasts,
+        })
+    }
+
+    fn task<'a>(&'a self, history: &'a Series, origin: Timestamp) -> Task<'a> {
+        Task {
+            history,
+            grid: &self.frame.grid,
+            origin,
+            horizon_steps: self.model.horizon_steps,
+        }
+    }
+
+    fn weigh(
+        &self,
+        rows: &RowSet<'_>,
+        scales: &LossScales,
+        candidate: &Testimony,
+        opponent: &Testimony,
+    ) -> Judgement {
+        let evidence = gather(rows, scales, candidate, opponent);
+        Judgement {
+            verdict: self.find(
+                rows,
+                scales,
+                &evidence,
+                [&candidate.forecasts, &opponent.forecasts],
+            ),
+            candidate: rows.errors(&candidate.forecasts, scales),
+            incumbent: rows.errors(&opponent.forecasts, scales),
+            evidence,
+        }
+    }
+
+    fn find(
+        &self,
+        rows: &RowSet<'_>,
+        scales: &LossScales,
+        evidence: &Evidence,
+        [candidate, opponent]: [&Forecasts; 2],
+    ) -> Verdict {
+        // A hard fact counts however little else is known.
+        let faults = veto::faults([(Side::Candidate, candidate), (self.opponent(), opponent)]);
+        if !faults.is_empty() {
+            return Verdict::KeepIncumbent(faults);
+        }
+        let (origins, needed_origins) = (evidence.origins, self.needed_origins());
+        if origins < needed_origins {
+            return Verdict::NotEnoughEvidence(self.shortage(origins, needed_origins));
+        }
+        let losses = match rows.pair(candidate, opponent, scales) {
+            Ok(losses) => losses,
+            Err(unpaired) => return Verdict::KeepIncumbent(vec![veto::not_comparable(&unpaired)]),
+        };
+        let comparison = Comparison {
+            losses: &losses,
+            opponent: self.opponent(),
+        };
+        let objections: Vec<Objection> = LEGS.iter().filter_map(|leg| leg(&comparison)).collect();
+        if objections.is_empty() {
+            Verdict::Promote
+        } else {
+            Verdict::KeepIncumbent(objections)
+        }
+    }
+
+    fn shortage(&self, origins: u32, needed_origins: u32) -> Shortage {
+        let grid = &self.frame.grid;
+        let missing_steps = u64::from(needed_origins - origins) * grid.steps_per_stride() as u64;
+        let missing_steps = i64::try_from(missing_steps).unwrap_or(i64::MAX);
+        let expected = self
+            .frame
+            .last_target()
+            .map(|last| grid.advance(last, missing_steps));
+        Shortage {
+            origins,
+            needed_origins,
+            expected,
+        }
+    }
+}
+
+fn gather(rows: &RowSet<'_>, scales: &LossScales, candidate: &Testimony, opponent: &Testimony) -> Evidence {
+    let origins = rows.scored_origins();
+    let tail = Tail::of(rows.rows().len());
+    let count = |series: usize| u32::try_from(series).unwrap_or(u32::MAX);
+    Evidence {
+        origins: count(origins.len()),
+        rows: rows.rows().len() as u64,
+        series: count(rows.scored_series().count()),
+        first_origin: origins.first().copied(),
+        last_target: rows.rows().iter().map(|row| row.target).max(),
+        tail_points: tail.map_or(0, |tail| count(tail.points)),
+        tail_share: tail.map_or(0.0, Tail::share),
+        pooled_scale_series: count(
+            rows.scored_series()
+                .filter(|series| !scales.is_own(series))
+                .count(),
+        ),
+        candidate_fallback_forecasts: candidate.fallback_forecasts,
+        incumbent_fallback_forecasts: opponent.fallback_forecasts,
+        rows_hash: rows.hash(),
+    }
+}

@@ -30,12 +30,12 @@ impl GatePolicy {
     pub fn needed_origins(&self, grid: &Grid, horizon_steps: u32) -> u32 {
         self.min_origins
             .max(Self::LEAST_ORIGINS)
-            .max(Self::origins_per_horizon(grid, horizon_steps))
+            .max(Self::origins_for_horizon(grid, horizon_steps))
     }
 
     /// Four times the strides that a horizon covers: neighbouring origins whose horizons overlap say
     /// nearly the same, so longer horizons need more of them.
-    pub(super) fn origins_per_horizon(grid: &Grid, horizon_steps: u32) -> u32 {
+    pub(super) fn origins_for_horizon(grid: &Grid, horizon_steps: u32) -> u32 {
         let stride = u32::try_from(grid.steps_per_stride()).expect("a day has at most 1440 steps");
         horizon_steps.div_ceil(stride).saturating_mul(4)
     }
