@@ -29,7 +29,8 @@ fn main() {
     let memory_days: i64 = args
         .next()
         .map_or(365, |text| text.parse().expect("days of memory"));
-    let frame = read(&set);
+    let mut frame = read(&set);
+    if let Ok(days) = std::env::var("ENDBACK") { let end = frame.grid.start_of_day(frame.grid.advance(frame.last_target().unwrap(), 1), -days.parse::<i64>().unwrap()); frame = frame.window(Timestamp::MIN, end); }
     let last = frame.last_target().expect("the set has values");
     let end = frame.grid.advance(last, 1);
     let origins: Vec<Timestamp> = (1..=origins)

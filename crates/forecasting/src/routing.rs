@@ -232,8 +232,7 @@ fn answer_series(
     let (values, route) = match incumbent {
         Some(live) => forecast(&live.bundle, &task),
         None => {
-            let weeks = u8::try_from(serving.model.fallback.weeks).unwrap_or(u8::MAX);
-            let forecast = fall_back(&WeeklyMean::new(weeks, grid), &task);
+            let forecast = fall_back(&WeeklyMean::new(serving.model.fallback.weeks, grid), &task);
             forecast.map(|values| (values, Route::Fallback(FallbackReason::NoIncumbent)))
         }
     }

@@ -19,9 +19,7 @@ const LEAST_ROWS: usize = 500;
 impl Learner for BoostedTreesSpec {
     fn fit(&self, material: &Material<'_>) -> Result<Model, FitError> {
         let features = features(material);
-        let t = std::time::Instant::now();
         let rows = TrainingRows::collect(material, &features)?;
-        eprintln!("collected {:?}", t.elapsed());
         if rows.values.len() < LEAST_ROWS {
             return Err(FitError::TooLittleHistory {
                 known_rows: rows.values.len(),
@@ -37,7 +35,6 @@ impl Learner for BoostedTreesSpec {
         let mean_level = levels.iter().sum::<f64>() / levels.len() as f64;
         let weights: Vec<f64> = levels.iter().map(|level| level / mean_level).collect();
         let columns = BinnedColumns::new(columns, &weights, material.stop)?;
-        eprintln!("binned {:?}", t.elapsed());
         let targets: Vec<f64> = values
             .iter()
             .zip(&levels)

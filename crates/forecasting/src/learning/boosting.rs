@@ -10,6 +10,7 @@ use forust_ml::{
     sampler::SampleMethod,
     splitter::MissingImputerSplitter,
     tree::{Tree, TreeRows, split_bins},
+    utils::map_bin,
 };
 
 use super::{
@@ -54,7 +55,8 @@ pub(super) struct BinnedColumns {
     tiles: TiledBins,
 }
 
-const BINS: u16 = 255;
+const BINS: u16 = 127;
+const SAMPLE_ROWS: usize = 20_000;
 /// The bin of missing values.
 const MISSING_BIN: u16 = 0;
 
@@ -67,22 +69,33 @@ impl BinnedColumns {
         let mut cuts = Vec::with_capacity(width);
         for column in columns {
             stop.check()?;
-            let column: Vec<f64> = column.into_iter().map(f64::from).collect();
-            let binned = bin_matrix(&Matrix::new(&column, rows, 1), weights, std::env::var("BINS").map_or(BINS, |b| b.parse().unwrap()), f64::NAN, false)
-                .expect("255 bins fit into 16 bits");
-            bins.extend(binned.binned_data);
-            cuts.push(binned.cuts.data);
+            let column_cuts = cuts_of(&column, weights);
+            bins.extend(column.iter().map(|&value| bin_of(value, &column_cuts)));
+            cuts.push(column_cuts);
         }
         let cuts = JaggedMatrix::from_vecs(&cuts);
         let tiles = TiledBins::new(&Matrix::new(&bins, rows, width), &cuts, false);
-        Ok(Self {
-            rows,
-            width,
-            bins,
-            cuts,
-            tiles,
-        })
+        Ok(Self { rows, width, bins, cuts, tiles })
     }
+}
+
+/// Where bins begin, ascending; the last cut is the largest number. Quantiles of a sample will do: they
+/// cost a sort per column.
+fn cuts_of(column: &[f32], weights: &[f64]) -> Vec<f64> {
+    // 1 more than a multiple of 6, so that the sample takes every hour of the day.
+    let every = column.len() / SAMPLE_ROWS / 6 * 6 + 1;
+    let sample: Vec<f64> = column.iter().step_by(every).copied().map(f64::from).collect();
+    let weights: Vec<f64> = weights.iter().step_by(every).copied().collect();
+    let binned = bin_matrix(&Matrix::new(&sample, sample.len(), 1), &weights, BINS, f64::NAN, false);
+    binned.expect("the bins of a column fit into 16 bits").cuts.data
+}
+
+fn bin_of(value: f32, cuts: &[f64]) -> u16 {
+    // Below the first cut would be the bin of missing values; a value below the whole sample belongs into
+    // the first bin. No tree can tell the difference: splits lie above the first cut.
+    let value = f64::from(value);
+    let inside = if value < cuts[0] { cuts[0] } else { value };
+    map_bin(cuts, &inside, &f64::NAN).expect("the bins of a column fit into 16 bits")
 }
 
 /// Fits a forest to `targets`; `weights` are positive and say how much each row counts.
@@ -168,7 +181,7 @@ impl<'a> Fit<'a> {
             false,
             &SampleMethod::Random,
             &GrowPolicy::LossGuide,
-            Some(&self.columns.tiles),
+            None,
         );
         self.add(
             &mut tree,

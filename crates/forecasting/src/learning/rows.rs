@@ -33,7 +33,7 @@ impl TrainingRows {
             .iter()
             .map(|origins| origins.indices.len())
             .sum();
-        let every = (all * material.horizon_steps).div_ceil(std::env::var("ROWS").map_or(MOST_ROWS, |b| b.parse().unwrap())).max(1);
+        let every = (all * material.horizon_steps).div_ceil(MOST_ROWS).max(1);
         let mut rows = Self::with_capacity(spec.width(), all.div_ceil(every) * material.horizon_steps);
         let mut row = vec![0.0; spec.width()];
         for (number, (series, origins)) in material.frame.series.iter().zip(&origins_of_series).enumerate() {
