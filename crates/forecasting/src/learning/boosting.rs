@@ -3,7 +3,7 @@
 
 use forust_ml::{
     Matrix,
-    binning::{TiledBins, bin_matrix},
+    binning::bin_matrix,
     constraints::ConstraintMap,
     data::JaggedMatrix,
     gradientbooster::GrowPolicy,
@@ -32,6 +32,7 @@ pub(super) enum Loss {
 /// How trees are grown.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Growth {
+    pub(super) loss: Loss,
     pub(super) trees: u32,
     pub(super) leaves: usize,
     /// How much of each tree counts.
@@ -52,7 +53,6 @@ pub(super) struct BinnedColumns {
     width: usize,
     bins: Vec<u16>,
     cuts: JaggedMatrix<f64>,
-    tiles: TiledBins,
 }
 
 const BINS: u16 = 127;
@@ -74,8 +74,12 @@ impl BinnedColumns {
             cuts.push(column_cuts);
         }
         let cuts = JaggedMatrix::from_vecs(&cuts);
-        let tiles = TiledBins::new(&Matrix::new(&bins, rows, width), &cuts, false);
-        Ok(Self { rows, width, bins, cuts, tiles })
+        Ok(Self {
+            rows,
+            width,
+            bins,
+            cuts,
+        })
     }
 }
 
@@ -86,7 +90,13 @@ fn cuts_of(column: &[f32], weights: &[f64]) -> Vec<f64> {
     let every = column.len() / SAMPLE_ROWS / 6 * 6 + 1;
     let sample: Vec<f64> = column.iter().step_by(every).copied().map(f64::from).collect();
     let weights: Vec<f64> = weights.iter().step_by(every).copied().collect();
-    let binned = bin_matrix(&Matrix::new(&sample, sample.len(), 1), &weights, BINS, f64::NAN, false);
+    let binned = bin_matrix(
+        &Matrix::new(&sample, sample.len(), 1),
+        &weights,
+        BINS,
+        f64::NAN,
+        false,
+    );
     binned.expect("the bins of a column fit into 16 bits").cuts.data
 }
 
@@ -103,10 +113,10 @@ pub(super) fn boost(
     columns: &BinnedColumns,
     targets: &[f64],
     weights: &[f64],
-    (loss, growth): (Loss, &Growth),
+    growth: &Growth,
     stop: &StopFlag,
 ) -> Result<Forest, Stopped> {
-    let mut fit = Fit::start(columns, targets, weights, loss);
+    let mut fit = Fit::start(columns, targets, weights, growth.loss);
     let mut random = Random::new(growth.seed);
     let mut trees = Vec::with_capacity(growth.trees as usize);
     for _ in 0..growth.trees {
@@ -181,7 +191,7 @@ impl<'a> Fit<'a> {
             false,
             &SampleMethod::Random,
             &GrowPolicy::LossGuide,
-            None,
+            None, // a second, tiled copy of the bins was no faster
         );
         self.add(
             &mut tree,
