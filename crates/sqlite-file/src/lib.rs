@@ -7,6 +7,7 @@
 //! for nobody (write-ahead log). A commit is on the disk when it returns (`synchronous = FULL`): what is
 //! acknowledged afterwards survives a power failure.
 
+mod columns;
 pub mod instant;
 
 use std::{
@@ -19,6 +20,8 @@ use sqlx::{
     migrate::{MigrateError, Migrator},
     sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteSynchronous},
 };
+
+pub use columns::Columns;
 
 /// How long a writer waits for other processes, and anyone for a connection. Far longer than the longest
 /// transaction (an import of some seconds), since giving up means a retry of the whole job.

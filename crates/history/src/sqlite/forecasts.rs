@@ -1,14 +1,10 @@
 //! Writes and reads forecasts issued.
 
-use forecasting::names::{ModelName, SeriesId};
+use forecasting::names::ModelName;
 use jiff::Timestamp;
-use sqlite_file::{
-    SqliteFile,
-    instant::{from_micros, to_micros},
-};
+use sqlite_file::{Columns, SqliteFile, instant::to_micros};
 use sqlx::{FromRow, Row, sqlite::SqliteRow};
 
-use super::unreadable;
 use crate::{IssuedForecast, RecordError, forecasts::refuse_missing_values};
 
 pub(super) async fn record(
@@ -63,15 +59,15 @@ impl FromRow<'_, SqliteRow> for IssuedForecast {
     fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
         Ok(Self {
             request_id: row.try_get("request_id")?,
-            model: ModelName::new(row.try_get::<String, _>("model")?).map_err(unreadable)?,
-            series: SeriesId::new(row.try_get::<String, _>("series")?).map_err(unreadable)?,
-            origin: from_micros(row.try_get("origin")?)?,
-            issued_at: from_micros(row.try_get("issued_at")?)?,
+            model: row.parsed("model")?,
+            series: row.parsed("series")?,
+            origin: row.instant("origin")?,
+            issued_at: row.instant("issued_at")?,
             version: row.try_get("version")?,
-            generation: row.try_get::<i64, _>("generation")?.cast_unsigned(),
+            generation: row.unsigned("generation")?,
             route: row.try_get("route")?,
             reason: row.try_get("reason")?,
-            values: serde_json::from_str(row.try_get("forecast")?).map_err(unreadable)?,
+            values: row.json("forecast")?,
         })
     }
 }

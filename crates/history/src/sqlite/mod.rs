@@ -96,8 +96,3 @@ impl From<sqlx::Error> for ReadError {
         ReadError::Unavailable(error.into())
     }
 }
-
-/// What stands in a column is not what this program writes there.
-fn unreadable(error: impl std::error::Error + Send + Sync + 'static) -> sqlx::Error {
-    sqlx::Error::Decode(Box::new(error))
-}

@@ -6,13 +6,9 @@ use forecasting::{
 };
 use futures::TryStreamExt;
 use jiff::Timestamp;
-use sqlite_file::{
-    SqliteFile,
-    instant::{from_micros, to_micros},
-};
-use sqlx::SqliteConnection;
+use sqlite_file::{Columns, SqliteFile, instant::to_micros};
+use sqlx::{Row, SqliteConnection};
 
-use super::unreadable;
 use crate::{Coverage, Range, ReadError, SeriesCoverage, observations::Point, reading::lay_on_grid};
 
 pub(super) async fn frame(
@@ -39,7 +35,7 @@ async fn series_of(
     asked: Option<&[SeriesId]>,
 ) -> sqlx::Result<Vec<(i64, SeriesId)>> {
     let asked = asked.map(|ids| serde_json::to_string(ids).expect("texts are JSON"));
-    let rows: Vec<(i64, String)> = sqlx::query_as(
+    let rows = sqlx::query(
         "SELECT series_id, series.name FROM series JOIN dataset USING (dataset_id)
          WHERE dataset.name = ?1 AND (?2 IS NULL OR series.name IN (SELECT value FROM json_each(?2)))
          ORDER BY series.name",
@@ -48,8 +44,8 @@ async fn series_of(
     .bind(asked)
     .fetch_all(db)
     .await?;
-    rows.into_iter()
-        .map(|(row, name)| Ok((row, SeriesId::new(name).map_err(unreadable)?)))
+    rows.iter()
+        .map(|row| Ok((row.try_get("series_id")?, row.parsed("name")?)))
         .collect()
 }
 
@@ -93,8 +89,8 @@ pub(super) async fn coverage(
 ) -> sqlx::Result<Option<Coverage>> {
     let mut snapshot = file.read().await?;
     // SQLite takes `y` from the row that has the maximum.
-    let rows: Vec<(String, i64, i64, i64)> = sqlx::query_as(
-        "SELECT series.name, min(ds), max(ds), count(*)
+    let rows = sqlx::query(
+        "SELECT series.name, min(ds) AS first, max(ds) AS last, count(*) AS rows
          FROM (SELECT series_id, ds, y, max(recorded_at) FROM observation
                WHERE series_id IN (SELECT series_id FROM series JOIN dataset USING (dataset_id)
                                    WHERE dataset.name = ?)
@@ -108,12 +104,12 @@ pub(super) async fn coverage(
     .bind(as_of.map_or(i64::MAX, to_micros))
     .fetch_all(&mut *snapshot)
     .await?;
-    let series = rows.into_iter().map(|(name, first, last, rows)| {
+    let series = rows.iter().map(|row| {
         Ok(SeriesCoverage {
-            id: SeriesId::new(name).map_err(unreadable)?,
-            first: from_micros(first)?,
-            last: from_micros(last)?,
-            rows: rows.cast_unsigned(),
+            id: row.parsed("name")?,
+            first: row.instant("first")?,
+            last: row.instant("last")?,
+            rows: row.unsigned("rows")?,
         })
     });
     Ok(Coverage::of(series.collect::<sqlx::Result<_>>()?))
