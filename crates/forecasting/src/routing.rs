@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use crate::{
     artifact::Bundle,
     models::{Predict, PredictError, WeeklyMean},
-    names::SeriesId,
+    names::{DatasetName, SeriesId},
     series::{Frame, Grid, Series},
     spec::{DatasetSpec, ModelSpec},
 };
@@ -124,9 +124,9 @@ pub enum FallbackReason {
         /// Steps that the primary was trained for.
         most_steps: u32,
     },
-    /// The dataset has changed its frequency or time zone since the primary was trained.
-    #[error("the incumbent was trained on another frequency or time zone")]
-    OtherGrid,
+    /// The model has got another dataset, or the dataset another grid, since the primary was trained.
+    #[error("the incumbent was trained on another dataset, frequency or time zone")]
+    TrainedElsewhere,
     /// The primary gave a value that is missing, infinite or not a number.
     #[error("step {step} of the incumbent's forecast is not a finite number")]
     NotFinite {
@@ -197,7 +197,7 @@ impl FallbackReason {
             FallbackReason::NoIncumbent => "no-incumbent",
             FallbackReason::HistoryTooShort { .. } => "history-too-short",
             FallbackReason::HorizonTooLong { .. } => "horizon-too-long",
-            FallbackReason::OtherGrid => "other-grid",
+            FallbackReason::TrainedElsewhere => "trained-elsewhere",
             FallbackReason::NotFinite { .. } => "not-finite",
         }
     }
@@ -223,21 +223,18 @@ fn answer_series(
         None => grid.advance(series.last_target(grid).ok_or(Refusal::NothingToGoOn)?, 1),
     };
     let task = Task {
+        dataset: &serving.dataset.name,
         history: series,
         grid,
         origin,
         horizon_steps: asked_steps,
     };
     let incumbent = serving.incumbent.as_ref();
-    let (values, route) = match incumbent {
-        Some(live) => forecast(&live.bundle, &task),
-        None => {
-            let weeks = u8::try_from(serving.model.fallback.weeks).unwrap_or(u8::MAX);
-            let forecast = fall_back(&WeeklyMean::new(weeks, grid), &task);
-            forecast.map(|values| (values, Route::Fallback(FallbackReason::NoIncumbent)))
-        }
-    }
-    .map_err(|error| match error {
+    let forecast = incumbent.map_or_else(
+        || without_incumbent(serving.model.fallback.weeks, &task),
+        |live| forecast(&live.bundle, &task),
+    );
+    let (values, route) = forecast.map_err(|error| match error {
         PredictError::HistoryTooShort { .. } | PredictError::NothingKnown => Refusal::NothingToGoOn,
         PredictError::NotFinite { .. } => Refusal::NotFinite,
         PredictError::OffGrid(_) => Refusal::OffGrid { origin },
@@ -255,6 +252,7 @@ fn answer_series(
 /// What a model is to forecast.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Task<'a> {
+    pub(crate) dataset: &'a DatasetName,
     pub(crate) history: &'a Series,
     pub(crate) grid: &'a Grid,
     pub(crate) origin: Timestamp,
@@ -285,12 +283,17 @@ pub(crate) fn forecast(bundle: &Bundle, task: &Task<'_>) -> Result<(Vec<f64>, Ro
         Ok(values) => return Ok((values, Route::Primary)),
         Err(reason) => reason,
     };
-    Ok((fall_back(&bundle.fallback, task)?, Route::Fallback(reason)))
+    Ok((fall_back(bundle.fallback, task)?, Route::Fallback(reason)))
+}
+
+fn without_incumbent(fallback_weeks: u32, task: &Task<'_>) -> Result<(Vec<f64>, Route), PredictError> {
+    let values = fall_back(WeeklyMean::new(fallback_weeks, task.grid), task)?;
+    Ok((values, Route::Fallback(FallbackReason::NoIncumbent)))
 }
 
 /// What the simple model answers alone.
-pub(crate) fn fall_back(fallback: &WeeklyMean, task: &Task<'_>) -> Result<Vec<f64>, PredictError> {
-    task.ask(fallback).and_then(|values| task.check(values))
+pub(crate) fn fall_back(fallback: WeeklyMean, task: &Task<'_>) -> Result<Vec<f64>, PredictError> {
+    task.ask(&fallback).and_then(|values| task.check(values))
 }
 
 fn ask_primary(bundle: &Bundle, task: &Task<'_>) -> Result<Result<Vec<f64>, FallbackReason>, PredictError> {
@@ -301,8 +304,8 @@ fn ask_primary(bundle: &Bundle, task: &Task<'_>) -> Result<Result<Vec<f64>, Fall
             most_steps,
         }));
     }
-    if bundle.grid != *task.grid {
-        return Ok(Err(FallbackReason::OtherGrid));
+    if bundle.grid != *task.grid || bundle.dataset != *task.dataset {
+        return Ok(Err(FallbackReason::TrainedElsewhere));
     }
     match task.ask(&bundle.primary).and_then(|values| task.check(values)) {
         Ok(values) => Ok(Ok(values)),
@@ -315,5 +318,191 @@ fn ask_primary(bundle: &Bundle, task: &Task<'_>) -> Result<Result<Vec<f64>, Fall
         })),
         Err(PredictError::NotFinite { step }) => Ok(Err(FallbackReason::NotFinite { step })),
         Err(error @ (PredictError::NothingKnown | PredictError::OffGrid(_))) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        examples::{dataset, history, id, level_times, long_mean, model, seasonal_naive, start, version},
+        models::Model,
+        series::Frequency,
+    };
+
+    fn serving(primary: Option<Model>) -> Serving {
+        let live = |primary| Live {
+            version: 3,
+            generation: 2,
+            bundle: Arc::new(version(primary, 30)),
+        };
+        Serving {
+            model: model(),
+            dataset: dataset(),
+            incumbent: primary.map(live),
+            stale_since: None,
+        }
+    }
+
+    fn question(horizon_steps: u32) -> Question {
+        Question {
+            series: vec![id("bridge")],
+            horizon_steps,
+            origin: None,
+        }
+    }
+
+    fn only_forecast(answer: Answer) -> SeriesForecast {
+        let [forecast] = <[_; 1]>::try_from(answer.forecasts).expect("one series was asked for");
+        assert_eq!(answer.refused, []);
+        forecast
+    }
+
+    fn only_refusal(answer: &Answer) -> Refusal {
+        assert_eq!(answer.forecasts, []);
+        assert_eq!(answer.refused.len(), 1);
+        answer.refused[0].1
+    }
+
+    #[test]
+    fn the_incumbent_answers_from_the_step_after_the_last_value() {
+        let frame = history(60);
+        let forecast = only_forecast(answer(&serving(Some(seasonal_naive())), &question(24), &frame));
+        assert_eq!(
+            (forecast.route, forecast.version, forecast.generation),
+            (Route::Primary, Some(3), 2)
+        );
+        assert_eq!(forecast.origin, frame.series[1].end(&frame.grid));
+        let last_week = frame.series[1].values.len() - 168;
+        assert_eq!(forecast.values, frame.series[1].values[last_week..last_week + 24]);
+    }
+
+    #[test]
+    fn without_an_incumbent_the_fallback_answers_and_says_so() {
+        let forecast = only_forecast(answer(&serving(None), &question(24), &history(60)));
+        assert_eq!((forecast.version, forecast.generation), (None, 0));
+        assert_eq!(
+            forecast.route.to_string(),
+            "fallback: no version has been promoted yet"
+        );
+        assert_eq!(forecast.values.len(), 24);
+    }
+
+    #[test]
+    fn a_single_observation_is_answered_by_the_fallback() {
+        let mut frame = history(60);
+        frame.series[1].values = vec![42.0];
+        let forecast = only_forecast(answer(&serving(Some(level_times(1.0))), &question(24), &frame));
+        assert_eq!(forecast.values, [42.0; 24]);
+        let Route::Fallback(FallbackReason::HistoryTooShort {
+            needed_steps,
+            has_steps: 1,
+        }) = forecast.route
+        else {
+            panic!("{}", forecast.route);
+        };
+        assert!(needed_steps > 1);
+        assert_eq!(
+            (forecast.version, forecast.generation),
+            (Some(3), 2),
+            "the version's own fallback answered"
+        );
+    }
+
+    #[test]
+    fn a_longer_horizon_than_the_incumbents_is_answered_by_the_fallback() {
+        let forecast = only_forecast(answer(&serving(Some(long_mean())), &question(25), &history(60)));
+        let too_long = FallbackReason::HorizonTooLong {
+            asked_steps: 25,
+            most_steps: 24,
+        };
+        assert_eq!(forecast.route, Route::Fallback(too_long));
+        assert_eq!(forecast.values.len(), 25);
+    }
+
+    #[test]
+    fn a_forecast_that_is_no_number_never_leaves() {
+        let forecast = only_forecast(answer(
+            &serving(Some(level_times(f64::MAX))),
+            &question(24),
+            &history(60),
+        ));
+        assert_eq!(
+            forecast.route,
+            Route::Fallback(FallbackReason::NotFinite { step: 1 })
+        );
+        assert!(forecast.values.iter().all(|value| value.is_finite()));
+    }
+
+    #[test]
+    fn an_incumbent_that_was_trained_elsewhere_does_not_answer() {
+        let mut frame = history(60);
+        frame.grid = Grid::new(Frequency::Minutes(30), "Europe/Berlin").expect("Berlin is known");
+        let forecast = only_forecast(answer(&serving(Some(long_mean())), &question(24), &frame));
+        assert_eq!(forecast.route, Route::Fallback(FallbackReason::TrainedElsewhere));
+    }
+
+    #[test]
+    fn only_what_nothing_can_answer_is_refused() {
+        let (serving, mut frame) = (serving(Some(long_mean())), history(60));
+        frame.series[1].values.fill(f64::NAN);
+        assert_eq!(
+            only_refusal(&answer(&serving, &question(24), &frame)),
+            Refusal::NothingToGoOn
+        );
+        for asked_steps in [0, 10_001, u32::MAX] {
+            let refusal = Refusal::HorizonOutOfRange {
+                asked_steps,
+                most_steps: 10_000,
+            };
+            assert_eq!(
+                only_refusal(&answer(&serving, &question(asked_steps), &frame)),
+                refusal
+            );
+        }
+        let nobody = Question {
+            series: vec![id("nobody")],
+            ..question(24)
+        };
+        assert_eq!(
+            only_refusal(&answer(&serving, &nobody, &frame)),
+            Refusal::UnknownSeries
+        );
+    }
+
+    #[test]
+    fn an_origin_may_be_any_step_after_the_first_value() {
+        let (serving, frame) = (serving(Some(long_mean())), history(60));
+        let from = |origin| {
+            answer(
+                &serving,
+                &Question {
+                    origin: Some(origin),
+                    ..question(24)
+                },
+                &frame,
+            )
+        };
+        let steps_after = |steps| frame.grid.advance(start(), steps);
+        assert_eq!(only_forecast(from(steps_after(1000))).route, Route::Primary);
+        assert_eq!(only_refusal(&from(start())), Refusal::NothingToGoOn);
+        assert_eq!(only_refusal(&from(steps_after(-1000))), Refusal::NothingToGoOn);
+        let between = start() + jiff::SignedDuration::from_secs(3601);
+        assert_eq!(only_refusal(&from(between)), Refusal::OffGrid { origin: between });
+    }
+
+    #[test]
+    fn a_question_without_series_means_all_of_them() {
+        let all = Question {
+            series: Vec::new(),
+            ..question(24)
+        };
+        let answer = answer(&serving(Some(long_mean())), &all, &history(60));
+        let ids: Vec<_> = answer
+            .forecasts
+            .iter()
+            .map(|forecast| forecast.id.as_str())
+            .collect();
+        assert_eq!(ids, ["arcade", "bridge", "court"]);
     }
 }

@@ -142,7 +142,7 @@ impl Hearing<'_> {
         let forecasts = rows.forecast(|history, origin| {
             self.stop.check()?;
             fallback_forecasts += 1;
-            Ok(fall_back(&self.candidate.fallback, &self.task(history, origin)))
+            Ok(fall_back(self.candidate.fallback, &self.task(history, origin)))
         })?;
         Ok(Testimony {
             forecasts,
@@ -152,6 +152,7 @@ impl Hearing<'_> {
 
     fn task<'a>(&'a self, history: &'a Series, origin: Timestamp) -> Task<'a> {
         Task {
+            dataset: &self.dataset.name,
             history,
             grid: &self.frame.grid,
             origin,
@@ -248,5 +249,218 @@ fn gather(rows: &RowSet<'_>, scales: &LossScales, candidate: &Testimony, opponen
         candidate_fallback_forecasts: candidate.fallback_forecasts,
         incumbent_fallback_forecasts: opponent.fallback_forecasts,
         rows_hash: rows.hash(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        examples::{dataset, history, id, level_times, long_mean, model, seasonal_naive, version},
+        names::{DatasetName, ModelName},
+    };
+
+    /// 60 days of which the last 30 are after all cut-offs.
+    const DAYS: i64 = 60;
+    const TRAINED: i64 = 30;
+
+    fn judge_on(frame: &Frame, candidate: &Bundle, incumbent: Option<&Bundle>) -> Judgement {
+        let (model, dataset, stop) = (model(), dataset(), StopFlag::default());
+        let hearing = Hearing {
+            model: &model,
+            dataset: &dataset,
+            candidate,
+            incumbent,
+            frame,
+            stop: &stop,
+        };
+        judge(&hearing).expect("nobody stops it")
+    }
+
+    #[test]
+    fn a_candidate_that_is_better_in_both_is_promoted() {
+        let (better, worse) = (version(long_mean(), TRAINED), version(seasonal_naive(), TRAINED));
+        let judgement = judge_on(&history(DAYS), &better, Some(&worse));
+        assert_eq!(judgement.verdict, Verdict::Promote);
+        let (candidate, incumbent) = (
+            judgement.candidate.expect("scored"),
+            judgement.incumbent.expect("scored"),
+        );
+        assert!(candidate.average < incumbent.average && candidate.worst_case < incumbent.worst_case);
+        let evidence = judgement.evidence;
+        assert_eq!((evidence.origins, evidence.series), (30, 3));
+        // 29 days of 24 hours and the one of 23 on which clocks change.
+        assert_eq!(evidence.rows, 3 * 30 * 24);
+        assert_eq!(evidence.tail_points, 30);
+        assert_eq!(evidence.candidate_fallback_forecasts, 0);
+    }
+
+    #[test]
+    fn a_candidate_that_is_worse_is_refused_for_both_reasons() {
+        let (better, worse) = (version(long_mean(), TRAINED), version(seasonal_naive(), TRAINED));
+        let judgement = judge_on(&history(DAYS), &worse, Some(&better));
+        let reasons = judgement.verdict.reasons();
+        assert_eq!(judgement.verdict.name(), "keep-incumbent");
+        assert!(reasons[0].starts_with("average error"), "{reasons:?}");
+        assert!(
+            reasons[1].starts_with("worst-case error (mean of the worst 30 of 2160 points)"),
+            "{reasons:?}"
+        );
+    }
+
+    #[test]
+    fn a_tie_keeps_the_incumbent() {
+        let one = version(seasonal_naive(), TRAINED);
+        let judgement = judge_on(&history(DAYS), &one, Some(&one));
+        let reasons = judgement.verdict.reasons();
+        assert_eq!(reasons.len(), 2, "{reasons:?}");
+        assert!(
+            reasons
+                .iter()
+                .all(|reason| reason.ends_with("a tie keeps the incumbent")),
+            "{reasons:?}"
+        );
+    }
+
+    #[test]
+    fn a_first_candidate_competes_with_its_own_fallback() {
+        let promoted = judge_on(&history(DAYS), &version(long_mean(), TRAINED), None);
+        assert_eq!(promoted.verdict, Verdict::Promote);
+        let refused = judge_on(&history(DAYS), &version(seasonal_naive(), TRAINED), None);
+        assert!(
+            refused.verdict.reasons()[0].contains("the fallback's"),
+            "{:?}",
+            refused.verdict
+        );
+        assert_eq!(refused.evidence.incumbent_fallback_forecasts, 90);
+    }
+
+    #[test]
+    fn no_row_was_a_training_target_of_either_side() {
+        let (candidate, incumbent) = (version(long_mean(), 20), version(seasonal_naive(), 25));
+        for (candidate, incumbent) in [(&candidate, &incumbent), (&incumbent, &candidate)] {
+            let evidence = judge_on(&history(DAYS), candidate, Some(incumbent)).evidence;
+            assert_eq!(evidence.origins, 35);
+            assert!(evidence.first_origin > Some(incumbent.cut_off.max(candidate.cut_off)));
+        }
+    }
+
+    #[test]
+    fn fewer_than_28_origins_are_not_enough() {
+        let (better, worse) = (version(long_mean(), TRAINED), version(seasonal_naive(), TRAINED));
+        for (days, name) in [
+            (58, "promote"),
+            (57, "not-enough-evidence"),
+            (TRAINED, "not-enough-evidence"),
+        ] {
+            let judgement = judge_on(&history(days), &better, Some(&worse));
+            assert_eq!(judgement.verdict.name(), name, "{days} days");
+        }
+        let judgement = judge_on(&history(57), &better, Some(&worse));
+        let text =
+            "28 origins after the cut-off are needed and 27 are there; the missing 1 are expected by about";
+        assert!(
+            judgement.verdict.reasons()[0].starts_with(text),
+            "{:?}",
+            judgement.verdict.reasons()
+        );
+    }
+
+    #[test]
+    fn a_history_without_values_is_not_enough() {
+        let mut empty = history(DAYS);
+        empty
+            .series
+            .iter_mut()
+            .for_each(|series| series.values.fill(f64::NAN));
+        let judgement = judge_on(&empty, &version(long_mean(), TRAINED), None);
+        assert_eq!(judgement.verdict.name(), "not-enough-evidence");
+    }
+
+    #[test]
+    fn a_forecast_that_is_no_number_refuses_whoever_made_it() {
+        let (sound, broken) = (
+            version(long_mean(), TRAINED),
+            version(level_times(f64::MAX), TRAINED),
+        );
+        for (candidate, incumbent, side) in [(&broken, &sound, "candidate"), (&sound, &broken, "incumbent")] {
+            let judgement = judge_on(&history(DAYS), candidate, Some(incumbent));
+            let reasons = judgement.verdict.reasons();
+            let text = format!("the {side}'s forecast of series arcade from ");
+            assert!(reasons.len() == 1 && reasons[0].starts_with(&text), "{reasons:?}");
+            assert!(
+                reasons[0].contains("the forecast of step 1 is not a finite number"),
+                "{reasons:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_side_that_leaves_a_series_to_its_fallback_is_judged_by_what_the_fallback_says() {
+        let mut frame = history(DAYS);
+        // Born five days before the end of training: too young for the primary at first, not for a mean.
+        let start = frame.grid.start_of_day(frame.series[0].start, 25);
+        frame.series[0] = frame.series[0].window(&frame.grid, start, Timestamp::MAX);
+        let judgement = judge_on(&frame, &version(level_times(1.0), TRAINED), None);
+        assert_eq!(judgement.evidence.rows, 3 * 30 * 24);
+        assert_eq!(judgement.evidence.pooled_scale_series, 1);
+        assert!(
+            (1..10).contains(&judgement.evidence.candidate_fallback_forecasts),
+            "{judgement:?}"
+        );
+    }
+
+    #[test]
+    fn an_artifact_of_something_else_is_refused_before_it_is_heard() {
+        let frame = history(DAYS);
+        let sound = version(long_mean(), TRAINED);
+        let mut other = sound.clone();
+        other.model = ModelName::new("other").expect("is a name");
+        let judgement = judge_on(&frame, &other, Some(&sound));
+        assert_eq!(
+            judgement.verdict.reasons(),
+            ["the candidate is an artifact of model other, not of visitors"]
+        );
+        let judgement = judge_on(&frame, &sound, Some(&other));
+        assert_eq!(
+            judgement.verdict.reasons(),
+            ["the incumbent is an artifact of model other, not of visitors"]
+        );
+        let mut other = sound.clone();
+        other.dataset = DatasetName::new("other").expect("is a name");
+        let judgement = judge_on(&frame, &other, Some(&sound));
+        assert_eq!(
+            judgement.verdict.reasons(),
+            ["the candidate was trained on dataset other, not on footfall"]
+        );
+    }
+
+    #[test]
+    fn a_judgement_repeats_bit_by_bit() {
+        let (better, worse) = (version(long_mean(), TRAINED), version(seasonal_naive(), TRAINED));
+        let once = judge_on(&history(DAYS), &better, Some(&worse));
+        assert_eq!(once, judge_on(&history(DAYS), &better, Some(&worse)));
+        let mut corrected = history(DAYS);
+        let last = corrected.series[0].values.len() - 1;
+        corrected.series[0].values[last] += 1.0;
+        let again = judge_on(&corrected, &better, Some(&worse));
+        assert_ne!(once.evidence.rows_hash, again.evidence.rows_hash);
+        assert_eq!(corrected.series[0].id, id("arcade"));
+    }
+
+    #[test]
+    fn a_judgement_stops_when_asked() {
+        let (model, dataset, frame, stop) = (model(), dataset(), history(DAYS), StopFlag::default());
+        let candidate = version(long_mean(), TRAINED);
+        let hearing = Hearing {
+            model: &model,
+            dataset: &dataset,
+            candidate: &candidate,
+            incumbent: None,
+            frame: &frame,
+            stop: &stop,
+        };
+        stop.stop();
+        assert_eq!(judge(&hearing), Err(Stopped));
     }
 }

@@ -8,47 +8,39 @@ use crate::{
     artifact::Bundle,
     evaluation::{Fault, Forecasts},
     gate::Hearing,
+    series::Grid,
 };
 
 /// What speaks against hearing the two sides at all.
+///
+/// An incumbent that was trained elsewhere is heard: a forecaster lets its fallback answer, and so it can
+/// be replaced.
 pub(in crate::gate) fn misfits(hearing: &Hearing<'_>) -> Vec<Objection> {
-    let sides = [
-        (Side::Candidate, Some(hearing.candidate)),
-        (Side::Incumbent, hearing.incumbent),
-    ];
-    sides
+    let wrong = |side, problem| Objection::WrongArtifact { side, problem };
+    let incumbent = hearing
+        .incumbent
+        .and_then(|incumbent| other_model(incumbent, hearing));
+    let candidate = other_model(hearing.candidate, hearing).or_else(|| elsewhere(hearing.candidate, hearing));
+    let candidate = candidate.map(|problem| wrong(Side::Candidate, problem));
+    candidate
         .into_iter()
-        .filter_map(|(side, bundle)| {
-            let problem = misfit(bundle?, hearing)?;
-            Some(Objection::WrongArtifact { side, problem })
-        })
+        .chain(incumbent.map(|problem| wrong(Side::Incumbent, problem)))
         .collect()
 }
 
-fn misfit(bundle: &Bundle, hearing: &Hearing<'_>) -> Option<String> {
-    let (model, dataset, grid) = (&hearing.model.name, &hearing.dataset.name, &hearing.frame.grid);
-    if bundle.model != *model {
-        return Some(format!(
-            "is an artifact of model {}, not of {model}",
-            bundle.model
-        ));
+fn other_model(bundle: &Bundle, hearing: &Hearing<'_>) -> Option<String> {
+    let (theirs, ours) = (&bundle.model, &hearing.model.name);
+    (theirs != ours).then(|| format!("is an artifact of model {theirs}, not of {ours}"))
+}
+
+fn elsewhere(bundle: &Bundle, hearing: &Hearing<'_>) -> Option<String> {
+    let (theirs, ours) = (&bundle.dataset, &hearing.dataset.name);
+    if theirs != ours {
+        return Some(format!("was trained on dataset {theirs}, not on {ours}"));
     }
-    if bundle.dataset != *dataset {
-        return Some(format!(
-            "was trained on dataset {}, not on {dataset}",
-            bundle.dataset
-        ));
-    }
-    (bundle.grid != *grid).then(|| {
-        let (theirs, ours) = (&bundle.grid, grid);
-        format!(
-            "was trained on steps of {} in {}, not of {} in {}",
-            theirs.frequency(),
-            theirs.time_zone_name(),
-            ours.frequency(),
-            ours.time_zone_name()
-        )
-    })
+    let describe = |grid: &Grid| format!("steps of {} in {}", grid.frequency(), grid.time_zone_name());
+    let (theirs, ours) = (&bundle.grid, &hearing.frame.grid);
+    (theirs != ours).then(|| format!("was trained on {}, not on {}", describe(theirs), describe(ours)))
 }
 
 /// One objection for each side with forecasts that cannot be scored.
