@@ -41,8 +41,28 @@ pub struct Serving {
     pub dataset: DatasetSpec,
     /// The version in use; `None` before the first promotion.
     pub incumbent: Option<Live>,
-    /// Since when the forecaster has not been able to ask which version is in use; `None` while it is.
-    pub stale_since: Option<Timestamp>,
+}
+
+impl Serving {
+    /// Generation of the incumbent; 0 before the first promotion.
+    pub fn generation(&self) -> u64 {
+        self.incumbent.as_ref().map_or(0, |live| live.generation)
+    }
+
+    /// The steps before an origin that whoever answers makes use of.
+    pub fn liked_steps(&self) -> usize {
+        let fallback = self.fallback().requirement().liked_steps;
+        let primary = self
+            .incumbent
+            .as_ref()
+            .map(|live| live.bundle.primary.requirement().liked_steps);
+        fallback.max(primary.unwrap_or(0))
+    }
+
+    /// What answers without an incumbent.
+    fn fallback(&self) -> WeeklyMean {
+        WeeklyMean::new(self.model.fallback.weeks, &self.dataset.grid())
+    }
 }
 
 /// The version in use.
@@ -340,7 +360,6 @@ mod tests {
             model: model(),
             dataset: dataset(),
             incumbent: primary.map(live),
-            stale_since: None,
         }
     }
 

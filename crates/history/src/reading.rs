@@ -79,6 +79,11 @@ impl Coverage {
         (rows > 0).then_some(Self { series, rows })
     }
 
+    /// The first step at which any series has a value.
+    pub fn first(&self) -> Option<Timestamp> {
+        self.series.iter().map(|series| series.first).min()
+    }
+
     /// The last step at which any series has a value.
     pub fn last(&self) -> Option<Timestamp> {
         self.series.iter().map(|series| series.last).max()

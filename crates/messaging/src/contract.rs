@@ -1,0 +1,447 @@
+//! What every broker promises, as tests. Each adapter runs the whole suite through
+//! [`broker_contract!`](crate::broker_contract):
+//!
+//! ```ignore
+//! messaging::broker_contract!(open_one, #[tokio::test]);
+//! ```
+//!
+//! where `open_one` is an async function without arguments that opens an empty broker and returns a
+//! [`Stage`].
+
+#![expect(missing_docs, reason = "the names of the promises are sentences")]
+
+use std::{any::Any, sync::Arc, task::Poll, time::Duration};
+
+use jiff::Timestamp;
+use protocol::{Destination, MAX_BODY_BYTES, Properties, Queue, RoutingKey, WireMessage};
+
+use crate::{Broker, Deliveries, Delivery, Depth, PublishError, Settlement};
+
+const HOUR: Duration = Duration::from_hours(1);
+/// Long enough to be noticed, short enough to wait for.
+const SOON: Duration = Duration::from_millis(5);
+
+/// An empty broker, and what must live as long as it does.
+pub struct Stage {
+    /// The broker under test.
+    pub broker: Arc<dyn Broker>,
+    /// For example its temporary folder.
+    pub keep: Box<dyn Any + Send>,
+}
+
+/// Runs the contract: one test for each promise.
+#[macro_export]
+macro_rules! broker_contract {
+    ($open:path, #[$test:meta]) => {
+        $crate::broker_contract! { @each $open, #[$test]:
+            a_published_message_is_delivered_whole_and_gone_once_settled
+            messages_come_in_the_order_in_which_they_were_published
+            a_queue_delivers_its_own_messages_only
+            a_consumer_that_waits_is_woken
+            at_most_prefetch_deliveries_are_out
+            two_consumers_share_a_queue_and_no_message_goes_to_both
+            a_dropped_delivery_comes_back
+            a_delivery_given_back_keeps_its_place_and_is_not_counted
+            what_is_never_settled_ends_in_the_dead_letters
+            a_retry_comes_later_with_its_attempt_counted_and_its_first_error_kept
+            a_retry_does_not_hold_up_the_messages_behind_it
+            a_postponed_message_comes_later_unchanged
+            a_settled_failure_starts_the_count_of_unsettled_deliveries_anew
+            a_dead_letter_keeps_message_and_reason
+            a_message_that_is_already_there_is_not_added_again
+            an_oversized_body_is_refused_and_one_of_the_largest_size_is_not
+            a_consumer_that_is_dropped_takes_nothing_with_it
+            a_cancelled_wait_loses_nothing
+            events_reach_every_listener_whose_pattern_matches
+            events_from_before_are_not_heard
+            a_reply_reaches_the_asker_and_nobody_else
+            a_reply_to_an_asker_who_has_gone_does_no_harm
+        }
+    };
+    (@each $open:path, #[$test:meta]: $($promise:ident)+) => {
+        $(
+            #[$test]
+            async fn $promise() {
+                let stage = $open().await;
+                $crate::contract::$promise(stage.broker.as_ref()).await;
+            }
+        )+
+    };
+}
+
+fn message(id: &str) -> WireMessage {
+    WireMessage {
+        properties: Properties {
+            content_type: "application/json".into(),
+            content_encoding: None,
+            kind: "train-job.v1".into(),
+            message_id: id.into(),
+            correlation_id: Some("c-1".into()),
+            reply_to: Some("replies.1".into()),
+            deadline: Some(Timestamp::UNIX_EPOCH),
+            traceparent: Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".into()),
+            tracestate: Some("vendor=\"ü\0\"".into()),
+            attempt: 1,
+            first_error: None,
+        },
+        body: vec![0, 159, 146, 150].into(),
+    }
+}
+
+async fn publish(broker: &dyn Broker, queue: Queue, ids: &[&str]) {
+    for id in ids {
+        let sent = broker.publish(&Destination::Queue(queue), message(id)).await;
+        sent.expect("it is published");
+    }
+}
+
+async fn consume(broker: &dyn Broker, queue: Queue, prefetch: u16) -> Box<dyn Deliveries> {
+    broker.consume(queue, prefetch).await.expect("it consumes")
+}
+
+async fn next(deliveries: &mut Box<dyn Deliveries>) -> Delivery {
+    deliveries.next().await.expect("a delivery")
+}
+
+async fn next_id(deliveries: &mut Box<dyn Deliveries>) -> String {
+    let delivery = next(deliveries).await;
+    let id = delivery.message.properties.message_id.clone();
+    settle(delivery, Settlement::Done).await;
+    id
+}
+
+async fn settle(delivery: Delivery, settlement: Settlement) {
+    delivery.settle(settlement).await.expect("it is settled");
+}
+
+async fn depth(broker: &dyn Broker, queue: Queue) -> Depth {
+    broker.depth(queue).await.expect("a depth")
+}
+
+fn retry(delay: Duration, error: &str) -> Settlement {
+    let error = error.to_owned();
+    Settlement::RetryAfter { delay, error }
+}
+
+pub async fn a_published_message_is_delivered_whole_and_gone_once_settled(broker: &dyn Broker) {
+    for queue in Queue::ALL {
+        publish(broker, queue, &["a"]).await;
+        let mut deliveries = consume(broker, queue, 1).await;
+        let delivery = next(&mut deliveries).await;
+        assert_eq!(delivery.message, message("a"));
+        settle(delivery, Settlement::Done).await;
+        assert_eq!(depth(broker, queue).await, Depth::default());
+    }
+}
+
+pub async fn messages_come_in_the_order_in_which_they_were_published(broker: &dyn Broker) {
+    let ids = ["c", "a", "b", "0", "z"];
+    publish(broker, Queue::TrainJobs, &ids).await;
+    let mut deliveries = consume(broker, Queue::TrainJobs, 3).await;
+    for id in ids {
+        assert_eq!(next_id(&mut deliveries).await, id);
+    }
+}
+
+pub async fn a_queue_delivers_its_own_messages_only(broker: &dyn Broker) {
+    publish(broker, Queue::TrainJobs, &["job"]).await;
+    publish(broker, Queue::ForecastRequests, &["request"]).await;
+    let mut deliveries = consume(broker, Queue::ForecastRequests, 5).await;
+    assert_eq!(next_id(&mut deliveries).await, "request");
+    assert_eq!(depth(broker, Queue::TrainJobs).await.ready, 1);
+}
+
+pub async fn a_consumer_that_waits_is_woken(broker: &dyn Broker) {
+    let mut deliveries = consume(broker, Queue::TrainJobs, 1).await;
+    let (id, ()) = tokio::join!(
+        next_id(&mut deliveries),
+        publish(broker, Queue::TrainJobs, &["a"])
+    );
+    assert_eq!(id, "a");
+}
+
+pub async fn at_most_prefetch_deliveries_are_out(broker: &dyn Broker) {
+    publish(broker, Queue::TrainJobs, &["a", "b", "c"]).await;
+    let mut deliveries = consume(broker, Queue::TrainJobs, 2).await;
+    let first = next(&mut deliveries).await;
+    let _second = next(&mut deliveries).await;
+    let now = depth(broker, Queue::TrainJobs).await;
+    assert_eq!((now.leased, now.ready), (2, 1));
+    {
+        let mut third = deliveries.next();
+        assert!(futures::poll!(&mut third).is_pending());
+        settle(first, Settlement::Done).await;
+        let third = third.await.expect("a delivery");
+        assert_eq!(third.message.properties.message_id, "c");
+    }
+}
+
+pub async fn two_consumers_share_a_queue_and_no_message_goes_to_both(broker: &dyn Broker) {
+    publish(broker, Queue::TrainJobs, &["a", "b"]).await;
+    let mut one = consume(broker, Queue::TrainJobs, 1).await;
+    let mut other = consume(broker, Queue::TrainJobs, 1).await;
+    let (first, second) = (next(&mut one).await, next(&mut other).await);
+    let mut ids = [first, second].map(|delivery| delivery.message.properties.message_id.clone());
+    ids.sort();
+    assert_eq!(ids, ["a", "b"]);
+}
+
+pub async fn a_dropped_delivery_comes_back(broker: &dyn Broker) {
+    publish(broker, Queue::TrainJobs, &["a"]).await;
+    let mut deliveries = consume(broker, Queue::TrainJobs, 1).await;
+    drop(next(&mut deliveries).await);
+    let again = next(&mut deliveries).await;
+    assert_eq!(again.message, message("a"));
+}
+
+pub async fn a_delivery_given_back_keeps_its_place_and_is_not_counted(broker: &dyn Broker) {
+    let queue = Queue::ForecastRequests;
+    publish(broker, queue, &["a", "b"]).await;
+    let mut deliveries = consume(broker, queue, 1).await;
+    for _ in 0..=queue.delivery_limit() {
+        let delivery = next(&mut deliveries).await;
+        assert_eq!(delivery.message, message("a"));
+        settle(delivery, Settlement::GiveBack).await;
+    }
+    assert_eq!(depth(broker, queue).await.dead, 0);
+}
+
+pub async fn what_is_never_settled_ends_in_the_dead_letters(broker: &dyn Broker) {
+    let queue = Queue::ForecastRequests;
+    publish(broker, queue, &["poison", "good"]).await;
+    let mut deliveries = consume(broker, queue, 1).await;
+    for _ in 0..queue.delivery_limit() {
+        let delivery = next(&mut deliveries).await;
+        assert_eq!(delivery.message.properties.message_id, "poison");
+    }
+    assert_eq!(next_id(&mut deliveries).await, "good");
+    let dead = broker.dead_letters(queue, 10).await.expect("dead letters");
+    assert_eq!(dead.len(), 1);
+    assert_eq!(dead[0].message, message("poison"));
+    assert_eq!(dead[0].reason, "delivered 3 times without being settled");
+}
+
+pub async fn a_retry_comes_later_with_its_attempt_counted_and_its_first_error_kept(broker: &dyn Broker) {
+    publish(broker, Queue::TrainJobs, &["a"]).await;
+    let mut deliveries = consume(broker, Queue::TrainJobs, 1).await;
+    settle(next(&mut deliveries).await, retry(SOON, "out of ink")).await;
+    settle(next(&mut deliveries).await, retry(Duration::ZERO, "out of paper")).await;
+    let third = next(&mut deliveries).await;
+    let mut expected = message("a");
+    expected.properties.attempt = 3;
+    expected.properties.first_error = Some("out of ink".into());
+    assert_eq!(third.message, expected);
+    settle(third, retry(HOUR, "out of patience")).await;
+    let now = depth(broker, Queue::TrainJobs).await;
+    assert_eq!((now.ready, now.delayed, now.leased), (0, 1, 0));
+}
+
+pub async fn a_retry_does_not_hold_up_the_messages_behind_it(broker: &dyn Broker) {
+    publish(broker, Queue::TrainJobs, &["a", "b"]).await;
+    let mut deliveries = consume(broker, Queue::TrainJobs, 1).await;
+    settle(next(&mut deliveries).await, retry(Duration::ZERO, "no")).await;
+    assert_eq!(next_id(&mut deliveries).await, "b");
+    assert_eq!(next_id(&mut deliveries).await, "a");
+}
+
+pub async fn a_postponed_message_comes_later_unchanged(broker: &dyn Broker) {
+    publish(broker, Queue::TrainJobs, &["a", "b"]).await;
+    let mut deliveries = consume(broker, Queue::TrainJobs, 1).await;
+    let postpone = |delay| Settlement::Postpone { delay };
+    settle(next(&mut deliveries).await, postpone(SOON)).await;
+    settle(next(&mut deliveries).await, postpone(Duration::MAX)).await;
+    let again = next(&mut deliveries).await;
+    assert_eq!(again.message, message("a"));
+    assert_eq!(depth(broker, Queue::TrainJobs).await.delayed, 1);
+}
+
+pub async fn a_settled_failure_starts_the_count_of_unsettled_deliveries_anew(broker: &dyn Broker) {
+    let queue = Queue::ForecastRequests;
+    publish(broker, queue, &["a"]).await;
+    let mut deliveries = consume(broker, queue, 1).await;
+    for _ in 1..queue.delivery_limit() {
+        drop(next(&mut deliveries).await);
+    }
+    settle(next(&mut deliveries).await, retry(Duration::ZERO, "no")).await;
+    drop(next(&mut deliveries).await);
+    assert_eq!(next_id(&mut deliveries).await, "a");
+}
+
+pub async fn a_dead_letter_keeps_message_and_reason(broker: &dyn Broker) {
+    let queue = Queue::Observations;
+    publish(broker, queue, &["a", "b", "c"]).await;
+    let mut deliveries = consume(broker, queue, 1).await;
+    for reason in ["no such field: ä", "too late", "too early"] {
+        let reason = reason.to_owned();
+        settle(next(&mut deliveries).await, Settlement::DeadLetter { reason }).await;
+    }
+    assert_eq!(
+        depth(broker, queue).await,
+        Depth {
+            dead: 3,
+            ..Depth::default()
+        }
+    );
+    let oldest = broker.dead_letters(queue, 2).await.expect("dead letters");
+    let reasons: Vec<&str> = oldest.iter().map(|dead| dead.reason.as_str()).collect();
+    assert_eq!(reasons, ["no such field: ä", "too late"]);
+    assert_eq!(oldest[0].message, message("a"));
+    let elsewhere = broker.dead_letters(Queue::TrainJobs, 2).await;
+    assert_eq!(elsewhere.expect("dead letters"), []);
+}
+
+pub async fn a_message_that_is_already_there_is_not_added_again(broker: &dyn Broker) {
+    let queue = Queue::TrainJobs;
+    publish(broker, queue, &["a", "a", "b"]).await;
+    let mut deliveries = consume(broker, queue, 1).await;
+    let first = next(&mut deliveries).await;
+    publish(broker, queue, &["a"]).await; // out for delivery
+    settle(first, retry(HOUR, "no")).await;
+    publish(broker, queue, &["a"]).await; // delayed
+    let mut other_kind = message("a");
+    other_kind.properties.kind = "train-job.v2".into();
+    let sent = broker.publish(&Destination::Queue(queue), other_kind).await;
+    sent.expect("it is published");
+    let now = depth(broker, queue).await;
+    assert_eq!(
+        (now.ready + now.leased, now.delayed),
+        (2, 1),
+        "b, and a of another kind"
+    );
+}
+
+pub async fn an_oversized_body_is_refused_and_one_of_the_largest_size_is_not(broker: &dyn Broker) {
+    let to = Destination::Queue(Queue::Observations);
+    let mut large = message("a");
+    large.body = vec![7; MAX_BODY_BYTES + 1].into();
+    let error = broker.publish(&to, large.clone()).await.expect_err("too large");
+    assert!(matches!(error, PublishError::TooLarge { size_bytes } if size_bytes == MAX_BODY_BYTES + 1));
+    large.body.truncate(MAX_BODY_BYTES);
+    broker.publish(&to, large.clone()).await.expect("it is published");
+    let mut deliveries = consume(broker, Queue::Observations, 1).await;
+    assert_eq!(next(&mut deliveries).await.message, large);
+}
+
+pub async fn a_consumer_that_is_dropped_takes_nothing_with_it(broker: &dyn Broker) {
+    let queue = Queue::ForecastRequests;
+    publish(broker, queue, &["a", "b", "c"]).await;
+    for _ in 0..=queue.delivery_limit() {
+        let mut deliveries = consume(broker, queue, 3).await;
+        settle(next(&mut deliveries).await, Settlement::GiveBack).await;
+    }
+    let mut deliveries = consume(broker, queue, 1).await;
+    let mut ids = Vec::new();
+    for _ in 0..3 {
+        ids.push(next_id(&mut deliveries).await);
+    }
+    ids.sort(); // the three may come back one by one
+    assert_eq!(ids, ["a", "b", "c"]);
+    assert_eq!(depth(broker, queue).await, Depth::default());
+}
+
+pub async fn a_cancelled_wait_loses_nothing(broker: &dyn Broker) {
+    let mut deliveries = consume(broker, Queue::TrainJobs, 1).await;
+    let mut replies = broker.replies().await.expect("a private queue");
+    let asker = Destination::Asker(replies.address().clone());
+    for _ in 0..20 {
+        assert!(futures::poll!(deliveries.next()).is_pending());
+        assert!(futures::poll!(replies.next()).is_pending());
+        publish(broker, Queue::TrainJobs, &["a"]).await;
+        broker
+            .publish(&asker, message("r"))
+            .await
+            .expect("it is published");
+        // Each wait is begun, given up if it would take longer, and begun again.
+        let delivery = match futures::poll!(deliveries.next()) {
+            Poll::Ready(delivery) => delivery.expect("a delivery"),
+            Poll::Pending => next(&mut deliveries).await,
+        };
+        settle(delivery, Settlement::Done).await;
+        let reply = match futures::poll!(replies.next()) {
+            Poll::Ready(reply) => reply,
+            Poll::Pending => replies.next().await,
+        };
+        assert_eq!(reply.expect("a reply"), message("r"));
+    }
+}
+
+pub async fn events_reach_every_listener_whose_pattern_matches(broker: &dyn Broker) {
+    let mut bikes = broker.listen(&["*.bikes"]).await.expect("it listens");
+    let mut refusals = broker
+        .listen(&["x", "candidate-refused.*"])
+        .await
+        .expect("it listens");
+    let mut everything = broker.listen(&["#"]).await.expect("it listens");
+    for (kind, model) in [
+        ("model-promoted", "feet"),
+        ("model-promoted", "bikes"),
+        ("candidate-refused", "bikes"),
+    ] {
+        let key = RoutingKey::new(kind, model);
+        let sent = broker
+            .publish(&Destination::Event(key.clone()), message(key.as_str()))
+            .await;
+        sent.expect("it is published");
+    }
+    for (listener, expected) in [
+        (
+            &mut bikes,
+            &["model-promoted.bikes", "candidate-refused.bikes"][..],
+        ),
+        (&mut refusals, &["candidate-refused.bikes"]),
+        (
+            &mut everything,
+            &[
+                "model-promoted.feet",
+                "model-promoted.bikes",
+                "candidate-refused.bikes",
+            ],
+        ),
+    ] {
+        for &expected in expected {
+            assert_eq!(listener.next().await.expect("an event"), message(expected));
+        }
+    }
+}
+
+pub async fn events_from_before_are_not_heard(broker: &dyn Broker) {
+    let event = Destination::Event(RoutingKey::new("model-promoted", "bikes"));
+    broker
+        .publish(&event, message("before"))
+        .await
+        .expect("it is published");
+    let mut listener = broker.listen(&["#"]).await.expect("it listens");
+    broker
+        .publish(&event, message("after"))
+        .await
+        .expect("it is published");
+    assert_eq!(listener.next().await.expect("an event"), message("after"));
+}
+
+pub async fn a_reply_reaches_the_asker_and_nobody_else(broker: &dyn Broker) {
+    let mut one = broker.replies().await.expect("a private queue");
+    let mut other = broker.replies().await.expect("a private queue");
+    assert_ne!(one.address(), other.address());
+    for (replies, id) in [(&one, "1"), (&other, "2"), (&one, "3")] {
+        let asker = Destination::Asker(replies.address().clone());
+        broker
+            .publish(&asker, message(id))
+            .await
+            .expect("it is published");
+    }
+    assert_eq!(one.next().await.expect("a reply"), message("1"));
+    assert_eq!(one.next().await.expect("a reply"), message("3"));
+    assert_eq!(other.next().await.expect("a reply"), message("2"));
+}
+
+pub async fn a_reply_to_an_asker_who_has_gone_does_no_harm(broker: &dyn Broker) {
+    let replies = broker.replies().await.expect("a private queue");
+    let asker = Destination::Asker(replies.address().clone());
+    drop(replies);
+    let sent = broker.publish(&asker, message("a")).await;
+    assert!(
+        matches!(sent, Ok(()) | Err(PublishError::Unroutable(_))),
+        "{sent:?}"
+    );
+    publish(broker, Queue::TrainJobs, &["a"]).await;
+}

@@ -1,0 +1,122 @@
+//! What was confirmed survives `kill -9`, with real processes.
+
+use std::{collections::BTreeSet, path::Path, process::Stdio, sync::Arc};
+
+use clock::SystemClock;
+use messaging::{Access, Broker, Settlement, SqliteBroker};
+use protocol::{
+    ContentType, Destination, Queue, WireMessage,
+    messages::{TrainJob, TrainReason},
+};
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    process::{Child, Command},
+};
+
+/// Where the child finds the file.
+const FILE: &str = "GATECAST_TEST_QUEUE_FILE";
+/// The child is killed after this many confirmed messages, plus a few that depend on the moment.
+const CONFIRMED: usize = 25;
+
+async fn open(file: &Path) -> SqliteBroker {
+    SqliteBroker::open(file, Access::Owner, Arc::new(SystemClock))
+        .await
+        .expect("it opens")
+}
+
+fn start_child(name: &str, file: &Path) -> Child {
+    Command::new(std::env::current_exe().expect("this test"))
+        .args(["--exact", name, "--ignored", "--nocapture"])
+        .env(FILE, file)
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .expect("the child starts")
+}
+
+/// Reads what the child says until it has said enough, kills it, and reads the rest.
+async fn kill_after(mut child: Child, lines: usize) -> Vec<String> {
+    let mut output = BufReader::new(child.stdout.take().expect("piped")).lines();
+    let mut said = Vec::new();
+    while let Some(line) = output.next_line().await.expect("text") {
+        let Some((_, id)) = line.split_once("confirmed ") else {
+            continue; // what the test runner says
+        };
+        said.push(id.to_owned());
+        if said.len() == lines {
+            child.start_kill().expect("it can be killed");
+        }
+    }
+    child.wait().await.expect("it has ended");
+    said
+}
+
+#[tokio::test]
+async fn a_confirmed_message_survives_the_kill_of_its_publisher_and_of_its_consumer() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("queues.sqlite");
+    let confirmed = kill_after(start_child("publish_until_killed", &file), CONFIRMED).await;
+    let settled = kill_after(start_child("settle_until_killed", &file), CONFIRMED / 5).await;
+    assert!(confirmed.len() >= CONFIRMED && settled.len() >= CONFIRMED / 5);
+
+    let broker = open(&file).await;
+    let left = broker.depth(Queue::TrainJobs).await.expect("a depth");
+    assert_eq!((left.leased, left.dead), (0, 0));
+    let mut deliveries = broker.consume(Queue::TrainJobs, 1).await.expect("it consumes");
+    let mut found = BTreeSet::new();
+    for _ in 0..left.ready {
+        let delivery = deliveries.next().await.expect("a delivery");
+        found.insert(delivery.message.properties.message_id.clone());
+        delivery.settle(Settlement::Done).await.expect("it is settled");
+    }
+    for id in &settled {
+        assert!(!found.contains(id), "{id} was settled and came back");
+    }
+    let lost = confirmed
+        .iter()
+        .filter(|id| !found.contains(*id) && !settled.contains(id));
+    // One more may have been settled without the child having lived to say so.
+    assert!(lost.count() <= 1, "confirmed messages are lost");
+}
+
+#[tokio::test]
+#[ignore = "the child of the test above"]
+async fn publish_until_killed() {
+    let Some(file) = std::env::var_os(FILE) else {
+        return;
+    };
+    let broker = open(Path::new(&file)).await;
+    for n in 0_u64.. {
+        let id = format!("id-{n}");
+        let job = TrainJob {
+            model: "bikes".into(),
+            spec_hash: None,
+            as_of: jiff::Timestamp::UNIX_EPOCH,
+            cut_off: None,
+            learners: vec![],
+            reason: TrainReason::Requested,
+        };
+        let message = WireMessage::new(&job, ContentType::Json, id.as_str()).expect("a small body");
+        let sent = broker
+            .publish(&Destination::Queue(Queue::TrainJobs), message)
+            .await;
+        sent.expect("it is published");
+        println!("confirmed {id}");
+    }
+}
+
+#[tokio::test]
+#[ignore = "the child of the test above"]
+async fn settle_until_killed() {
+    let Some(file) = std::env::var_os(FILE) else {
+        return;
+    };
+    let broker = open(Path::new(&file)).await;
+    let mut deliveries = broker.consume(Queue::TrainJobs, 4).await.expect("it consumes");
+    loop {
+        let delivery = deliveries.next().await.expect("a delivery");
+        let id = delivery.message.properties.message_id.clone();
+        delivery.settle(Settlement::Done).await.expect("it is settled");
+        println!("confirmed {id}");
+    }
+}

@@ -1,0 +1,212 @@
+//! One delivery, from the broker's hand to its settlement.
+
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+
+use futures::FutureExt;
+use messaging::{Delivery, PublishError, Settlement};
+use protocol::{Destination, Properties, Publication, Reply, ReplyAddress, WireMessage};
+use tokio::time;
+use tokio_util::sync::CancellationToken;
+use tracing::{Instrument, Span, debug, error, info_span, warn};
+
+use crate::{
+    Counts, HandleError, Handler, JobContext, Worker,
+    back_off::{self, MAX_ATTEMPTS},
+    failure::{chain, panic_text},
+};
+
+/// A reply is published this often before the delivery counts as failed.
+const MAX_PUBLISH_TRIES: u32 = 4;
+
+/// How a delivery ended.
+enum Outcome {
+    /// Handled, and the reply is published.
+    Done,
+    /// Its deadline had passed.
+    Expired,
+    /// Another attempt may succeed.
+    Failed(String),
+    /// Handled, but the broker does not take the reply. Not the message's fault, so it is never given up.
+    Unpublished(String),
+    /// No attempt will ever succeed.
+    Dead(String),
+    /// Not its turn.
+    Postponed(Duration),
+    /// The worker stops and cannot wait for it.
+    GivenBack,
+}
+
+/// Handles, publishes and settles.
+pub(crate) async fn process<H: Handler>(
+    worker: Arc<Worker<H>>,
+    delivery: Delivery,
+    give_back: CancellationToken,
+) {
+    let span = span(&worker, &delivery.message.properties);
+    let work = async {
+        let outcome = tokio::select! {
+            biased;
+            outcome = handle_and_publish(&worker, &delivery.message) => outcome,
+            () = give_back.cancelled() => Outcome::GivenBack,
+        };
+        let settlement = settlement(outcome, &delivery.message.properties, &worker.counts);
+        if let Err(e) = delivery.settle(settlement).await {
+            warn!("the message comes back, it could not be settled: {}", chain(&e));
+        }
+    };
+    work.instrument(span).await;
+}
+
+fn span<H>(worker: &Worker<H>, properties: &Properties) -> Span {
+    let queue = worker.queue;
+    info_span!(
+        "process",
+        otel.name = %format_args!("process {queue}"),
+        otel.kind = "consumer",
+        %queue,
+        message_id = cut(&properties.message_id, 64),
+        kind = cut(&properties.kind, 64),
+        attempt = properties.attempt,
+    )
+}
+
+async fn handle_and_publish<H: Handler>(worker: &Worker<H>, message: &WireMessage) -> Outcome {
+    let expired = message
+        .properties
+        .deadline
+        .is_some_and(|at| at <= worker.clock.now());
+    if expired {
+        return Outcome::Expired;
+    }
+    let answering = AssertUnwindSafe(answer_in_time(worker, message)).catch_unwind();
+    let publications = match answering.await {
+        Ok(Ok(publications)) => publications,
+        Ok(Err(outcome)) => return outcome,
+        Err(payload) => return Outcome::Failed(format!("the handler {}", panic_text(payload.as_ref()))),
+    };
+    for publication in publications {
+        if let Err(outcome) = publish(worker, publication).await {
+            return outcome;
+        }
+    }
+    Outcome::Done
+}
+
+async fn answer_in_time<H: Handler>(
+    worker: &Worker<H>,
+    message: &WireMessage,
+) -> Result<Vec<Publication>, Outcome> {
+    match worker.limits.time_limit {
+        None => answer(worker, message).await,
+        Some(limit) => time::timeout(limit, answer(worker, message))
+            .await
+            .unwrap_or_else(|_| Err(Outcome::Failed(format!("not finished within {limit:?}")))),
+    }
+}
+
+/// Decodes, handles, and encodes the reply.
+async fn answer<H: Handler>(worker: &Worker<H>, message: &WireMessage) -> Result<Vec<Publication>, Outcome> {
+    let properties = &message.properties;
+    let decoded = protocol::decode::<H::Message>(message).map_err(|e| Outcome::Dead(chain(&e)))?;
+    if let Some(address) = &properties.reply_to {
+        ReplyAddress::new(address).map_err(|e| Outcome::Dead(chain(&e)))?;
+    }
+    let stop = CancellationToken::new();
+    let _stop_when_dropped = stop.clone().drop_guard(); // nobody waits for the result any more
+    let job = JobContext::new(properties, worker.clock.now(), stop);
+    let reply = worker.handler.handle(decoded, &job).await.map_err(not_handled)?;
+    reply
+        .publications(properties)
+        .map_err(|e| Outcome::Dead(format!("the reply cannot be sent: {}", chain(&e))))
+}
+
+fn not_handled(error: HandleError) -> Outcome {
+    match error {
+        HandleError::Rejected(cause) => Outcome::Dead(chain(cause.as_ref())),
+        HandleError::Transient(cause) => Outcome::Failed(chain(cause.as_ref())),
+        HandleError::Postponed { after } => Outcome::Postponed(after),
+    }
+}
+
+/// Publishes one message of the reply, again if the broker is away for a moment.
+async fn publish<H>(worker: &Worker<H>, publication: Publication) -> Result<(), Outcome> {
+    let Publication { destination, message } = publication;
+    let mut tries = 1;
+    loop {
+        let error = match worker.broker.publish(&destination, message.clone()).await {
+            Ok(()) => return Ok(()),
+            Err(PublishError::Unroutable(Destination::Asker(asker))) => {
+                worker.counts.askers_gone.add_one();
+                debug!("the asker at {asker} has gone");
+                return Ok(());
+            }
+            Err(error @ PublishError::TooLarge { .. }) => {
+                return Err(Outcome::Dead(format!(
+                    "the reply cannot be sent: {}",
+                    chain(&error)
+                )));
+            }
+            Err(error @ (PublishError::Unavailable(_) | PublishError::Unroutable(_))) => error,
+        };
+        if tries == MAX_PUBLISH_TRIES {
+            let problem = format!("the reply to {destination} cannot be sent: {}", chain(&error));
+            return Err(Outcome::Unpublished(problem));
+        }
+        time::sleep(back_off::before_publishing_again(
+            &message.properties.message_id,
+            tries,
+        ))
+        .await;
+        tries += 1;
+    }
+}
+
+/// Counts the outcome, logs it if it is a fault, and says what becomes of the message.
+fn settlement(outcome: Outcome, properties: &Properties, counts: &Counts) -> Settlement {
+    let attempt = properties.attempt;
+    let (error, may_be_given_up) = match outcome {
+        Outcome::Done => {
+            counts.done.add_one();
+            return Settlement::Done;
+        }
+        Outcome::Expired => {
+            counts.expired.add_one();
+            debug!("dropped, its deadline has passed");
+            return Settlement::Done;
+        }
+        Outcome::Postponed(delay) => {
+            counts.postponed.add_one();
+            return Settlement::Postpone { delay };
+        }
+        Outcome::GivenBack => {
+            counts.given_back.add_one();
+            return Settlement::GiveBack;
+        }
+        Outcome::Dead(reason) => return dead_letter(&reason, counts),
+        Outcome::Failed(error) => (error, true),
+        Outcome::Unpublished(error) => (error, false),
+    };
+    if may_be_given_up && attempt >= MAX_ATTEMPTS {
+        return dead_letter(&format!("failed {attempt} times, at last: {error}"), counts);
+    }
+    counts.retried.add_one();
+    let delay = back_off::before_retry(&properties.message_id, attempt);
+    warn!("attempt {attempt} of {MAX_ATTEMPTS} failed, again in {delay:.1?}: {error}");
+    Settlement::RetryAfter { delay, error }
+}
+
+fn dead_letter(reason: &str, counts: &Counts) -> Settlement {
+    const MAX_CHARS: usize = 2_000; // a panic may quote its whole input
+    let reason = cut(reason, MAX_CHARS).to_owned();
+    counts.dead_lettered.add_one();
+    error!("given up, to the dead letters: {reason}");
+    Settlement::DeadLetter { reason }
+}
+
+/// At most the first `max_chars` characters.
+fn cut(text: &str, max_chars: usize) -> &str {
+    match text.char_indices().nth(max_chars) {
+        Some((end, _)) => &text[..end],
+        None => text,
+    }
+}

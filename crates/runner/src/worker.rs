@@ -1,0 +1,130 @@
+//! The loop around a handler: consume, one task per delivery, drain.
+
+use std::{sync::Arc, time::Duration};
+
+use clock::Clock;
+use messaging::{Broker, ConsumeError, Delivery};
+use protocol::Queue;
+use tokio::{task::JoinSet, time};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+use crate::{Counts, Handler, back_off, delivery, failure::chain};
+
+/// A handler with everything it takes to feed it.
+pub struct Worker<H> {
+    /// Where messages come from and replies go.
+    pub broker: Arc<dyn Broker>,
+    /// For deadlines.
+    pub clock: Arc<dyn Clock>,
+    /// The queue to consume.
+    pub queue: Queue,
+    /// What to do with each message.
+    pub handler: H,
+    /// How much at once, and how long.
+    pub limits: Limits,
+    /// What became of the deliveries so far.
+    pub counts: Arc<Counts>,
+}
+
+/// How much at once, and how long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Deliveries handled at once, at least 1.
+    pub prefetch: u16,
+    /// A message whose handling takes longer has failed; `None`: any time is fine. Waiting for a slot of
+    /// a [`CpuPool`](crate::CpuPool) counts.
+    pub time_limit: Option<Duration>,
+    /// Deliveries that are not finished this long after the stop are given back.
+    pub grace: Duration,
+}
+
+/// Consumes until `stop` is cancelled, then drains: takes nothing new, finishes what it holds within the
+/// grace time, and gives back the rest. Returns only then.
+///
+/// A consumer that ends, for whatever reason, is replaced by a new one, for ever.
+pub async fn run<H: Handler>(worker: Worker<H>, stop: CancellationToken) {
+    let worker = Arc::new(worker);
+    let mut held = Held::default();
+    let mut failed_tries = 0;
+    while let Some(error) = consume(&worker, &stop, &mut held, &mut failed_tries).await {
+        failed_tries += 1;
+        let queue = worker.queue;
+        let wait = back_off::before_consuming_again(queue.name(), failed_tries);
+        warn!(%queue, "consuming {queue} failed, again in {wait:.1?}: {}", chain(&error));
+        if stop.run_until_cancelled(time::sleep(wait)).await.is_none() {
+            break;
+        }
+    }
+    held.drain(&worker).await;
+}
+
+/// Takes deliveries until the stop (`None`) or until the consumer ends.
+async fn consume<H: Handler>(
+    worker: &Arc<Worker<H>>,
+    stop: &CancellationToken,
+    held: &mut Held,
+    failed_tries: &mut u32,
+) -> Option<ConsumeError> {
+    let consuming = worker.broker.consume(worker.queue, worker.limits.prefetch);
+    let mut deliveries = match stop.run_until_cancelled(consuming).await? {
+        Ok(deliveries) => deliveries,
+        Err(error) => return Some(error),
+    };
+    loop {
+        tokio::select! {
+            biased; // once stopped, nothing new is taken
+            () = stop.cancelled() => return None,
+            Some(()) = held.next_finished() => {}
+            delivery = deliveries.next() => match delivery {
+                Ok(delivery) => {
+                    *failed_tries = 0;
+                    held.take(worker, delivery);
+                }
+                Err(error) => return Some(error),
+            },
+        }
+    }
+}
+
+/// The deliveries that are being handled, one task each.
+#[derive(Default)]
+struct Held {
+    tasks: JoinSet<()>,
+    give_back: CancellationToken,
+}
+
+impl Held {
+    fn take<H: Handler>(&mut self, worker: &Arc<Worker<H>>, delivery: Delivery) {
+        let give_back = self.give_back.clone();
+        self.tasks
+            .spawn(delivery::process(Arc::clone(worker), delivery, give_back));
+    }
+
+    /// Waits for one to end; `None` if there is none.
+    async fn next_finished(&mut self) -> Option<()> {
+        if let Err(e) = self.tasks.join_next().await? {
+            // Handlers' panics are caught in the task. The delivery was dropped with it and comes back.
+            error!("a delivery ended without being settled: {e}");
+        }
+        Some(())
+    }
+
+    async fn drain<H>(mut self, worker: &Worker<H>) {
+        let (queue, count) = (worker.queue, self.tasks.len());
+        if count > 0 {
+            info!(%queue, count, "stopping: finishing {count} deliveries of {queue}");
+        }
+        let in_time = time::timeout(worker.limits.grace, self.all_finished()).await;
+        if in_time.is_err() {
+            let count = self.tasks.len();
+            warn!(%queue, count, "stopping: giving back {count} unfinished deliveries of {queue}");
+            self.give_back.cancel();
+            self.all_finished().await;
+        }
+    }
+
+    async fn all_finished(&mut self) {
+        while self.next_finished().await.is_some() {}
+    }
+}

@@ -1,0 +1,122 @@
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::SeriesValues;
+use crate::{Destination, EncodeError, Message, Properties, Publication, Reply, ReplyAddress};
+
+/// The answer to a [`ForecastRequest`](super::ForecastRequest).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum ForecastReply {
+    /// Each series of the request is in one of the two lists.
+    Answered {
+        /// The model that was asked.
+        model: String,
+        /// The forecasts.
+        forecasts: Vec<SeriesForecast>,
+        /// The series that nothing could be said about.
+        #[serde(default)]
+        refused: Vec<SeriesRefusal>,
+        /// Set where the forecaster could not look at the registry or the history since then.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        stale_since: Option<Timestamp>,
+    },
+    /// Nothing in the request could be answered.
+    Refused {
+        /// For programs.
+        reason: RefusalReason,
+        /// For people: names field and value.
+        message: String,
+    },
+}
+
+/// One series' forecast, and who made it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SeriesForecast {
+    /// The points: `start` is the origin.
+    #[serde(flatten)]
+    pub points: SeriesValues,
+    /// The version that answered; absent where the fallback did without an incumbent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<u32>,
+    /// Generation of the incumbent, 0 where there is none.
+    pub generation: u64,
+    /// Who answered.
+    pub route: Route,
+    /// Why it was not the primary.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<RouteReason>,
+}
+
+/// Who answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Route {
+    /// The incumbent's model.
+    Primary,
+    /// The simple model that answers when the incumbent should not or cannot.
+    Fallback,
+}
+
+/// Why the fallback answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RouteReason {
+    /// No version was promoted yet, or none could be loaded.
+    NoIncumbent,
+    /// The series is shorter than the incumbent looks back.
+    HistoryTooShort,
+    /// More steps were asked for than the incumbent learned.
+    HorizonTooLong,
+    /// The model has got another dataset, or the dataset another grid, since the incumbent was trained.
+    TrainedElsewhere,
+    /// The incumbent's forecast was not finite.
+    NotFinite,
+}
+
+/// A series that nothing could be said about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeriesRefusal {
+    /// `unique_id` of the series.
+    pub id: String,
+    /// For programs.
+    pub reason: RefusalReason,
+    /// For people: names field and value.
+    pub message: String,
+}
+
+/// Why no model may answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RefusalReason {
+    /// No specification of that name was applied.
+    UnknownModel,
+    /// The dataset has no such series.
+    UnknownSeries,
+    /// A field of the request has a value that it may not have.
+    BadRequest,
+    /// There is no value before the origin.
+    NothingToGoOn,
+}
+
+impl Message for ForecastReply {
+    const KIND: &'static str = "forecast-reply";
+}
+
+impl Reply for ForecastReply {
+    /// One message to the asker, if it left an address that a reply may go to.
+    fn publications(self, request: &Properties) -> Result<Vec<Publication>, EncodeError> {
+        let Some(asker) = request
+            .reply_to
+            .as_deref()
+            .and_then(|address| ReplyAddress::new(address).ok())
+        else {
+            return Ok(Vec::new());
+        };
+        let message = request.caused(&self)?;
+        Ok(vec![Publication {
+            destination: Destination::Asker(asker),
+            message,
+        }])
+    }
+}
