@@ -1,1 +1,62 @@
+//! Artifacts by their names: the bytes in an object store, the decoded models in the process.
+//!
+//! An artifact is named by the SHA-256 of its bytes, so that a name means the same bytes for ever, nothing
+//! is overwritten by something else, and whatever a store gives back is checked before anyone looks at it.
+//! What the bytes mean is [`forecasting::artifact`]'s business; which artifact is in use is the registry's.
 
+mod objects;
+
+mod decoded;
+
+pub mod contract;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use forecasting::artifact::{ArtifactName, Bundle};
+
+pub use decoded::{DecodedModels, LoadError};
+pub use objects::ObjectArtifacts;
+
+/// The size of the largest artifact that is stored or loaded, in bytes.
+pub const MOST_BYTES: u64 = Bundle::MOST_BYTES;
+
+/// Keeps artifacts.
+#[async_trait]
+pub trait ArtifactStore: Send + Sync + 'static {
+    /// Stores the bytes and says their name. When it returns they are there to stay; the same bytes may be
+    /// stored again, at the same time too.
+    async fn put(&self, bytes: Bytes) -> Result<ArtifactName, ArtifactStoreError>;
+
+    /// The bytes of this name, and of no other.
+    async fn get(&self, name: &ArtifactName) -> Result<Bytes, ArtifactStoreError>;
+}
+
+/// Why an artifact was not stored or not given out.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum ArtifactStoreError {
+    /// The store is away or full. Trying again may help.
+    #[error("the artifact store is not available")]
+    Unavailable(#[source] Arc<dyn std::error::Error + Send + Sync>),
+    /// The store has no artifact of this name.
+    #[error("artifact {name} is missing")]
+    Missing {
+        /// The name asked for.
+        name: ArtifactName,
+    },
+    /// The store has other bytes under this name.
+    #[error("artifact {name} is damaged: its bytes have another SHA-256")]
+    Damaged {
+        /// The name asked for.
+        name: ArtifactName,
+    },
+    /// More than [`MOST_BYTES`]: not stored, not read.
+    #[error("artifact {name} has {size_bytes} bytes, at most {MOST_BYTES} are allowed")]
+    TooLarge {
+        /// The name asked for, or that the bytes would have had.
+        name: ArtifactName,
+        /// Its size.
+        size_bytes: u64,
+    },
+}

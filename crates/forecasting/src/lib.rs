@@ -20,3 +20,6 @@ pub mod evaluation;
 pub mod gate;
 
 pub mod routing;
+
+#[cfg(test)]
+mod examples;

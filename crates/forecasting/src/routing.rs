@@ -1,1 +1,527 @@
+//! How a request is answered: by the incumbent where it can, else by the fallback, and why.
 
+use std::{fmt, sync::Arc};
+
+use jiff::Timestamp;
+
+use crate::{
+    artifact::Bundle,
+    models::{Predict, PredictError, WeeklyMean},
+    names::{DatasetName, SeriesId},
+    series::{Frame, Grid, Series},
+    spec::{DatasetSpec, ModelSpec},
+};
+
+/// Answers a question from what is at hand. Every series gets a forecast or a refusal.
+pub fn answer(serving: &Serving, question: &Question, history: &Frame) -> Answer {
+    let mut answer = Answer {
+        forecasts: Vec::new(),
+        refused: Vec::new(),
+    };
+    let asked: Vec<&SeriesId> = if question.series.is_empty() {
+        history.series.iter().map(|series| &series.id).collect()
+    } else {
+        question.series.iter().collect()
+    };
+    for id in asked {
+        match answer_series(serving, question, history, id) {
+            Ok(forecast) => answer.forecasts.push(forecast),
+            Err(refusal) => answer.refused.push((id.clone(), refusal)),
+        }
+    }
+    answer
+}
+
+/// What a forecaster serves for one model.
+#[derive(Debug, Clone)]
+pub struct Serving {
+    /// The model.
+    pub model: ModelSpec,
+    /// The dataset that it forecasts.
+    pub dataset: DatasetSpec,
+    /// The version in use; `None` before the first promotion.
+    pub incumbent: Option<Live>,
+}
+
+impl Serving {
+    /// Generation of the incumbent; 0 before the first promotion.
+    pub fn generation(&self) -> u64 {
+        self.incumbent.as_ref().map_or(0, |live| live.generation)
+    }
+
+    /// The steps before an origin that whoever answers makes use of.
+    pub fn liked_steps(&self) -> usize {
+        let fallback = self.fallback().requirement().liked_steps;
+        let primary = self
+            .incumbent
+            .as_ref()
+            .map(|live| live.bundle.primary.requirement().liked_steps);
+        fallback.max(primary.unwrap_or(0))
+    }
+
+    /// What answers without an incumbent.
+    fn fallback(&self) -> WeeklyMean {
+        WeeklyMean::new(self.model.fallback.weeks, &self.dataset.grid())
+    }
+}
+
+/// The version in use.
+#[derive(Debug, Clone)]
+pub struct Live {
+    /// Number of the version within the model.
+    pub version: u32,
+    /// Counts the model's changes of incumbent, from 1.
+    pub generation: u64,
+    /// What the version is made of.
+    pub bundle: Arc<Bundle>,
+}
+
+/// What is to be forecast.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Question {
+    /// Which series; all of the history if empty.
+    pub series: Vec<SeriesId>,
+    /// How many steps.
+    pub horizon_steps: u32,
+    /// The first of the steps; by default, for each series, the one after its last known value.
+    pub origin: Option<Timestamp>,
+}
+
+/// The answer to a [`Question`]: each series once per time it was asked for, here or there.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    /// Forecasts, in the order of the question.
+    pub forecasts: Vec<SeriesForecast>,
+    /// Series that nothing can be said about, and why.
+    pub refused: Vec<(SeriesId, Refusal)>,
+}
+
+/// The forecast of one series.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SeriesForecast {
+    /// Which series.
+    pub id: SeriesId,
+    /// The first step that is forecast.
+    pub origin: Timestamp,
+    /// One finite value per step of the horizon.
+    pub values: Vec<f64>,
+    /// The version in use, whose primary or fallback answered; `None` if there was none.
+    pub version: Option<u32>,
+    /// Generation of the incumbent; 0 if there was none.
+    pub generation: u64,
+    /// Who answered.
+    pub route: Route,
+}
+
+/// Who answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Route {
+    /// The learned model.
+    Primary,
+    /// The simple model.
+    Fallback(FallbackReason),
+}
+
+/// Why the fallback answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum FallbackReason {
+    /// No version was promoted yet.
+    #[error("no version has been promoted yet")]
+    NoIncumbent,
+    /// The primary needs more history.
+    #[error("the history has {has_steps} steps, the incumbent needs {needed_steps}")]
+    HistoryTooShort {
+        /// Steps that the primary needs.
+        needed_steps: usize,
+        /// Steps from the first known value to the origin; 0 if no recent value is known.
+        has_steps: usize,
+    },
+    /// The primary was trained for a shorter horizon.
+    #[error("{asked_steps} steps were asked for, the incumbent forecasts {most_steps}")]
+    HorizonTooLong {
+        /// Steps asked for.
+        asked_steps: u32,
+        /// Steps that the primary was trained for.
+        most_steps: u32,
+    },
+    /// The model has got another dataset, or the dataset another grid, since the primary was trained.
+    #[error("the incumbent was trained on another dataset, frequency or time zone")]
+    TrainedElsewhere,
+    /// The primary gave a value that is missing, infinite or not a number.
+    #[error("step {step} of the incumbent's forecast is not a finite number")]
+    NotFinite {
+        /// The first such step; 1 is the one at the origin.
+        step: usize,
+    },
+}
+
+/// Why a series is not forecast.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The history has no such series.
+    #[error("the series is unknown")]
+    UnknownSeries,
+    /// No value before the origin is known.
+    #[error("no value before the origin is known")]
+    NothingToGoOn,
+    /// The origin lies between two steps of the series.
+    #[error("origin {origin} is not a step of the series")]
+    OffGrid {
+        /// The origin asked for.
+        origin: Timestamp,
+    },
+    /// The horizon is 0 or too long.
+    #[error("horizon = {asked_steps}: must be from 1 to {most_steps} steps")]
+    HorizonOutOfRange {
+        /// Steps asked for.
+        asked_steps: u32,
+        /// The most that any model of the dataset may forecast.
+        most_steps: u32,
+    },
+    /// The values of the series are so large that even the fallback gave no finite number.
+    #[error("no forecast is a finite number")]
+    NotFinite,
+}
+
+impl Route {
+    /// `primary` or `fallback`.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Route::Primary => "primary",
+            Route::Fallback(_) => "fallback",
+        }
+    }
+
+    /// Why not the primary; `None` if it was.
+    pub fn reason(&self) -> Option<&FallbackReason> {
+        match self {
+            Route::Primary => None,
+            Route::Fallback(reason) => Some(reason),
+        }
+    }
+}
+
+impl fmt::Display for Route {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Route::Primary => f.write_str("primary"),
+            Route::Fallback(reason) => write!(f, "fallback: {reason}"),
+        }
+    }
+}
+
+impl FallbackReason {
+    /// A short name without numbers, e.g. for a metric label.
+    pub fn name(&self) -> &'static str {
+        match self {
+            FallbackReason::NoIncumbent => "no-incumbent",
+            FallbackReason::HistoryTooShort { .. } => "history-too-short",
+            FallbackReason::HorizonTooLong { .. } => "horizon-too-long",
+            FallbackReason::TrainedElsewhere => "trained-elsewhere",
+            FallbackReason::NotFinite { .. } => "not-finite",
+        }
+    }
+}
+
+fn answer_series(
+    serving: &Serving,
+    question: &Question,
+    history: &Frame,
+    id: &SeriesId,
+) -> Result<SeriesForecast, Refusal> {
+    let (asked_steps, most_steps) = (question.horizon_steps, serving.dataset.most_horizon_steps());
+    if !(1..=most_steps).contains(&asked_steps) {
+        return Err(Refusal::HorizonOutOfRange {
+            asked_steps,
+            most_steps,
+        });
+    }
+    let series = history.series(id).ok_or(Refusal::UnknownSeries)?;
+    let grid = &history.grid;
+    let origin = match question.origin {
+        Some(origin) => origin,
+        None => grid.advance(series.last_target(grid).ok_or(Refusal::NothingToGoOn)?, 1),
+    };
+    let task = Task {
+        dataset: &serving.dataset.name,
+        history: series,
+        grid,
+        origin,
+        horizon_steps: asked_steps,
+    };
+    let incumbent = serving.incumbent.as_ref();
+    let forecast = incumbent.map_or_else(
+        || without_incumbent(serving.model.fallback.weeks, &task),
+        |live| forecast(&live.bundle, &task),
+    );
+    let (values, route) = forecast.map_err(|error| match error {
+        PredictError::HistoryTooShort { .. } | PredictError::NothingKnown => Refusal::NothingToGoOn,
+        PredictError::NotFinite { .. } => Refusal::NotFinite,
+        PredictError::OffGrid(_) => Refusal::OffGrid { origin },
+    })?;
+    Ok(SeriesForecast {
+        id: id.clone(),
+        origin,
+        values,
+        version: incumbent.map(|live| live.version),
+        generation: incumbent.map_or(0, |live| live.generation),
+        route,
+    })
+}
+
+/// What a model is to forecast.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Task<'a> {
+    pub(crate) dataset: &'a DatasetName,
+    pub(crate) history: &'a Series,
+    pub(crate) grid: &'a Grid,
+    pub(crate) origin: Timestamp,
+    pub(crate) horizon_steps: u32,
+}
+
+impl Task<'_> {
+    fn ask(&self, model: &dyn Predict) -> Result<Vec<f64>, PredictError> {
+        model.predict(self.history, self.grid, self.origin, self.horizon_steps as usize)
+    }
+
+    /// Whatever a model promises, a caller gets one finite value per step or an error.
+    fn check(&self, values: Vec<f64>) -> Result<Vec<f64>, PredictError> {
+        let wrong = values.iter().position(|value| !value.is_finite());
+        let wrong = wrong.or((values.len() != self.horizon_steps as usize).then_some(values.len()));
+        wrong.map_or(Ok(values), |index| {
+            Err(PredictError::NotFinite { step: index + 1 })
+        })
+    }
+}
+
+/// What a version answers as a whole. The gate judges by this very function what a forecaster will serve.
+///
+/// # Errors
+/// That of the fallback, or [`PredictError::OffGrid`].
+pub(crate) fn forecast(bundle: &Bundle, task: &Task<'_>) -> Result<(Vec<f64>, Route), PredictError> {
+    let reason = match ask_primary(bundle, task)? {
+        Ok(values) => return Ok((values, Route::Primary)),
+        Err(reason) => reason,
+    };
+    Ok((fall_back(bundle.fallback, task)?, Route::Fallback(reason)))
+}
+
+fn without_incumbent(fallback_weeks: u32, task: &Task<'_>) -> Result<(Vec<f64>, Route), PredictError> {
+    let values = fall_back(WeeklyMean::new(fallback_weeks, task.grid), task)?;
+    Ok((values, Route::Fallback(FallbackReason::NoIncumbent)))
+}
+
+/// What the simple model answers alone.
+pub(crate) fn fall_back(fallback: WeeklyMean, task: &Task<'_>) -> Result<Vec<f64>, PredictError> {
+    task.ask(&fallback).and_then(|values| task.check(values))
+}
+
+fn ask_primary(bundle: &Bundle, task: &Task<'_>) -> Result<Result<Vec<f64>, FallbackReason>, PredictError> {
+    let (asked_steps, most_steps) = (task.horizon_steps, bundle.horizon_steps);
+    if asked_steps > most_steps {
+        return Ok(Err(FallbackReason::HorizonTooLong {
+            asked_steps,
+            most_steps,
+        }));
+    }
+    if bundle.grid != *task.grid || bundle.dataset != *task.dataset {
+        return Ok(Err(FallbackReason::TrainedElsewhere));
+    }
+    match task.ask(&bundle.primary).and_then(|values| task.check(values)) {
+        Ok(values) => Ok(Ok(values)),
+        Err(PredictError::HistoryTooShort {
+            needed_steps,
+            has_steps,
+        }) => Ok(Err(FallbackReason::HistoryTooShort {
+            needed_steps,
+            has_steps,
+        })),
+        Err(PredictError::NotFinite { step }) => Ok(Err(FallbackReason::NotFinite { step })),
+        Err(error @ (PredictError::NothingKnown | PredictError::OffGrid(_))) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        examples::{dataset, history, id, level_times, long_mean, model, seasonal_naive, start, version},
+        models::Model,
+        series::Frequency,
+    };
+
+    fn serving(primary: Option<Model>) -> Serving {
+        let live = |primary| Live {
+            version: 3,
+            generation: 2,
+            bundle: Arc::new(version(primary, 30)),
+        };
+        Serving {
+            model: model(),
+            dataset: dataset(),
+            incumbent: primary.map(live),
+        }
+    }
+
+    fn question(horizon_steps: u32) -> Question {
+        Question {
+            series: vec![id("bridge")],
+            horizon_steps,
+            origin: None,
+        }
+    }
+
+    fn only_forecast(answer: Answer) -> SeriesForecast {
+        let [forecast] = <[_; 1]>::try_from(answer.forecasts).expect("one series was asked for");
+        assert_eq!(answer.refused, []);
+        forecast
+    }
+
+    fn only_refusal(answer: &Answer) -> Refusal {
+        assert_eq!(answer.forecasts, []);
+        assert_eq!(answer.refused.len(), 1);
+        answer.refused[0].1
+    }
+
+    #[test]
+    fn the_incumbent_answers_from_the_step_after_the_last_value() {
+        let frame = history(60);
+        let forecast = only_forecast(answer(&serving(Some(seasonal_naive())), &question(24), &frame));
+        assert_eq!(
+            (forecast.route, forecast.version, forecast.generation),
+            (Route::Primary, Some(3), 2)
+        );
+        assert_eq!(forecast.origin, frame.series[1].end(&frame.grid));
+        let last_week = frame.series[1].values.len() - 168;
+        assert_eq!(forecast.values, frame.series[1].values[last_week..last_week + 24]);
+    }
+
+    #[test]
+    fn without_an_incumbent_the_fallback_answers_and_says_so() {
+        let forecast = only_forecast(answer(&serving(None), &question(24), &history(60)));
+        assert_eq!((forecast.version, forecast.generation), (None, 0));
+        assert_eq!(
+            forecast.route.to_string(),
+            "fallback: no version has been promoted yet"
+        );
+        assert_eq!(forecast.values.len(), 24);
+    }
+
+    #[test]
+    fn a_single_observation_is_answered_by_the_fallback() {
+        let mut frame = history(60);
+        frame.series[1].values = vec![42.0];
+        let forecast = only_forecast(answer(&serving(Some(level_times(1.0))), &question(24), &frame));
+        assert_eq!(forecast.values, [42.0; 24]);
+        let Route::Fallback(FallbackReason::HistoryTooShort {
+            needed_steps,
+            has_steps: 1,
+        }) = forecast.route
+        else {
+            panic!("{}", forecast.route);
+        };
+        assert!(needed_steps > 1);
+        assert_eq!(
+            (forecast.version, forecast.generation),
+            (Some(3), 2),
+            "the version's own fallback answered"
+        );
+    }
+
+    #[test]
+    fn a_longer_horizon_than_the_incumbents_is_answered_by_the_fallback() {
+        let forecast = only_forecast(answer(&serving(Some(long_mean())), &question(25), &history(60)));
+        let too_long = FallbackReason::HorizonTooLong {
+            asked_steps: 25,
+            most_steps: 24,
+        };
+        assert_eq!(forecast.route, Route::Fallback(too_long));
+        assert_eq!(forecast.values.len(), 25);
+    }
+
+    #[test]
+    fn a_forecast_that_is_no_number_never_leaves() {
+        let forecast = only_forecast(answer(
+            &serving(Some(level_times(f64::MAX))),
+            &question(24),
+            &history(60),
+        ));
+        assert_eq!(
+            forecast.route,
+            Route::Fallback(FallbackReason::NotFinite { step: 1 })
+        );
+        assert!(forecast.values.iter().all(|value| value.is_finite()));
+    }
+
+    #[test]
+    fn an_incumbent_that_was_trained_elsewhere_does_not_answer() {
+        let mut frame = history(60);
+        frame.grid = Grid::new(Frequency::Minutes(30), "Europe/Berlin").expect("Berlin is known");
+        let forecast = only_forecast(answer(&serving(Some(long_mean())), &question(24), &frame));
+        assert_eq!(forecast.route, Route::Fallback(FallbackReason::TrainedElsewhere));
+    }
+
+    #[test]
+    fn only_what_nothing_can_answer_is_refused() {
+        let (serving, mut frame) = (serving(Some(long_mean())), history(60));
+        frame.series[1].values.fill(f64::NAN);
+        assert_eq!(
+            only_refusal(&answer(&serving, &question(24), &frame)),
+            Refusal::NothingToGoOn
+        );
+        for asked_steps in [0, 10_001, u32::MAX] {
+            let refusal = Refusal::HorizonOutOfRange {
+                asked_steps,
+                most_steps: 10_000,
+            };
+            assert_eq!(
+                only_refusal(&answer(&serving, &question(asked_steps), &frame)),
+                refusal
+            );
+        }
+        let nobody = Question {
+            series: vec![id("nobody")],
+            ..question(24)
+        };
+        assert_eq!(
+            only_refusal(&answer(&serving, &nobody, &frame)),
+            Refusal::UnknownSeries
+        );
+    }
+
+    #[test]
+    fn an_origin_may_be_any_step_after_the_first_value() {
+        let (serving, frame) = (serving(Some(long_mean())), history(60));
+        let from = |origin| {
+            answer(
+                &serving,
+                &Question {
+                    origin: Some(origin),
+                    ..question(24)
+                },
+                &frame,
+            )
+        };
+        let steps_after = |steps| frame.grid.advance(start(), steps);
+        assert_eq!(only_forecast(from(steps_after(1000))).route, Route::Primary);
+        assert_eq!(only_refusal(&from(start())), Refusal::NothingToGoOn);
+        assert_eq!(only_refusal(&from(steps_after(-1000))), Refusal::NothingToGoOn);
+        let between = start() + jiff::SignedDuration::from_secs(3601);
+        assert_eq!(only_refusal(&from(between)), Refusal::OffGrid { origin: between });
+    }
+
+    #[test]
+    fn a_question_without_series_means_all_of_them() {
+        let all = Question {
+            series: Vec::new(),
+            ..question(24)
+        };
+        let answer = answer(&serving(Some(long_mean())), &all, &history(60));
+        let ids: Vec<_> = answer
+            .forecasts
+            .iter()
+            .map(|forecast| forecast.id.as_str())
+            .collect();
+        assert_eq!(ids, ["arcade", "bridge", "court"]);
+    }
+}

@@ -1,1 +1,74 @@
+//! What happened and what was forecast: observations of datasets, corrections included, and forecasts
+//! issued, behind one trait.
+//!
+//! Observations have two times. `ds` is when something was, `recorded_at` is when we learned it; a
+//! correction is a new row and a read may name an *as-of* instant, so that a verdict can be replayed on
+//! exactly what was known. What a dataset *is* (frequency, time zone) belongs to the registry.
 
+mod forecasts;
+mod observations;
+mod reading;
+
+pub mod contract;
+mod memory;
+mod sqlite;
+
+use async_trait::async_trait;
+use forecasting::{
+    names::{DatasetName, ModelName},
+    series::{Frame, Grid},
+};
+use jiff::Timestamp;
+
+pub use forecasts::IssuedForecast;
+pub use memory::MemoryHistory;
+pub use observations::{Observation, RecordError, Recorded};
+pub use reading::{Coverage, MAX_STEPS, Range, ReadError, SeriesCoverage};
+pub use sqlite::{OpenError, SqliteHistory};
+
+/// Why the store itself failed: it is away, full or damaged. Trying again may help.
+pub type StoreError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Observations and forecasts issued. Instants are kept to the microsecond; finer parts are cut.
+#[async_trait]
+pub trait History: Send + Sync + 'static {
+    /// Records observations, all or none, and says how many of them told something new.
+    ///
+    /// Recording is idempotent: a value that is already known is left alone, another value becomes a new
+    /// row. That row's record time is `recorded_at`, or one microsecond after the row that it corrects if
+    /// that is later: what arrives later wins, even where a clock stands still or goes back.
+    async fn record(
+        &self,
+        dataset: &DatasetName,
+        observations: &[Observation],
+        recorded_at: Timestamp,
+    ) -> Result<Recorded, RecordError>;
+
+    /// What is known of each series, as of an instant or (`None`) now. `None` if nothing is.
+    async fn coverage(
+        &self,
+        dataset: &DatasetName,
+        as_of: Option<Timestamp>,
+    ) -> Result<Option<Coverage>, ReadError>;
+
+    /// The observations in a range, laid on the dataset's grid, from one state of the store.
+    ///
+    /// Each series begins with its first value in the range and ends with its last; a series without any,
+    /// or unknown, is left out.
+    async fn read(&self, dataset: &DatasetName, grid: &Grid, range: &Range) -> Result<Frame, ReadError>;
+
+    /// A number that grows whenever something new about the dataset was recorded; 0 before. Cheap to ask.
+    async fn revision(&self, dataset: &DatasetName) -> Result<u64, ReadError>;
+
+    /// Records forecasts that were issued, all or none, and says how many were not yet known by their
+    /// request id and series.
+    async fn record_forecasts(
+        &self,
+        forecasts: &[IssuedForecast],
+        recorded_at: Timestamp,
+    ) -> Result<u64, RecordError>;
+
+    /// The forecasts of a model that were issued last, latest first.
+    async fn forecasts_issued(&self, model: &ModelName, limit: u32)
+    -> Result<Vec<IssuedForecast>, ReadError>;
+}

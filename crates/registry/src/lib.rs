@@ -1,1 +1,115 @@
+//! What was declared, trained, decided and is in use, behind one trait: specifications with their versions,
+//! train jobs, versions of models, decisions, incumbents.
+//!
+//! The registry decides nothing. It sees to it that what is decided happens once: the first of two equal
+//! jobs, proposals or decisions wins, and an incumbent changes only against the generation that was judged.
 
+mod error;
+mod specs;
+
+mod jobs;
+mod versions;
+
+mod decisions;
+mod incumbents;
+
+pub mod contract;
+mod memory;
+mod sqlite;
+
+use async_trait::async_trait;
+use forecasting::{
+    names::{DatasetName, ModelName},
+    spec::{DatasetSpec, ModelSpec},
+};
+use jiff::Timestamp;
+
+pub use decisions::{Decided, Decision, NewDecision};
+pub use error::{RegistryError, StoreError};
+pub use incumbents::Incumbent;
+pub use jobs::{InvalidJobId, Job, JobId};
+pub use memory::MemoryRegistry;
+pub use specs::{Applied, Stored};
+pub use sqlite::{OpenError, SqliteRegistry};
+pub use versions::{InvalidState, Proposal, Version, VersionState};
+
+/// Specifications, jobs, versions, decisions and incumbents. `now` is when the caller acts; instants are
+/// kept to the microsecond, finer parts are cut.
+#[async_trait]
+pub trait Registry: Send + Sync + 'static {
+    /// Makes a specification the dataset's current one; a new version unless it is that already.
+    async fn apply_dataset(&self, spec: &DatasetSpec, now: Timestamp) -> Result<Applied, RegistryError>;
+
+    /// The current specification of a dataset.
+    async fn dataset(&self, name: &DatasetName) -> Result<Option<Stored<DatasetSpec>>, RegistryError>;
+
+    /// The current specifications of all datasets, by name.
+    async fn datasets(&self) -> Result<Vec<Stored<DatasetSpec>>, RegistryError>;
+
+    /// Makes a specification the model's current one; a new version unless it is that already.
+    /// [`RegistryError::UnknownDataset`] if its dataset was never applied.
+    async fn apply_model(&self, spec: &ModelSpec, now: Timestamp) -> Result<Applied, RegistryError>;
+
+    /// The current specification of a model.
+    async fn model(&self, name: &ModelName) -> Result<Option<Stored<ModelSpec>>, RegistryError>;
+
+    /// The specification of a model that has this hash, current or not.
+    async fn model_by_hash(
+        &self,
+        name: &ModelName,
+        spec_hash: &str,
+    ) -> Result<Option<Stored<ModelSpec>>, RegistryError>;
+
+    /// The current specifications of all models, by name.
+    async fn models(&self) -> Result<Vec<Stored<ModelSpec>>, RegistryError>;
+
+    /// Records a job and returns it, or the one recorded first under its id: that one counts.
+    async fn record_job(&self, job: &Job, now: Timestamp) -> Result<Job, RegistryError>;
+
+    /// The job of this id.
+    async fn job(&self, id: &JobId) -> Result<Option<Job>, RegistryError>;
+
+    /// Makes what a job's training fitted a version, pending, with the next number of its model; returns
+    /// the one that was made first if the job has one.
+    async fn propose(&self, proposal: &Proposal, now: Timestamp) -> Result<Version, RegistryError>;
+
+    /// The version that a job's training fitted.
+    async fn version_of_job(&self, job: &JobId) -> Result<Option<Version>, RegistryError>;
+
+    /// The version of a model with this number.
+    async fn version(&self, model: &ModelName, version: u32) -> Result<Option<Version>, RegistryError>;
+
+    /// The versions of a model, in ascending order of their numbers.
+    async fn versions(&self, model: &ModelName) -> Result<Vec<Version>, RegistryError>;
+
+    /// Carries a judgement out: the decision, the candidate's new state and, for a promotion, the new
+    /// incumbent, all or none of them.
+    async fn decide(&self, decision: &NewDecision, now: Timestamp) -> Result<Decided, RegistryError>;
+
+    /// The decision on a job.
+    async fn decision_of_job(&self, job: &JobId) -> Result<Option<Decision>, RegistryError>;
+
+    /// The decisions on a model, latest first.
+    async fn decisions(&self, model: &ModelName, limit: u32) -> Result<Vec<Decision>, RegistryError>;
+
+    /// The version in use of a model; `None` if none was ever promoted.
+    async fn incumbent(&self, model: &ModelName) -> Result<Option<Incumbent>, RegistryError>;
+
+    /// The versions in use of all models that have one, by name.
+    async fn incumbents(&self) -> Result<Vec<Incumbent>, RegistryError>;
+
+    /// Every incumbent that a model ever had, in ascending order of generations: the last one whose
+    /// `since` is not after an instant was in use then.
+    async fn incumbent_history(&self, model: &ModelName) -> Result<Vec<Incumbent>, RegistryError>;
+
+    /// The latest tick of a model's schedule that was recorded.
+    async fn last_tick(&self, model: &ModelName) -> Result<Option<Timestamp>, RegistryError>;
+
+    /// Records that a tick of a model's schedule was carried out. Recording it again does nothing.
+    async fn record_tick(
+        &self,
+        model: &ModelName,
+        tick: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), RegistryError>;
+}

@@ -68,6 +68,8 @@ pub enum RouteReason {
     HistoryTooShort,
     /// More steps were asked for than the incumbent learned.
     HorizonTooLong,
+    /// The model has got another dataset, or the dataset another grid, since the incumbent was trained.
+    TrainedElsewhere,
     /// The incumbent's forecast was not finite.
     NotFinite,
 }

@@ -1,1 +1,466 @@
+//! Whether a candidate goes live.
+//!
+//! The floor cannot be configured away: a candidate is promoted only if its average error *and* its
+//! worst-case error are both strictly lower than those of the version in use, on the same rows, from at
+//! least 28 origins that neither side's training has seen. A tie, a missing number or too little evidence
+//! keeps the incumbent. The gate computes every number itself, from the artifacts and the actuals.
 
+mod legs;
+mod objection;
+mod verdict;
+
+use jiff::Timestamp;
+
+use crate::{
+    artifact::Bundle,
+    evaluation::{Forecasts, LossScales, RowSet, Tail, holdout_origins},
+    learning::{StopFlag, Stopped},
+    models::PredictError,
+    routing::{FallbackReason, Route, Task, fall_back, forecast},
+    series::{Frame, Series},
+    spec::{DatasetSpec, ModelSpec},
+};
+use legs::{Comparison, LEGS, veto};
+
+pub use objection::{Objection, Side};
+pub use verdict::{Evidence, Judgement, Shortage, Verdict};
+
+/// Judges a candidate.
+///
+/// # Errors
+/// [`Stopped`] if the stop flag was set meanwhile.
+pub fn judge(hearing: &Hearing<'_>) -> Result<Judgement, Stopped> {
+    let misfits = veto::misfits(hearing);
+    if !misfits.is_empty() {
+        return Ok(Judgement::without_evidence(Verdict::KeepIncumbent(misfits)));
+    }
+    let Some(last_target) = hearing.frame.last_target() else {
+        let needed_origins = hearing.needed_origins();
+        let nothing = Shortage {
+            origins: 0,
+            needed_origins,
+            expected: None,
+        };
+        return Ok(Judgement::without_evidence(Verdict::NotEnoughEvidence(nothing)));
+    };
+    let rows = hearing.rows(last_target);
+    let scales = LossScales::in_sample(hearing.frame, hearing.earlier_cut_off());
+    let candidate = hearing.hear_bundle(&rows, hearing.candidate)?;
+    let opponent = match hearing.incumbent {
+        Some(incumbent) => hearing.hear_bundle(&rows, incumbent)?,
+        None => hearing.hear_fallback(&rows)?,
+    };
+    Ok(hearing.weigh(&rows, &scales, &candidate, &opponent))
+}
+
+/// What a judgement is found from.
+#[derive(Debug, Clone, Copy)]
+pub struct Hearing<'a> {
+    /// The model that the candidate wants to serve.
+    pub model: &'a ModelSpec,
+    /// The dataset of the model.
+    pub dataset: &'a DatasetSpec,
+    /// Who wants to go live.
+    pub candidate: &'a Bundle,
+    /// Who is live; `None`: the first candidate competes with its own fallback.
+    pub incumbent: Option<&'a Bundle>,
+    /// The history, as of the job.
+    pub frame: &'a Frame,
+    /// Ends the work early.
+    pub stop: &'a StopFlag,
+}
+
+/// What a side forecast, and how often its fallback spoke for it.
+struct Testimony {
+    forecasts: Forecasts,
+    fallback_forecasts: u64,
+}
+
+impl Hearing<'_> {
+    /// No target of the rows was a target of either side's training.
+    fn later_cut_off(&self) -> Timestamp {
+        self.incumbent.map_or(self.candidate.cut_off, |incumbent| {
+            incumbent.cut_off.max(self.candidate.cut_off)
+        })
+    }
+
+    /// Losses are scaled by what both sides had before them. While an incumbent stays in use its cut-off
+    /// is the earlier one, so the errors of all candidates that are judged against it have one unit.
+    fn earlier_cut_off(&self) -> Timestamp {
+        self.incumbent.map_or(self.candidate.cut_off, |incumbent| {
+            incumbent.cut_off.min(self.candidate.cut_off)
+        })
+    }
+
+    fn needed_origins(&self) -> u32 {
+        self.model
+            .gate
+            .needed_origins(&self.frame.grid, self.model.horizon_steps)
+    }
+
+    fn opponent(&self) -> Side {
+        if self.incumbent.is_some() {
+            Side::Incumbent
+        } else {
+            Side::Fallback
+        }
+    }
+
+    fn rows(&self, last_target: Timestamp) -> RowSet<'_> {
+        let (horizon_steps, delay) = (self.model.horizon_steps, self.dataset.availability_delay);
+        let cut_off = self.later_cut_off();
+        let origins = holdout_origins(&self.frame.grid, cut_off, delay, last_target, horizon_steps);
+        RowSet::new(self.frame, origins, horizon_steps, delay)
+    }
+
+    fn hear_bundle(&self, rows: &RowSet<'_>, bundle: &Bundle) -> Result<Testimony, Stopped> {
+        let mut fallback_forecasts = 0;
+        let forecasts = rows.forecast(|history, origin| {
+            self.stop.check()?;
+            Ok(
+                forecast(bundle, &self.task(history, origin)).and_then(|(values, route)| match route {
+                    Route::Primary => Ok(values),
+                    // A forecaster would hide this behind the fallback; a gate must not.
+                    Route::Fallback(FallbackReason::NotFinite { step }) => {
+                        Err(PredictError::NotFinite { step })
+                    }
+                    Route::Fallback(_) => {
+                        fallback_forecasts += 1;
+                        Ok(values)
+                    }
+                }),
+            )
+        })?;
+        Ok(Testimony {
+            forecasts,
+            fallback_forecasts,
+        })
+    }
+
+    fn hear_fallback(&self, rows: &RowSet<'_>) -> Result<Testimony, Stopped> {
+        let mut fallback_forecasts = 0;
+        let forecasts = rows.forecast(|history, origin| {
+            self.stop.check()?;
+            fallback_forecasts += 1;
+            Ok(fall_back(self.candidate.fallback, &self.task(history, origin)))
+        })?;
+        Ok(Testimony {
+            forecasts,
+            fallback_forecasts,
+        })
+    }
+
+    fn task<'a>(&'a self, history: &'a Series, origin: Timestamp) -> Task<'a> {
+        Task {
+            dataset: &self.dataset.name,
+            history,
+            grid: &self.frame.grid,
+            origin,
+            horizon_steps: self.model.horizon_steps,
+        }
+    }
+
+    fn weigh(
+        &self,
+        rows: &RowSet<'_>,
+        scales: &LossScales,
+        candidate: &Testimony,
+        opponent: &Testimony,
+    ) -> Judgement {
+        let evidence = gather(rows, scales, candidate, opponent);
+        Judgement {
+            verdict: self.find(
+                rows,
+                scales,
+                &evidence,
+                [&candidate.forecasts, &opponent.forecasts],
+            ),
+            candidate: rows.errors(&candidate.forecasts, scales),
+            incumbent: rows.errors(&opponent.forecasts, scales),
+            evidence,
+        }
+    }
+
+    fn find(
+        &self,
+        rows: &RowSet<'_>,
+        scales: &LossScales,
+        evidence: &Evidence,
+        [candidate, opponent]: [&Forecasts; 2],
+    ) -> Verdict {
+        // A hard fact counts however little else is known.
+        let faults = veto::faults([(Side::Candidate, candidate), (self.opponent(), opponent)]);
+        if !faults.is_empty() {
+            return Verdict::KeepIncumbent(faults);
+        }
+        let (origins, needed_origins) = (evidence.origins, self.needed_origins());
+        if origins < needed_origins {
+            return Verdict::NotEnoughEvidence(self.shortage(origins, needed_origins));
+        }
+        let losses = match rows.pair(candidate, opponent, scales) {
+            Ok(losses) => losses,
+            Err(unpaired) => return Verdict::KeepIncumbent(vec![veto::not_comparable(&unpaired)]),
+        };
+        let comparison = Comparison {
+            losses: &losses,
+            opponent: self.opponent(),
+        };
+        let objections: Vec<Objection> = LEGS.iter().filter_map(|leg| leg(&comparison)).collect();
+        if objections.is_empty() {
+            Verdict::Promote
+        } else {
+            Verdict::KeepIncumbent(objections)
+        }
+    }
+
+    fn shortage(&self, origins: u32, needed_origins: u32) -> Shortage {
+        let grid = &self.frame.grid;
+        let missing_steps = u64::from(needed_origins - origins) * grid.steps_per_stride() as u64;
+        let missing_steps = i64::try_from(missing_steps).unwrap_or(i64::MAX);
+        let expected = self
+            .frame
+            .last_target()
+            .map(|last| grid.advance(last, missing_steps));
+        Shortage {
+            origins,
+            needed_origins,
+            expected,
+        }
+    }
+}
+
+fn gather(rows: &RowSet<'_>, scales: &LossScales, candidate: &Testimony, opponent: &Testimony) -> Evidence {
+    let origins = rows.scored_origins();
+    let tail = Tail::of(rows.rows().len());
+    let count = |series: usize| u32::try_from(series).unwrap_or(u32::MAX);
+    Evidence {
+        origins: count(origins.len()),
+        rows: rows.rows().len() as u64,
+        series: count(rows.scored_series().count()),
+        first_origin: origins.first().copied(),
+        last_target: rows.rows().iter().map(|row| row.target).max(),
+        tail_points: tail.map_or(0, |tail| count(tail.points)),
+        tail_share: tail.map_or(0.0, Tail::share),
+        pooled_scale_series: count(
+            rows.scored_series()
+                .filter(|series| !scales.is_own(series))
+                .count(),
+        ),
+        candidate_fallback_forecasts: candidate.fallback_forecasts,
+        incumbent_fallback_forecasts: opponent.fallback_forecasts,
+        rows_hash: rows.hash(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        examples::{dataset, history, id, level_times, long_mean, model, seasonal_naive, version},
+        names::{DatasetName, ModelName},
+    };
+
+    /// 60 days of which the last 30 are after all cut-offs.
+    const DAYS: i64 = 60;
+    const TRAINED: i64 = 30;
+
+    fn judge_on(frame: &Frame, candidate: &Bundle, incumbent: Option<&Bundle>) -> Judgement {
+        let (model, dataset, stop) = (model(), dataset(), StopFlag::default());
+        let hearing = Hearing {
+            model: &model,
+            dataset: &dataset,
+            candidate,
+            incumbent,
+            frame,
+            stop: &stop,
+        };
+        judge(&hearing).expect("nobody stops it")
+    }
+
+    #[test]
+    fn a_candidate_that_is_better_in_both_is_promoted() {
+        let (better, worse) = (version(long_mean(), TRAINED), version(seasonal_naive(), TRAINED));
+        let judgement = judge_on(&history(DAYS), &better, Some(&worse));
+        assert_eq!(judgement.verdict, Verdict::Promote);
+        let (candidate, incumbent) = (
+            judgement.candidate.expect("scored"),
+            judgement.incumbent.expect("scored"),
+        );
+        assert!(candidate.average < incumbent.average && candidate.worst_case < incumbent.worst_case);
+        let evidence = judgement.evidence;
+        assert_eq!((evidence.origins, evidence.series), (30, 3));
+        // 29 days of 24 hours and the one of 23 on which clocks change.
+        assert_eq!(evidence.rows, 3 * 30 * 24);
+        assert_eq!(evidence.tail_points, 30);
+        assert_eq!(evidence.candidate_fallback_forecasts, 0);
+    }
+
+    #[test]
+    fn a_candidate_that_is_worse_is_refused_for_both_reasons() {
+        let (better, worse) = (version(long_mean(), TRAINED), version(seasonal_naive(), TRAINED));
+        let judgement = judge_on(&history(DAYS), &worse, Some(&better));
+        let reasons = judgement.verdict.reasons();
+        assert_eq!(judgement.verdict.name(), "keep-incumbent");
+        assert!(reasons[0].starts_with("average error"), "{reasons:?}");
+        assert!(
+            reasons[1].starts_with("worst-case error (mean of the worst 30 of 2160 points)"),
+            "{reasons:?}"
+        );
+    }
+
+    #[test]
+    fn a_tie_keeps_the_incumbent() {
+        let one = version(seasonal_naive(), TRAINED);
+        let judgement = judge_on(&history(DAYS), &one, Some(&one));
+        let reasons = judgement.verdict.reasons();
+        assert_eq!(reasons.len(), 2, "{reasons:?}");
+        assert!(
+            reasons
+                .iter()
+                .all(|reason| reason.ends_with("a tie keeps the incumbent")),
+            "{reasons:?}"
+        );
+    }
+
+    #[test]
+    fn a_first_candidate_competes_with_its_own_fallback() {
+        let promoted = judge_on(&history(DAYS), &version(long_mean(), TRAINED), None);
+        assert_eq!(promoted.verdict, Verdict::Promote);
+        let refused = judge_on(&history(DAYS), &version(seasonal_naive(), TRAINED), None);
+        assert!(
+            refused.verdict.reasons()[0].contains("the fallback's"),
+            "{:?}",
+            refused.verdict
+        );
+        assert_eq!(refused.evidence.incumbent_fallback_forecasts, 90);
+    }
+
+    #[test]
+    fn no_row_was_a_training_target_of_either_side() {
+        let (candidate, incumbent) = (version(long_mean(), 20), version(seasonal_naive(), 25));
+        for (candidate, incumbent) in [(&candidate, &incumbent), (&incumbent, &candidate)] {
+            let evidence = judge_on(&history(DAYS), candidate, Some(incumbent)).evidence;
+            assert_eq!(evidence.origins, 35);
+            assert!(evidence.first_origin > Some(incumbent.cut_off.max(candidate.cut_off)));
+        }
+    }
+
+    #[test]
+    fn fewer_than_28_origins_are_not_enough() {
+        let (better, worse) = (version(long_mean(), TRAINED), version(seasonal_naive(), TRAINED));
+        for (days, name) in [
+            (58, "promote"),
+            (57, "not-enough-evidence"),
+            (TRAINED, "not-enough-evidence"),
+        ] {
+            let judgement = judge_on(&history(days), &better, Some(&worse));
+            assert_eq!(judgement.verdict.name(), name, "{days} days");
+        }
+        let judgement = judge_on(&history(57), &better, Some(&worse));
+        let text =
+            "28 origins after the cut-off are needed and 27 are there; the missing 1 are expected by about";
+        assert!(
+            judgement.verdict.reasons()[0].starts_with(text),
+            "{:?}",
+            judgement.verdict.reasons()
+        );
+    }
+
+    #[test]
+    fn a_history_without_values_is_not_enough() {
+        let mut empty = history(DAYS);
+        empty
+            .series
+            .iter_mut()
+            .for_each(|series| series.values.fill(f64::NAN));
+        let judgement = judge_on(&empty, &version(long_mean(), TRAINED), None);
+        assert_eq!(judgement.verdict.name(), "not-enough-evidence");
+    }
+
+    #[test]
+    fn a_forecast_that_is_no_number_refuses_whoever_made_it() {
+        let (sound, broken) = (
+            version(long_mean(), TRAINED),
+            version(level_times(f64::MAX), TRAINED),
+        );
+        for (candidate, incumbent, side) in [(&broken, &sound, "candidate"), (&sound, &broken, "incumbent")] {
+            let judgement = judge_on(&history(DAYS), candidate, Some(incumbent));
+            let reasons = judgement.verdict.reasons();
+            let text = format!("the {side}'s forecast of series arcade from ");
+            assert!(reasons.len() == 1 && reasons[0].starts_with(&text), "{reasons:?}");
+            assert!(
+                reasons[0].contains("the forecast of step 1 is not a finite number"),
+                "{reasons:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_side_that_leaves_a_series_to_its_fallback_is_judged_by_what_the_fallback_says() {
+        let mut frame = history(DAYS);
+        // Born five days before the end of training: too young for the primary at first, not for a mean.
+        let start = frame.grid.start_of_day(frame.series[0].start, 25);
+        frame.series[0] = frame.series[0].window(&frame.grid, start, Timestamp::MAX);
+        let judgement = judge_on(&frame, &version(level_times(1.0), TRAINED), None);
+        assert_eq!(judgement.evidence.rows, 3 * 30 * 24);
+        assert_eq!(judgement.evidence.pooled_scale_series, 1);
+        assert!(
+            (1..10).contains(&judgement.evidence.candidate_fallback_forecasts),
+            "{judgement:?}"
+        );
+    }
+
+    #[test]
+    fn an_artifact_of_something_else_is_refused_before_it_is_heard() {
+        let frame = history(DAYS);
+        let sound = version(long_mean(), TRAINED);
+        let mut other = sound.clone();
+        other.model = ModelName::new("other").expect("is a name");
+        let judgement = judge_on(&frame, &other, Some(&sound));
+        assert_eq!(
+            judgement.verdict.reasons(),
+            ["the candidate is an artifact of model other, not of visitors"]
+        );
+        let judgement = judge_on(&frame, &sound, Some(&other));
+        assert_eq!(
+            judgement.verdict.reasons(),
+            ["the incumbent is an artifact of model other, not of visitors"]
+        );
+        let mut other = sound.clone();
+        other.dataset = DatasetName::new("other").expect("is a name");
+        let judgement = judge_on(&frame, &other, Some(&sound));
+        assert_eq!(
+            judgement.verdict.reasons(),
+            ["the candidate was trained on dataset other, not on footfall"]
+        );
+    }
+
+    #[test]
+    fn a_judgement_repeats_bit_by_bit() {
+        let (better, worse) = (version(long_mean(), TRAINED), version(seasonal_naive(), TRAINED));
+        let once = judge_on(&history(DAYS), &better, Some(&worse));
+        assert_eq!(once, judge_on(&history(DAYS), &better, Some(&worse)));
+        let mut corrected = history(DAYS);
+        let last = corrected.series[0].values.len() - 1;
+        corrected.series[0].values[last] += 1.0;
+        let again = judge_on(&corrected, &better, Some(&worse));
+        assert_ne!(once.evidence.rows_hash, again.evidence.rows_hash);
+        assert_eq!(corrected.series[0].id, id("arcade"));
+    }
+
+    #[test]
+    fn a_judgement_stops_when_asked() {
+        let (model, dataset, frame, stop) = (model(), dataset(), history(DAYS), StopFlag::default());
+        let candidate = version(long_mean(), TRAINED);
+        let hearing = Hearing {
+            model: &model,
+            dataset: &dataset,
+            candidate: &candidate,
+            incumbent: None,
+            frame: &frame,
+            stop: &stop,
+        };
+        stop.stop();
+        assert_eq!(judge(&hearing), Err(Stopped));
+    }
+}

@@ -1,1 +1,20 @@
+//! How models are fitted: learners, and the competition among them.
 
+mod train;
+
+mod learner;
+
+mod boosted_trees;
+mod seasonal_naive;
+mod weekly_mean;
+
+mod boosting;
+mod random;
+mod rows;
+
+mod data_hash;
+mod stop;
+
+pub use learner::{FitError, Material, fit};
+pub use stop::{StopFlag, Stopped};
+pub use train::{Competitor, TrainError, Trained, TrainingRequest, train};

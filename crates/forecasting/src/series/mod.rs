@@ -4,6 +4,6 @@ mod frame;
 mod frequency;
 mod grid;
 
-pub use frame::{Frame, Series};
+pub use frame::{Frame, RepeatedSeries, Series};
 pub use frequency::{Frequency, InvalidFrequency};
 pub use grid::{Grid, InvalidTimeZone, OffGrid};

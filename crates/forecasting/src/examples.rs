@@ -1,0 +1,113 @@
+//! A small model, its history and its artifacts, for the tests of gate and routing.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use crate::{
+    artifact::Bundle,
+    models::{BoostedTrees, Forest, Member, Model, SeasonalNaive, Target, WeeklyMean},
+    names::{LearnerName, SeriesId},
+    preprocessing::FeatureSpec,
+    series::{Frame, Grid, Series},
+    spec::{DatasetSpec, ModelSpec},
+};
+
+pub(crate) fn dataset() -> DatasetSpec {
+    let toml = "name = 'footfall'\nfrequency = 'PT1H'\ntime_zone = 'Europe/Berlin'";
+    toml::from_str(toml).expect("is a dataset")
+}
+
+/// A day ahead.
+pub(crate) fn model() -> ModelSpec {
+    let toml =
+        "name = 'visitors'\ndataset = 'footfall'\nhorizon = 24\nlearners = [{ learner = 'weekly-mean' }]";
+    toml::from_str(toml).expect("is a model")
+}
+
+pub(crate) fn grid() -> Grid {
+    dataset().grid()
+}
+
+pub(crate) fn start() -> Timestamp {
+    "2025-01-06T00:00:00+01:00".parse().expect("is a time")
+}
+
+pub(crate) fn id(text: &str) -> SeriesId {
+    SeriesId::new(text).expect("is an id")
+}
+
+/// Three series of hours of the week with noise, over that many days.
+pub(crate) fn history(days: i64) -> Frame {
+    let grid = grid();
+    let end = grid.start_of_day(start(), days);
+    let steps = grid.steps_between(start(), end).expect("days begin on the grid");
+    let mut noise = 1_u64;
+    let series = ["arcade", "bridge", "court"].map(|name| {
+        let values = (0..steps).map(|step| {
+            // A linear congruential generator: any noise will do, as long as it is always the same.
+            noise = noise
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            let local = grid.local(grid.advance(start(), step));
+            let busy = if local.weekday().to_monday_zero_offset() < 5 {
+                100.0
+            } else {
+                60.0
+            };
+            busy + 3.0 * f64::from(local.hour()) + (noise >> 40) as f64 / f64::from(1_u32 << 20)
+        });
+        Series {
+            id: id(name),
+            start: start(),
+            values: values.collect(),
+        }
+    });
+    Frame::new(grid, series.to_vec()).expect("the ids differ")
+}
+
+/// A version that saw the first `days` days.
+pub(crate) fn version(primary: Model, days: i64) -> Bundle {
+    let (grid, model) = (grid(), model());
+    let cut_off = grid.advance(grid.start_of_day(start(), days), -1);
+    Bundle {
+        spec_hash: model.hash(),
+        model: model.name,
+        dataset: model.dataset,
+        data_hash: String::new(),
+        seed: 7,
+        code_version: "test".to_owned(),
+        learner: LearnerName::new("test").expect("is a name"),
+        horizon_steps: model.horizon_steps,
+        cut_off,
+        as_of: cut_off,
+        primary,
+        fallback: WeeklyMean::new(4, &grid),
+        grid,
+        loss_scales: BTreeMap::new(),
+    }
+}
+
+pub(crate) fn seasonal_naive() -> Model {
+    Model::SeasonalNaive(SeasonalNaive::new(&grid()))
+}
+
+/// A mean over a year of weeks.
+pub(crate) fn long_mean() -> Model {
+    Model::WeeklyMean(WeeklyMean::new(52, &grid()))
+}
+
+/// Forecasts the recent level of a series times `ratio`; with an enormous ratio, no number.
+pub(crate) fn level_times(ratio: f64) -> Model {
+    let features = FeatureSpec::for_grid(&grid(), Vec::new(), 0, false);
+    let forest = Forest::new(ratio, &[], features.width()).expect("has no trees");
+    let members = vec![Member {
+        target: Target::Ratio,
+        forest,
+    }];
+    Model::BoostedTrees(BoostedTrees {
+        features,
+        members,
+        non_negative: true,
+    })
+}

@@ -1,0 +1,180 @@
+//! What a judgement says.
+
+use jiff::{Timestamp, tz::TimeZone};
+use serde::{Deserialize, Serialize};
+
+use super::Objection;
+use crate::evaluation::Errors;
+
+/// A verdict with everything that it rests on. Kept in the registry, as JSON.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Judgement {
+    /// What was found.
+    pub verdict: Verdict,
+    /// Errors of the candidate; `None` if it could not be scored.
+    pub candidate: Option<Errors>,
+    /// Errors of the version in use (of the fallback, for a first candidate); `None` if it could not be
+    /// scored.
+    pub incumbent: Option<Errors>,
+    /// What both were scored on.
+    pub evidence: Evidence,
+}
+
+/// What was found about a candidate.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "verdict", content = "because", rename_all = "kebab-case")]
+pub enum Verdict {
+    /// It goes live.
+    Promote,
+    /// It does not; at least one objection.
+    KeepIncumbent(Vec<Objection>),
+    /// It waits, and is judged again.
+    NotEnoughEvidence(Shortage),
+    /// There is none, and why.
+    NoCandidate(String),
+}
+
+/// How much evidence is missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Shortage {
+    /// Paired origins that are there.
+    pub origins: u32,
+    /// Paired origins that are needed.
+    pub needed_origins: u32,
+    /// About when there will be enough, if data keeps coming; `None` if there is no data at all.
+    pub expected: Option<Timestamp>,
+}
+
+/// What both sides were scored on. All zero, empty or `None` where nothing was scored.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Evidence {
+    /// Paired origins.
+    pub origins: u32,
+    /// Scored points of each side.
+    pub rows: u64,
+    /// Series among them.
+    pub series: u32,
+    /// The first origin with a row.
+    pub first_origin: Option<Timestamp>,
+    /// The last target of a row.
+    pub last_target: Option<Timestamp>,
+    /// Points in the tail that the worst-case error is the mean of.
+    pub tail_points: u32,
+    /// The tail's part of the rows, from 0 to 1: 0.01, or more where 1 % would be fewer than 30 points.
+    pub tail_share: f64,
+    /// Series whose losses are scaled by the median of the others' scales, for want of their own.
+    pub pooled_scale_series: u32,
+    /// Forecasts (of one series from one origin) that the candidate left to its fallback.
+    pub candidate_fallback_forecasts: u64,
+    /// Forecasts that the version in use left to its fallback.
+    pub incumbent_fallback_forecasts: u64,
+    /// SHA-256 in hex over series, origin, target and actual of every row.
+    pub rows_hash: String,
+}
+
+impl Judgement {
+    /// The judgement on a training that ended without a candidate.
+    pub fn no_candidate(reason: impl Into<String>) -> Self {
+        Self::without_evidence(Verdict::NoCandidate(reason.into()))
+    }
+
+    pub(super) fn without_evidence(verdict: Verdict) -> Self {
+        Self {
+            verdict,
+            candidate: None,
+            incumbent: None,
+            evidence: Evidence::default(),
+        }
+    }
+}
+
+impl Verdict {
+    /// `promote`, `keep-incumbent`, `not-enough-evidence` or `no-candidate`.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Verdict::Promote => "promote",
+            Verdict::KeepIncumbent(_) => "keep-incumbent",
+            Verdict::NotEnoughEvidence(_) => "not-enough-evidence",
+            Verdict::NoCandidate(_) => "no-candidate",
+        }
+    }
+
+    /// Why not, in sentences with numbers; empty for a promotion.
+    pub fn reasons(&self) -> Vec<String> {
+        match self {
+            Verdict::Promote => Vec::new(),
+            Verdict::KeepIncumbent(objections) => objections.iter().map(ToString::to_string).collect(),
+            Verdict::NotEnoughEvidence(shortage) => vec![shortage.sentence()],
+            Verdict::NoCandidate(reason) => vec![reason.clone()],
+        }
+    }
+}
+
+impl Shortage {
+    fn sentence(&self) -> String {
+        let Self {
+            origins,
+            needed_origins,
+            expected,
+        } = self;
+        let missing = needed_origins.saturating_sub(*origins);
+        let there = format!("{needed_origins} origins after the cut-off are needed and {origins} are there");
+        match expected {
+            Some(at) => {
+                let date = at.to_zoned(TimeZone::UTC).date();
+                format!("{there}; the missing {missing} are expected by about {date}")
+            }
+            None => format!("{there}; the history has no values"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gate::Side;
+
+    #[test]
+    fn a_judgement_survives_the_registry() {
+        let objection = Objection::AverageNotBetter {
+            candidate: 0.5,
+            opponent: 0.4,
+            against: Side::Incumbent,
+        };
+        let expected = Some("2025-03-01T00:00:00Z".parse().expect("is a time"));
+        for verdict in [
+            Verdict::Promote,
+            Verdict::KeepIncumbent(vec![objection]),
+            Verdict::NotEnoughEvidence(Shortage {
+                origins: 3,
+                needed_origins: 28,
+                expected,
+            }),
+            Verdict::NoCandidate("too little history".to_owned()),
+        ] {
+            let judgement = Judgement::without_evidence(verdict);
+            let json = serde_json::to_string(&judgement).expect("is JSON");
+            assert_eq!(
+                serde_json::from_str::<Judgement>(&json).expect("was just written"),
+                judgement
+            );
+            assert!(json.contains(judgement.verdict.name()), "{json}");
+        }
+    }
+
+    #[test]
+    fn a_shortage_says_how_much_is_missing_and_until_when() {
+        let expected = Some("2025-03-01T00:00:00Z".parse().expect("is a time"));
+        let shortage = Shortage {
+            origins: 12,
+            needed_origins: 28,
+            expected,
+        };
+        let text = "28 origins after the cut-off are needed and 12 are there; the missing 16 are expected by \
+                    about 2025-03-01";
+        assert_eq!(Verdict::NotEnoughEvidence(shortage).reasons(), [text]);
+    }
+}

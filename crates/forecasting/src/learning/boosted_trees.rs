@@ -1,0 +1,103 @@
+//! `boosted-trees`: boosted regression trees on relative, step-aware features.
+
+use super::{
+    boosting::{BinnedColumns, Growth, Loss, boost},
+    learner::{FitError, Learner, Material},
+    rows::TrainingRows,
+};
+use crate::{
+    models::{BoostedTrees, Member, Model, Target},
+    names::SeriesId,
+    preprocessing::FeatureSpec,
+    series::Series,
+    spec::{Aim, BoostedTreesSpec},
+};
+
+/// With fewer rows trees would learn the noise; the fallback forecasts better.
+const LEAST_ROWS: usize = 500;
+
+impl Learner for BoostedTreesSpec {
+    fn fit(&self, material: &Material<'_>) -> Result<Model, FitError> {
+        let features = features(material);
+        let rows = TrainingRows::collect(material, &features)?;
+        if rows.values.len() < LEAST_ROWS {
+            return Err(FitError::TooLittleHistory {
+                known_rows: rows.values.len(),
+                needed_rows: LEAST_ROWS,
+            });
+        }
+        let TrainingRows {
+            columns,
+            values,
+            levels,
+        } = rows;
+        // An error of a tenth of the level weighs as much as it is large: big series count for more.
+        let mean_level = levels.iter().sum::<f64>() / levels.len() as f64;
+        let weights: Vec<f64> = levels.iter().map(|level| level / mean_level).collect();
+        let columns = BinnedColumns::new(columns, &weights, material.stop)?;
+        let targets: Vec<f64> = values
+            .iter()
+            .zip(&levels)
+            .map(|(&value, &level)| Target::Ratio.of(value, level))
+            .collect();
+        let mut members = Vec::new();
+        for (number, &loss) in losses(self.aim).iter().enumerate() {
+            let growth = self.growth(material.seed.wrapping_add(number as u64));
+            let forest = boost(&columns, &targets, &weights, (loss, &growth), material.stop)?;
+            members.push(Member {
+                target: Target::Ratio,
+                forest,
+            });
+        }
+        let non_negative = values.iter().all(|&value| value >= 0.0);
+        Ok(Model::BoostedTrees(BoostedTrees {
+            features,
+            members,
+            non_negative,
+        }))
+    }
+}
+
+fn losses(aim: Aim) -> &'static [Loss] {
+    match aim {
+        Aim::Mean => &[Loss::Squared],
+        Aim::Median => &[Loss::Absolute],
+        Aim::Both => &[Loss::Squared, Loss::Absolute],
+    }
+}
+
+impl BoostedTreesSpec {
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "forust computes in single precision"
+    )]
+    fn growth(&self, seed: u64) -> Growth {
+        Growth {
+            trees: self.trees,
+            leaves: self.leaves as usize,
+            learning_rate: self.learning_rate as f32,
+            l2: self.l2 as f32,
+            least_rows: 40.0,
+            row_share: self.row_share,
+            column_share: self.column_share,
+            seed,
+        }
+    }
+}
+
+fn features(material: &Material<'_>) -> FeatureSpec {
+    let frame = material.frame;
+    let series: Vec<SeriesId> = frame.series.iter().map(|series| series.id.clone()).collect();
+    let year_steps = 365 * 24 * 60 / frame.grid.frequency().nominal().as_mins();
+    let knows_year = frame
+        .series
+        .iter()
+        .any(|series| known_span(series) as i64 >= year_steps);
+    FeatureSpec::for_grid(&frame.grid, series, material.delay_steps, knows_year)
+}
+
+/// Steps from the first known value to the end.
+fn known_span(series: &Series) -> usize {
+    let first = series.values.iter().position(|value| !value.is_nan());
+    first.map_or(0, |first| series.values.len() - first)
+}

@@ -1,0 +1,305 @@
+//! Gradient boosting, tree by tree: forust bins the features and grows each tree, the loop around it is
+//! ours, so that a fit can be stopped between two trees and can aim at the median.
+
+use forust_ml::{
+    Matrix,
+    binning::{TiledBins, bin_matrix},
+    constraints::ConstraintMap,
+    data::JaggedMatrix,
+    gradientbooster::GrowPolicy,
+    sampler::SampleMethod,
+    splitter::MissingImputerSplitter,
+    tree::{Tree, TreeRows, split_bins},
+};
+
+use super::{
+    random::Random,
+    stop::{StopFlag, Stopped},
+};
+use crate::models::{Forest, Node};
+
+/// What the trees come as close as possible to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Loss {
+    /// The mean: least squares.
+    Squared,
+    /// The median: least absolute differences. Trees are grown along the signs of the errors; then every
+    /// leaf takes the weighted median of the errors in it.
+    Absolute,
+}
+
+/// How trees are grown.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Growth {
+    pub(super) trees: u32,
+    pub(super) leaves: usize,
+    /// How much of each tree counts.
+    pub(super) learning_rate: f32,
+    pub(super) l2: f32,
+    /// Fewest rows of mean weight in a leaf.
+    pub(super) least_rows: f32,
+    /// Share of the rows that each tree sees.
+    pub(super) row_share: f64,
+    /// Share of the columns that each tree sees.
+    pub(super) column_share: f64,
+    pub(super) seed: u64,
+}
+
+/// Features cut into bins: all that boosting needs of them.
+pub(super) struct BinnedColumns {
+    rows: usize,
+    width: usize,
+    bins: Vec<u16>,
+    cuts: JaggedMatrix<f64>,
+    tiles: TiledBins,
+}
+
+const BINS: u16 = 255;
+/// The bin of missing values.
+const MISSING_BIN: u16 = 0;
+
+impl BinnedColumns {
+    /// Cuts columns of equal length into bins of about equal weight, dropping each as it goes: only one
+    /// column lies in memory in double precision at a time.
+    pub(super) fn new(columns: Vec<Vec<f32>>, weights: &[f64], stop: &StopFlag) -> Result<Self, Stopped> {
+        let (rows, width) = (weights.len(), columns.len());
+        let mut bins = Vec::with_capacity(rows * width);
+        let mut cuts = Vec::with_capacity(width);
+        for column in columns {
+            stop.check()?;
+            let column: Vec<f64> = column.into_iter().map(f64::from).collect();
+            let binned = bin_matrix(&Matrix::new(&column, rows, 1), weights, BINS, f64::NAN, false)
+                .expect("255 bins fit into 16 bits");
+            bins.extend(binned.binned_data);
+            cuts.push(binned.cuts.data);
+        }
+        let cuts = JaggedMatrix::from_vecs(&cuts);
+        let tiles = TiledBins::new(&Matrix::new(&bins, rows, width), &cuts, false);
+        Ok(Self {
+            rows,
+            width,
+            bins,
+            cuts,
+            tiles,
+        })
+    }
+}
+
+/// Fits a forest to `targets`; `weights` are positive and say how much each row counts.
+pub(super) fn boost(
+    columns: &BinnedColumns,
+    targets: &[f64],
+    weights: &[f64],
+    (loss, growth): (Loss, &Growth),
+    stop: &StopFlag,
+) -> Result<Forest, Stopped> {
+    let mut fit = Fit::start(columns, targets, weights, loss);
+    let mut random = Random::new(growth.seed);
+    let mut trees = Vec::with_capacity(growth.trees as usize);
+    for _ in 0..growth.trees {
+        stop.check()?;
+        trees.push(flat(&fit.grow(growth, &mut random)));
+    }
+    let forest = Forest::new(fit.base, &trees, columns.width);
+    Ok(forest.expect("a fitted tree is a tree over these columns, with finite numbers"))
+}
+
+/// A fit in progress.
+struct Fit<'a> {
+    columns: &'a BinnedColumns,
+    matrix: Matrix<'a, u16>,
+    targets: &'a [f64],
+    weights: &'a [f64],
+    loss: Loss,
+    base: f64,
+    /// What the trees so far say of every row.
+    sums: Vec<f64>,
+    gradients: Vec<f32>,
+    hessians: Vec<f32>,
+}
+
+impl<'a> Fit<'a> {
+    fn start(columns: &'a BinnedColumns, targets: &'a [f64], weights: &'a [f64], loss: Loss) -> Self {
+        let base = match loss {
+            Loss::Squared => weighted_mean(targets, weights),
+            Loss::Absolute => {
+                let mut pairs: Vec<_> = targets.iter().copied().zip(weights.iter().copied()).collect();
+                weighted_median(&mut pairs)
+            }
+        };
+        Self {
+            columns,
+            matrix: Matrix::new(&columns.bins, columns.rows, columns.width),
+            targets,
+            weights,
+            loss,
+            base,
+            sums: vec![base; columns.rows],
+            gradients: vec![0.0; columns.rows],
+            hessians: weights.iter().map(|&weight| single(weight)).collect(),
+        }
+    }
+
+    fn grow(&mut self, growth: &Growth, random: &mut Random) -> Tree {
+        self.update_gradients();
+        let (chosen, left_out) = random.split(self.columns.rows, growth.row_share);
+        let columns = random.choose(self.columns.width, growth.column_share);
+        let splitter = MissingImputerSplitter {
+            l1: 0.0,
+            l2: growth.l2,
+            max_delta_step: 0.0,
+            gamma: 0.0,
+            min_leaf_weight: growth.least_rows,
+            learning_rate: growth.learning_rate,
+            allow_missing_splits: true,
+            constraints_map: ConstraintMap::new(),
+        };
+        let mut tree = Tree::new();
+        let rows_of_nodes = tree.fit_with_tiles(
+            &self.matrix,
+            chosen.clone(),
+            &columns,
+            &self.columns.cuts,
+            &self.gradients,
+            &self.hessians,
+            &splitter,
+            growth.leaves,
+            usize::MAX,
+            false,
+            &SampleMethod::Random,
+            &GrowPolicy::LossGuide,
+            Some(&self.columns.tiles),
+        );
+        self.add(
+            &mut tree,
+            rows_of_nodes.as_ref(),
+            (&chosen, &left_out),
+            growth.learning_rate,
+        );
+        tree
+    }
+
+    fn update_gradients(&mut self) {
+        let rows = self.sums.iter().zip(self.targets).zip(self.weights);
+        for (gradient, ((sum, target), weight)) in self.gradients.iter_mut().zip(rows) {
+            let error = sum - target;
+            *gradient = single(match self.loss {
+                Loss::Squared => error * weight,
+                Loss::Absolute if error == 0.0 => 0.0,
+                Loss::Absolute => error.signum() * weight,
+            });
+        }
+    }
+
+    /// Adds the tree to the sums. Rows that it was grown on need no walk: their leaves are known, unless
+    /// forust says that some of its partitions are inexact.
+    fn add(
+        &mut self,
+        tree: &mut Tree,
+        rows_of_nodes: Option<&TreeRows>,
+        (chosen, left_out): (&[usize], &[usize]),
+        learning_rate: f32,
+    ) {
+        if let Some(rows_of_nodes) = rows_of_nodes {
+            if self.loss == Loss::Absolute {
+                self.move_leaves_to_medians(tree, rows_of_nodes, learning_rate);
+            }
+            for (rows, value) in rows_of_nodes.leaves(tree) {
+                for &row in rows {
+                    self.sums[row] += value;
+                }
+            }
+        } else {
+            self.walk(tree, chosen);
+        }
+        self.walk(tree, left_out);
+    }
+
+    fn walk(&mut self, tree: &Tree, rows: &[usize]) {
+        let split_bins = split_bins(tree, &self.columns.cuts);
+        for &row in rows {
+            let bin = |column: usize| self.columns.bins[column * self.columns.rows + row];
+            self.sums[row] += tree.predict_row_from_bins(bin, &split_bins, MISSING_BIN, &f64::NAN);
+        }
+    }
+
+    fn move_leaves_to_medians(&self, tree: &mut Tree, rows_of_nodes: &TreeRows, learning_rate: f32) {
+        let mut errors = Vec::new();
+        for leaf in tree.nodes.iter_mut().filter(|node| node.is_leaf) {
+            let (start, end) = rows_of_nodes.ranges[leaf.num];
+            let rows = &rows_of_nodes.index[start..end];
+            errors.clear();
+            errors.extend(
+                rows.iter()
+                    .map(|&row| (self.targets[row] - self.sums[row], self.weights[row])),
+            );
+            if !errors.is_empty() {
+                leaf.weight_value = learning_rate * single(weighted_median(&mut errors));
+            }
+        }
+    }
+}
+
+/// A tree as [`Forest`] wants it: in preorder, so that every left child follows its parent.
+fn flat(tree: &Tree) -> Vec<Node> {
+    let mut nodes: Vec<Node> = Vec::with_capacity(tree.nodes.len());
+    // (node in `tree`, parent in `nodes` whose right child it is)
+    let mut waiting = vec![(0, None)];
+    while let Some((index, right_child_of)) = waiting.pop() {
+        let here = nodes.len();
+        if let Some(parent) = right_child_of
+            && let Some(Node::Split { right, .. }) = nodes.get_mut::<usize>(parent)
+        {
+            *right = u16::try_from(here - parent).expect("a tree has at most 2,047 nodes");
+        }
+        let node = &tree.nodes[index];
+        if node.is_leaf {
+            nodes.push(Node::Leaf {
+                value: node.weight_value,
+            });
+            continue;
+        }
+        nodes.push(Node::Split {
+            feature: u16::try_from(node.split_feature).expect("there are at most 256 features"),
+            // The last cut of a column is the largest double: everything known lies below it.
+            threshold: single(node.split_value.min(f32::MAX.into())),
+            right: 0,
+            missing_goes_left: node.missing_node == node.left_child,
+        });
+        waiting.push((node.right_child, Some(here)));
+        waiting.push((node.left_child, None));
+    }
+    nodes
+}
+
+fn weighted_mean(values: &[f64], weights: &[f64]) -> f64 {
+    let sum: f64 = values
+        .iter()
+        .zip(weights)
+        .map(|(value, weight)| value * weight)
+        .sum();
+    sum / weights.iter().sum::<f64>()
+}
+
+/// The first value, in ascending order, at which half of the weight is reached.
+fn weighted_median(pairs: &mut [(f64, f64)]) -> f64 {
+    pairs.sort_unstable_by(|(one, _), (other, _)| one.total_cmp(other));
+    let half = pairs.iter().map(|(_, weight)| weight).sum::<f64>() / 2.0;
+    let mut reached = 0.0;
+    for &(value, weight) in pairs.iter() {
+        reached += weight;
+        if reached >= half {
+            return value;
+        }
+    }
+    pairs.last().map_or(0.0, |&(value, _)| value)
+}
+
+/// Gradients, thresholds and leaves are single precision, in forust and in [`Forest`].
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "single precision is what is wanted"
+)]
+fn single(value: f64) -> f32 {
+    value as f32
+}

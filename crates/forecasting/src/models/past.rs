@@ -1,0 +1,86 @@
+//! The part of a history that a forecast from an origin may look at.
+
+use jiff::Timestamp;
+
+use super::PredictError;
+use crate::{
+    preprocessing::Calendar,
+    series::{Grid, Series},
+};
+
+/// The newest steps before an origin.
+pub(super) struct Past<'a> {
+    /// Values from `start` on, all before the origin; the newest steps may be absent.
+    pub(super) values: &'a [f64],
+    /// Time stamp of the first of the values.
+    pub(super) start: Timestamp,
+    /// Steps from `start` to the origin.
+    pub(super) origin: usize,
+    /// Steps from the first known value of the whole history to the origin; 0 if none is known.
+    pub(super) known_steps: usize,
+    /// The newest known value of the whole history before the origin.
+    newest: Option<f64>,
+}
+
+impl<'a> Past<'a> {
+    /// At most `reach_steps` steps before `origin`.
+    pub(super) fn before(
+        history: &'a Series,
+        grid: &Grid,
+        origin: Timestamp,
+        reach_steps: usize,
+    ) -> Result<Self, PredictError> {
+        let origin_index = grid.steps_between(history.start, origin)?;
+        let origin_index = usize::try_from(origin_index).map_err(|_| PredictError::NothingKnown)?;
+        let before = &history.values[..origin_index.min(history.values.len())];
+        let first_known = before.iter().position(|value| !value.is_nan());
+        let from = origin_index.saturating_sub(reach_steps);
+        Ok(Self {
+            values: &before[from.min(before.len())..],
+            start: history.timestamp(grid, from),
+            origin: origin_index - from,
+            known_steps: first_known.map_or(0, |first| origin_index - first),
+            newest: before.iter().rev().copied().find(|value| !value.is_nan()),
+        })
+    }
+
+    /// The calendar of the past and of `horizon_steps` targets.
+    pub(super) fn calendar(&self, grid: &Grid, horizon_steps: usize) -> Calendar {
+        Calendar::new(grid, self.start, self.origin + horizon_steps)
+    }
+
+    /// The known values at the same wall-clock time as `target`, `every_minutes` apart, over the newest
+    /// `count` such times before the origin; newest first.
+    pub(super) fn same_time(
+        &self,
+        calendar: &Calendar,
+        target: usize,
+        every_minutes: i64,
+        count: usize,
+    ) -> impl Iterator<Item = f64> {
+        calendar
+            .newest_same_times(target, self.origin, every_minutes)
+            .take(count)
+            .filter_map(|step| {
+                let value = *self.values.get(step?)?;
+                (!value.is_nan()).then_some(value)
+            })
+    }
+
+    /// The mean of everything known in the past; else the newest value known at all.
+    pub(super) fn anything(&self) -> Result<f64, PredictError> {
+        mean(self.values.iter().copied().filter(|value| !value.is_nan()))
+            .or(self.newest)
+            .ok_or(PredictError::NothingKnown)
+    }
+}
+
+/// `None` without a value.
+pub(super) fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
+    let (mut sum, mut count) = (0.0, 0_u32);
+    for value in values {
+        sum += value;
+        count += 1;
+    }
+    (count > 0).then(|| sum / f64::from(count))
+}

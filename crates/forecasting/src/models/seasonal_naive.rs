@@ -1,0 +1,39 @@
+//! The same time of the week, once more.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{InvalidModel, Predict, PredictError, Requirement, WeeklyMean};
+use crate::series::{Grid, Series};
+
+/// Forecasts the newest known value at the same local time of the week: a [`WeeklyMean`] of one week, which
+/// makes do with less history in the same way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeasonalNaive(WeeklyMean);
+
+impl SeasonalNaive {
+    /// For series on `grid`.
+    pub fn new(grid: &Grid) -> Self {
+        Self(WeeklyMean::new(1, grid))
+    }
+
+    pub(super) fn validate(self) -> Result<(), InvalidModel> {
+        self.0.validate()
+    }
+}
+
+impl Predict for SeasonalNaive {
+    fn requirement(&self) -> Requirement {
+        self.0.requirement()
+    }
+
+    fn predict(
+        &self,
+        history: &Series,
+        grid: &Grid,
+        origin: Timestamp,
+        horizon_steps: usize,
+    ) -> Result<Vec<f64>, PredictError> {
+        self.0.predict(history, grid, origin, horizon_steps)
+    }
+}

@@ -1,0 +1,173 @@
+//! Which features, over which spans, for which series.
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Clock, Feature,
+    calendar::{DAY, WEEK},
+};
+use crate::{names::SeriesId, series::Grid};
+
+/// The features of one model, in the order of its columns, with everything that turns them into numbers.
+/// It travels inside the artifact, so that a forecaster computes exactly what the learner saw.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FeatureSpec {
+    /// The columns.
+    pub features: Vec<Feature>,
+    /// The series of the training data, in ascending order.
+    pub series: Vec<SeriesId>,
+    /// Length of a step on a day without clock change, in minutes.
+    pub step_minutes: u32,
+    /// The recent level of a series is the mean size of its values over this many newest known steps.
+    pub level_steps: u32,
+    /// Values arrive this late: the newest steps before an origin are taken as unknown.
+    pub delay_steps: u32,
+}
+
+/// A feature specification that no learner here writes.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("feature specification: {problem}")]
+pub struct InvalidFeatures {
+    problem: &'static str,
+}
+
+/// More features, or longer spans, than any model here has: bounds the work for a row from outside.
+const MOST_FEATURES: usize = 256;
+const MOST_SPAN_MINUTES: i64 = 100 * WEEK;
+
+impl FeatureSpec {
+    /// The features for series on `grid`; time of year only where training saw a year (`knows_year`),
+    /// because under a year it could only be extrapolated.
+    pub fn for_grid(grid: &Grid, series: Vec<SeriesId>, delay_steps: u32, knows_year: bool) -> Self {
+        let step_minutes = grid.frequency().nominal().as_mins();
+        let within_days = step_minutes < DAY;
+        let mut features = vec![
+            Feature::Series,
+            Feature::Step,
+            Feature::LogLevel,
+            Feature::LevelTrend,
+        ];
+        features.extend([1, 2].map(Feature::EarlierLevel));
+        features.extend([0, 1, 2, 3].map(Feature::SameTimeOfWeek));
+        features.extend([
+            Feature::ProfileMean,
+            Feature::ProfileMedian,
+            Feature::ProfileSpread,
+        ]);
+        features.extend([Feature::ProfileLowest, Feature::ProfileHighest]);
+        if step_minutes <= DAY {
+            features.extend((0..7).map(Feature::SameTimeOfDay));
+            features.extend([
+                Feature::DaysMean,
+                Feature::SameKindOfDayMean,
+                Feature::SameTimeDeviation,
+            ]);
+        }
+        if within_days {
+            features.extend([-1, 1].map(Feature::AroundSameTimeOfDay));
+            features.push(Feature::DayOverWeekBefore);
+        }
+        features.extend((0..4).map(Feature::Newest));
+        features.extend(deviation_spans(step_minutes).map(|steps| Feature::RecentDeviation { steps }));
+        features.extend(
+            clock_features(step_minutes, knows_year)
+                .into_iter()
+                .map(Feature::Clock),
+        );
+        let level_minutes = if within_days {
+            WEEK
+        } else {
+            4 * WEEK.max(step_minutes)
+        };
+        Self {
+            features,
+            series,
+            step_minutes: u32::try_from(step_minutes).expect("a step is at most a week"),
+            level_steps: steps_in(level_minutes, step_minutes).into(),
+            delay_steps,
+        }
+    }
+
+    /// Number of columns.
+    pub fn width(&self) -> usize {
+        self.features.len()
+    }
+
+    /// The fewest steps before an origin, counted from the first known value, that make a forecast worth
+    /// more than the fallback's: one level span, and the delay.
+    pub fn required_steps(&self) -> usize {
+        (self.level_steps + self.delay_steps) as usize
+    }
+
+    /// The steps before an origin that features can reach; what lies further back changes nothing.
+    pub fn liked_steps(&self) -> usize {
+        // Five weeks of profile behind the deviation of a week, a day for clock changes; or four level spans.
+        let deviation = self.features.iter().map(|feature| match feature {
+            Feature::RecentDeviation { steps } => i64::from(*steps),
+            _ => 0,
+        });
+        let step = i64::from(self.step_minutes);
+        let profile = deviation.max().unwrap_or(0).max(WEEK / step + 1) + (5 * WEEK + DAY) / step + 1;
+        let levels = 4 * i64::from(self.level_steps);
+        let reach = profile.max(levels) + i64::from(self.delay_steps) + 8;
+        usize::try_from(reach).expect("spans are positive and bounded")
+    }
+
+    /// Checks what computing a row relies on.
+    pub(crate) fn validate(&self) -> Result<(), InvalidFeatures> {
+        let refuse = |problem| Err(InvalidFeatures { problem });
+        let step = i64::from(self.step_minutes);
+        if self.features.is_empty() || self.features.len() > MOST_FEATURES {
+            return refuse("must have 1 to 256 features");
+        }
+        if !(1..=WEEK).contains(&step) {
+            return refuse("a step must be a minute to a week long");
+        }
+        let most_steps = MOST_SPAN_MINUTES / step;
+        if self.level_steps < 1 || i64::from(self.level_steps) > most_steps {
+            return refuse("the level must be taken over one step to 100 weeks");
+        }
+        if i64::from(self.delay_steps) > most_steps {
+            return refuse("the delay must be at most 100 weeks");
+        }
+        if self.series.windows(2).any(|pair| pair[0] >= pair[1]) {
+            return refuse("series must be in ascending order, each once");
+        }
+        Ok(())
+    }
+}
+
+/// Within days: 3 hours to a week. From days on: 2 to 28 steps.
+fn deviation_spans(step_minutes: i64) -> impl Iterator<Item = u16> {
+    let mut spans: Vec<u16> = if step_minutes < DAY {
+        [180, 360, DAY, 3 * DAY, WEEK]
+            .map(|minutes| steps_in(minutes, step_minutes))
+            .to_vec()
+    } else {
+        vec![2, 4, 7, 14, 28]
+    };
+    spans.dedup();
+    spans.into_iter()
+}
+
+fn clock_features(step_minutes: i64, knows_year: bool) -> Vec<Clock> {
+    let mut clocks = Vec::new();
+    if step_minutes < DAY {
+        clocks.extend([Clock::HourOfDay, Clock::HourOfWeek]);
+    }
+    if step_minutes < WEEK {
+        clocks.push(Clock::DayOfWeek);
+    }
+    if knows_year {
+        clocks.extend(
+            [1, 2]
+                .into_iter()
+                .flat_map(|periods| [Clock::YearSine(periods), Clock::YearCosine(periods)]),
+        );
+    }
+    clocks
+}
+
+fn steps_in(minutes: i64, step_minutes: i64) -> u16 {
+    u16::try_from((minutes / step_minutes).max(1)).expect("four weeks of minutes are under 65,536 steps")
+}

@@ -1,0 +1,148 @@
+//! What a dataset is.
+
+use jiff::SignedDuration;
+use serde::{Deserialize, Deserializer, Serialize, de};
+
+use super::{SpecError, check_time_zone, hash::canonical_hash};
+use crate::{
+    names::DatasetName,
+    series::{Frequency, Grid},
+};
+
+/// Series of one frequency, time zone and availability delay.
+///
+/// ```toml
+/// name = "washington-bikes"
+/// frequency = "PT1H"
+/// time_zone = "America/New_York"
+/// availability_delay = "PT0S"        # optional
+/// description = "Bikes hired in the hour"
+/// source = "UCI Bike Sharing (275)"
+/// licence = "CC BY 4.0"
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DatasetSpec {
+    /// Names the dataset.
+    pub name: DatasetName,
+    /// The distance of two steps.
+    pub frequency: Frequency,
+    /// IANA name of the zone whose days the series follow; checked when read.
+    #[serde(deserialize_with = "read_time_zone")]
+    pub time_zone: String,
+    /// How long after the end of a step its value is known at the latest: 0 to 366 days, in hours and
+    /// smaller units (`PT48H`). Default none.
+    #[serde(default)]
+    pub availability_delay: SignedDuration,
+    /// What the values count, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// Where the data comes from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// Under which licence it may be used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub licence: Option<String>,
+}
+
+const LONGEST_DELAY: SignedDuration = SignedDuration::from_hours(24 * 366);
+
+const LONGEST_HORIZON: SignedDuration = SignedDuration::from_hours(24 * (5 * 365 + 2));
+/// No model forecasts more steps than this.
+pub(super) const MOST_HORIZON_STEPS: u32 = 10_000;
+
+impl DatasetSpec {
+    /// Refuses values that cannot be; what passes always has a grid.
+    pub fn validate(&self) -> Result<(), SpecError> {
+        check_time_zone("time_zone", &self.time_zone)?;
+        if !(SignedDuration::ZERO..=LONGEST_DELAY).contains(&self.availability_delay) {
+            let problem = "must be from PT0S to 366 days";
+            return Err(SpecError::new(
+                "availability_delay",
+                &self.availability_delay,
+                problem,
+            ));
+        }
+        Ok(())
+    }
+
+    /// The grid of every series.
+    ///
+    /// # Panics
+    /// If the time zone is unknown, which neither reading nor [`DatasetSpec::validate`] lets pass.
+    pub fn grid(&self) -> Grid {
+        Grid::new(self.frequency, &self.time_zone).expect("the time zone was checked when it was read")
+    }
+
+    /// The longest horizon that any model of the dataset may have: 10,000 steps or 5 years.
+    pub fn most_horizon_steps(&self) -> u32 {
+        let most = LONGEST_HORIZON.as_secs() / self.frequency.nominal().as_secs();
+        u32::try_from(most).map_or(MOST_HORIZON_STEPS, |most| most.min(MOST_HORIZON_STEPS))
+    }
+
+    /// SHA-256 in hex; equal for equal specifications, however they are written.
+    pub fn hash(&self) -> String {
+        canonical_hash(self)
+    }
+}
+
+fn read_time_zone<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let name = String::deserialize(deserializer)?;
+    check_time_zone("time_zone", &name).map_err(de::Error::custom)?;
+    Ok(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BIKES: &str = r#"
+        name = "washington-bikes"
+        frequency = "PT1H"
+        time_zone = "America/New_York"
+    "#;
+
+    fn read(toml: &str) -> DatasetSpec {
+        toml::from_str(toml).expect("is a dataset")
+    }
+
+    #[test]
+    fn a_dataset_needs_three_lines() {
+        let bikes = read(BIKES);
+        assert_eq!(bikes.validate(), Ok(()));
+        assert_eq!(bikes.availability_delay, SignedDuration::ZERO);
+        assert_eq!(bikes.grid().time_zone_name(), "America/New_York");
+    }
+
+    #[test]
+    fn an_unknown_key_is_named() {
+        let error = toml::from_str::<DatasetSpec>(&format!("{BIKES}\ntimezone = 'UTC'")).expect_err("a typo");
+        assert!(error.to_string().contains("unknown field `timezone`"), "{error}");
+    }
+
+    #[test]
+    fn impossible_values_are_named_with_their_field() {
+        let mut mars = read(BIKES);
+        mars.time_zone = "Mars/Olympus".to_owned();
+        let text = "time_zone = Mars/Olympus: must be an IANA name such as Europe/Berlin or UTC";
+        let read_from_mars =
+            toml::from_str::<DatasetSpec>(&BIKES.replace("America/New_York", "Mars/Olympus"));
+        assert!(read_from_mars.expect_err("is on Mars").to_string().contains(text));
+        assert_eq!(mars.validate().expect_err("is on Mars").to_string(), text);
+        let delayed = read(&format!("{BIKES}\navailability_delay = '-PT1H'"));
+        let text = "availability_delay = -PT1H: must be from PT0S to 366 days";
+        assert_eq!(delayed.validate().expect_err("is negative").to_string(), text);
+    }
+
+    #[test]
+    fn the_hash_follows_the_meaning_and_not_the_writing() {
+        let spelled_out = read(&format!("availability_delay = 'PT0S'\n{BIKES}"));
+        assert_eq!(spelled_out.hash(), read(BIKES).hash());
+        assert_ne!(read(&BIKES.replace("PT1H", "PT30M")).hash(), read(BIKES).hash());
+        let json = serde_json::to_string(&spelled_out).expect("is JSON");
+        assert_eq!(
+            serde_json::from_str::<DatasetSpec>(&json).expect("was just written"),
+            spelled_out
+        );
+    }
+}

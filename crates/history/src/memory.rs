@@ -1,0 +1,189 @@
+//! A history in memory, for tests and for a first look.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Mutex, MutexGuard},
+};
+
+use async_trait::async_trait;
+use forecasting::{
+    names::{DatasetName, ModelName, SeriesId},
+    series::{Frame, Grid},
+};
+use jiff::Timestamp;
+use sqlite_file::instant::{cut_to_micros, from_micros, to_micros};
+
+use crate::{
+    Coverage, History, IssuedForecast, Observation, Range, ReadError, RecordError, Recorded, SeriesCoverage,
+    forecasts::refuse_missing_values,
+    observations::{Batch, Change, Known, Point},
+    reading::lay_on_grid,
+};
+
+/// A [`History`] that lives as long as the process.
+#[derive(Debug, Default)]
+pub struct MemoryHistory {
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    datasets: HashMap<DatasetName, Dataset>,
+    forecasts: Vec<IssuedForecast>,
+}
+
+#[derive(Debug, Default)]
+struct Dataset {
+    revision: u64,
+    series: BTreeMap<SeriesId, Steps>,
+}
+
+/// The rows of each step, in ascending order of their record times.
+type Steps = BTreeMap<i64, Vec<Known>>;
+
+impl MemoryHistory {
+    /// An empty history.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("nothing panics while it holds the lock")
+    }
+}
+
+#[async_trait]
+impl History for MemoryHistory {
+    async fn record(
+        &self,
+        dataset: &DatasetName,
+        observations: &[Observation],
+        recorded_at: Timestamp,
+    ) -> Result<Recorded, RecordError> {
+        let batch = Batch::new(observations)?;
+        let mut recorded = Recorded {
+            unchanged: batch.repeated,
+            ..Recorded::default()
+        };
+        let mut state = self.state();
+        let dataset = state.datasets.entry(dataset.clone()).or_default();
+        for (id, points) in batch.series {
+            let steps = dataset.series.entry(id.clone()).or_default();
+            for Point { ds, y } in points {
+                let rows = steps.entry(ds).or_default();
+                let change = Change::of(y, rows.last().copied(), to_micros(recorded_at));
+                recorded.count(change);
+                rows.extend(change.recorded_at().map(|recorded_at| Known { recorded_at, y }));
+            }
+        }
+        dataset.revision += u64::from(recorded.changed_anything());
+        Ok(recorded)
+    }
+
+    async fn coverage(
+        &self,
+        dataset: &DatasetName,
+        as_of: Option<Timestamp>,
+    ) -> Result<Option<Coverage>, ReadError> {
+        let state = self.state();
+        let Some(dataset) = state.datasets.get(dataset) else {
+            return Ok(None);
+        };
+        let range = Range {
+            as_of,
+            ..Range::default()
+        };
+        let covered = dataset.series.iter().filter_map(|(id, steps)| {
+            let points = points(steps, &range);
+            let first = from_micros(points.first()?.ds).expect("came from a timestamp");
+            let last = from_micros(points.last()?.ds).expect("came from a timestamp");
+            Some(SeriesCoverage {
+                id: id.clone(),
+                first,
+                last,
+                rows: points.len() as u64,
+            })
+        });
+        Ok(Coverage::of(covered.collect()))
+    }
+
+    async fn read(&self, dataset: &DatasetName, grid: &Grid, range: &Range) -> Result<Frame, ReadError> {
+        let state = self.state();
+        let mut series = Vec::new();
+        for (id, steps) in state
+            .datasets
+            .get(dataset)
+            .into_iter()
+            .flat_map(|dataset| &dataset.series)
+        {
+            if range.series.as_ref().is_none_or(|asked| asked.contains(id)) {
+                series.extend(lay_on_grid(id, grid, &points(steps, range))?);
+            }
+        }
+        Ok(Frame {
+            grid: grid.clone(),
+            series,
+        })
+    }
+
+    async fn revision(&self, dataset: &DatasetName) -> Result<u64, ReadError> {
+        Ok(self
+            .state()
+            .datasets
+            .get(dataset)
+            .map_or(0, |dataset| dataset.revision))
+    }
+
+    async fn record_forecasts(
+        &self,
+        forecasts: &[IssuedForecast],
+        _recorded_at: Timestamp,
+    ) -> Result<u64, RecordError> {
+        refuse_missing_values(forecasts)?;
+        let mut state = self.state();
+        let before = state.forecasts.len();
+        for forecast in forecasts {
+            let same = |known: &IssuedForecast| {
+                known.request_id == forecast.request_id && known.series == forecast.series
+            };
+            if !state.forecasts.iter().any(same) {
+                state.forecasts.push(IssuedForecast {
+                    origin: cut_to_micros(forecast.origin),
+                    issued_at: cut_to_micros(forecast.issued_at),
+                    ..forecast.clone()
+                });
+            }
+        }
+        Ok((state.forecasts.len() - before) as u64)
+    }
+
+    async fn forecasts_issued(
+        &self,
+        model: &ModelName,
+        limit: u32,
+    ) -> Result<Vec<IssuedForecast>, ReadError> {
+        let state = self.state();
+        let of_model = state
+            .forecasts
+            .iter()
+            .rev()
+            .filter(|forecast| forecast.model == *model);
+        let mut found: Vec<_> = of_model.cloned().collect();
+        found.sort_by_key(|forecast| std::cmp::Reverse(forecast.issued_at));
+        found.truncate(limit as usize);
+        Ok(found)
+    }
+}
+
+/// The values in the range as they were known.
+fn points(steps: &Steps, range: &Range) -> Vec<Point> {
+    let from = range.from.map_or(i64::MIN, to_micros);
+    let until = range.until.map_or(i64::MAX, to_micros);
+    let as_of = range.as_of.map_or(i64::MAX, to_micros);
+    let in_range = steps.iter().filter(|(ds, _)| (from..until).contains(*ds));
+    let known = in_range.filter_map(|(&ds, rows)| {
+        let row = rows.iter().rev().find(|row| row.recorded_at <= as_of)?;
+        (!row.y.is_nan()).then_some(Point { ds, y: row.y })
+    });
+    known.collect()
+}

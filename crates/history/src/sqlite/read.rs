@@ -1,0 +1,125 @@
+//! Reads observations as they were known at an instant.
+
+use forecasting::{
+    names::{DatasetName, SeriesId},
+    series::{Frame, Grid, Series},
+};
+use futures::TryStreamExt;
+use jiff::Timestamp;
+use sqlite_file::{Columns, SqliteFile, instant::to_micros};
+use sqlx::{Row, SqliteConnection};
+
+use crate::{Coverage, Range, ReadError, SeriesCoverage, observations::Point, reading::lay_on_grid};
+
+pub(super) async fn frame(
+    file: &SqliteFile,
+    dataset: &DatasetName,
+    grid: &Grid,
+    range: &Range,
+) -> Result<Frame, ReadError> {
+    let mut snapshot = file.read().await?; // one state for all series
+    let mut series = Vec::new();
+    for (series_id, id) in series_of(&mut snapshot, dataset, range.series.as_deref()).await? {
+        series.extend(one_series(&mut snapshot, series_id, &id, grid, range).await?);
+    }
+    Ok(Frame {
+        grid: grid.clone(),
+        series,
+    })
+}
+
+/// The series that were asked for and exist, in ascending order of their ids.
+async fn series_of(
+    db: &mut SqliteConnection,
+    dataset: &DatasetName,
+    asked: Option<&[SeriesId]>,
+) -> sqlx::Result<Vec<(i64, SeriesId)>> {
+    let asked = asked.map(|ids| serde_json::to_string(ids).expect("texts are JSON"));
+    let rows = sqlx::query(
+        "SELECT series_id, series.name FROM series JOIN dataset USING (dataset_id)
+         WHERE dataset.name = ?1 AND (?2 IS NULL OR series.name IN (SELECT value FROM json_each(?2)))
+         ORDER BY series.name",
+    )
+    .bind(dataset.as_str())
+    .bind(asked)
+    .fetch_all(db)
+    .await?;
+    rows.iter()
+        .map(|row| Ok((row.try_get("series_id")?, row.parsed("name")?)))
+        .collect()
+}
+
+async fn one_series(
+    db: &mut SqliteConnection,
+    series_id: i64,
+    id: &SeriesId,
+    grid: &Grid,
+    range: &Range,
+) -> Result<Option<Series>, ReadError> {
+    // All rows of a step, the latest last: sweeping over the few corrected ones is faster than having
+    // SQLite group every step.
+    let mut rows = sqlx::query_as::<_, (i64, Option<f64>)>(
+        "SELECT ds, y FROM observation
+         WHERE series_id = ? AND ds >= ? AND ds < ? AND recorded_at <= ?
+         ORDER BY ds, recorded_at",
+    )
+    .bind(series_id)
+    .bind(range.from.map_or(i64::MIN, to_micros))
+    .bind(range.until.map_or(i64::MAX, to_micros))
+    .bind(range.as_of.map_or(i64::MAX, to_micros))
+    .fetch(db);
+    let mut points: Vec<Point> = Vec::new();
+    while let Some((ds, y)) = rows.try_next().await? {
+        if points.last().is_some_and(|last| last.ds == ds) {
+            points.pop();
+        }
+        points.push(Point {
+            ds,
+            y: y.unwrap_or(f64::NAN),
+        });
+    }
+    points.retain(|point| !point.y.is_nan());
+    lay_on_grid(id, grid, &points)
+}
+
+pub(super) async fn coverage(
+    file: &SqliteFile,
+    dataset: &DatasetName,
+    as_of: Option<Timestamp>,
+) -> sqlx::Result<Option<Coverage>> {
+    let mut snapshot = file.read().await?;
+    // SQLite takes `y` from the row that has the maximum.
+    let rows = sqlx::query(
+        "SELECT series.name, min(ds) AS first, max(ds) AS last, count(*) AS rows
+         FROM (SELECT series_id, ds, y, max(recorded_at) FROM observation
+               WHERE series_id IN (SELECT series_id FROM series JOIN dataset USING (dataset_id)
+                                   WHERE dataset.name = ?)
+                     AND recorded_at <= ?
+               GROUP BY series_id, ds)
+              JOIN series USING (series_id)
+         WHERE y IS NOT NULL
+         GROUP BY series_id",
+    )
+    .bind(dataset.as_str())
+    .bind(as_of.map_or(i64::MAX, to_micros))
+    .fetch_all(&mut *snapshot)
+    .await?;
+    let series = rows.iter().map(|row| {
+        Ok(SeriesCoverage {
+            id: row.parsed("name")?,
+            first: row.instant("first")?,
+            last: row.instant("last")?,
+            rows: row.unsigned("rows")?,
+        })
+    });
+    Ok(Coverage::of(series.collect::<sqlx::Result<_>>()?))
+}
+
+pub(super) async fn revision(file: &SqliteFile, dataset: &DatasetName) -> sqlx::Result<u64> {
+    let mut snapshot = file.read().await?;
+    let revision: Option<i64> = sqlx::query_scalar("SELECT revision FROM dataset WHERE name = ?")
+        .bind(dataset.as_str())
+        .fetch_optional(&mut *snapshot)
+        .await?;
+    Ok(revision.unwrap_or(0).cast_unsigned())
+}

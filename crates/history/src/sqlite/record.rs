@@ -1,0 +1,177 @@
+//! Writes observations: what is known of a series is looked up in large steps, what is new is written in
+//! large steps.
+
+use std::collections::HashMap;
+
+use forecasting::names::{DatasetName, SeriesId};
+use jiff::Timestamp;
+use sqlite_file::{SqliteFile, instant::to_micros};
+use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
+
+use crate::{
+    Observation, RecordError, Recorded,
+    observations::{Batch, Change, Known, Point},
+};
+
+/// Rows that one statement inserts: enough that its price per call vanishes, with four parameters each
+/// (SQLite takes 32,766).
+const ROWS_PER_INSERT: usize = 500;
+
+/// Steps that one statement looks up.
+const STEPS_PER_LOOKUP: usize = 5_000;
+
+pub(super) async fn record(
+    file: &SqliteFile,
+    dataset: &DatasetName,
+    observations: &[Observation],
+    recorded_at: Timestamp,
+) -> Result<Recorded, RecordError> {
+    let batch = Batch::new(observations)?;
+    let recorded_at = to_micros(recorded_at);
+    let mut recorded = Recorded {
+        unchanged: batch.repeated,
+        ..Recorded::default()
+    };
+    let mut transaction = file.write().await?;
+    let dataset_id = dataset_id(&mut transaction, dataset, recorded_at).await?;
+    let mut rows = NewRows::default();
+    for (id, points) in batch.series {
+        let series = series_id(&mut transaction, dataset_id, id, recorded_at).await?;
+        for points in points.chunks(STEPS_PER_LOOKUP) {
+            let known = match series {
+                Found::Before(series_id) => latest(&mut transaction, series_id, points).await?,
+                Found::Created(_) => HashMap::new(),
+            };
+            for point in points {
+                let change = Change::of(point.y, known.get(&point.ds).copied(), recorded_at);
+                recorded.count(change);
+                rows.add(&mut transaction, series.id(), *point, change).await?;
+            }
+        }
+    }
+    rows.write(&mut transaction).await?;
+    if recorded.changed_anything() {
+        let update = sqlx::query("UPDATE dataset SET revision = revision + 1 WHERE dataset_id = ?");
+        update.bind(dataset_id).execute(&mut *transaction).await?;
+    }
+    transaction.commit().await?;
+    Ok(recorded)
+}
+
+async fn dataset_id(db: &mut SqliteConnection, name: &DatasetName, now: i64) -> sqlx::Result<i64> {
+    sqlx::query("INSERT INTO dataset (name, created_at, revision) VALUES (?, ?, 0) ON CONFLICT DO NOTHING")
+        .bind(name.as_str())
+        .bind(now)
+        .execute(&mut *db)
+        .await?;
+    sqlx::query_scalar("SELECT dataset_id FROM dataset WHERE name = ?")
+        .bind(name.as_str())
+        .fetch_one(db)
+        .await
+}
+
+/// A series that was there before may have observations; a created one has none to look up.
+#[derive(Clone, Copy)]
+enum Found {
+    Before(i64),
+    Created(i64),
+}
+
+impl Found {
+    fn id(self) -> i64 {
+        match self {
+            Found::Before(id) | Found::Created(id) => id,
+        }
+    }
+}
+
+async fn series_id(db: &mut SqliteConnection, dataset: i64, id: &SeriesId, now: i64) -> sqlx::Result<Found> {
+    let known = sqlx::query_scalar("SELECT series_id FROM series WHERE dataset_id = ? AND name = ?")
+        .bind(dataset)
+        .bind(id.as_str())
+        .fetch_optional(&mut *db)
+        .await?;
+    if let Some(known) = known {
+        return Ok(Found::Before(known));
+    }
+    let created = sqlx::query("INSERT INTO series (dataset_id, name, created_at) VALUES (?, ?, ?)")
+        .bind(dataset)
+        .bind(id.as_str())
+        .bind(now)
+        .execute(db)
+        .await?;
+    Ok(Found::Created(created.last_insert_rowid()))
+}
+
+/// The latest rows of these steps, by step. The price grows with the steps asked for, not with the time
+/// between them: a batch may hold today's value and a correction of last year's.
+async fn latest(
+    db: &mut SqliteConnection,
+    series_id: i64,
+    points: &[Point],
+) -> sqlx::Result<HashMap<i64, Known>> {
+    let steps: Vec<i64> = points.iter().map(|point| point.ds).collect();
+    let rows: Vec<(i64, i64, Option<f64>)> = sqlx::query_as(
+        "SELECT ds, recorded_at, y
+         FROM json_each(?) AS asked CROSS JOIN observation ON series_id = ? AND ds = asked.value
+         ORDER BY ds, recorded_at",
+    )
+    .bind(serde_json::to_string(&steps).expect("integers are JSON"))
+    .bind(series_id)
+    .fetch_all(db)
+    .await?;
+    let known = rows.into_iter().map(|(ds, recorded_at, y)| {
+        (
+            ds,
+            Known {
+                recorded_at,
+                y: y.unwrap_or(f64::NAN),
+            },
+        ) // a later row of the same step replaces
+    });
+    Ok(known.collect())
+}
+
+/// Rows that wait to be inserted together.
+#[derive(Default)]
+struct NewRows(Vec<(i64, Point, i64)>);
+
+impl NewRows {
+    async fn add(
+        &mut self,
+        db: &mut SqliteConnection,
+        series_id: i64,
+        point: Point,
+        change: Change,
+    ) -> sqlx::Result<()> {
+        self.0.extend(
+            change
+                .recorded_at()
+                .map(|recorded_at| (series_id, point, recorded_at)),
+        );
+        if self.0.len() == ROWS_PER_INSERT {
+            self.write(db).await
+        } else {
+            Ok(())
+        }
+    }
+
+    async fn write(&mut self, db: &mut SqliteConnection) -> sqlx::Result<()> {
+        if self.0.is_empty() {
+            return Ok(());
+        }
+        let full = self.0.len() == ROWS_PER_INSERT;
+        let mut insert: QueryBuilder<Sqlite> =
+            QueryBuilder::new("INSERT INTO observation (series_id, ds, recorded_at, y) ");
+        insert.push_values(self.0.drain(..), |mut row, (series_id, point, recorded_at)| {
+            let y = (!point.y.is_nan()).then_some(point.y);
+            row.push_bind(series_id)
+                .push_bind(point.ds)
+                .push_bind(recorded_at)
+                .push_bind(y);
+        });
+        // Only the statement of a full set is worth keeping compiled.
+        insert.build().persistent(full).execute(db).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,89 @@
+//! Decisions: verdicts that were carried out, each once.
+
+use forecasting::{
+    gate::{Judgement, Verdict},
+    names::ModelName,
+};
+use jiff::Timestamp;
+
+use crate::{Incumbent, Job, JobId, RegistryError, Version};
+
+/// A judgement to carry out.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewDecision {
+    /// The job whose candidate was judged.
+    pub job: JobId,
+    /// The model of the job.
+    pub model: ModelName,
+    /// The candidate; `None` if there was none.
+    pub version: Option<u32>,
+    /// Generation of the incumbent that it was judged against; `None` if there was none.
+    pub judged_against: Option<u64>,
+    /// What the gate found.
+    pub judgement: Judgement,
+}
+
+/// What became of a judgement.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Decided {
+    /// It was carried out.
+    Recorded(Decision),
+    /// The job was decided before; nothing was changed. To be announced again: whoever decided it may have
+    /// died before.
+    AlreadyDecided(Decision),
+    /// The incumbent is not the one that was judged against; nothing was changed. To be judged again.
+    LostRace {
+        /// The incumbent there is.
+        incumbent: Option<Incumbent>,
+    },
+}
+
+/// A judgement that was carried out.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Decision {
+    /// Grows from decision to decision.
+    pub id: u64,
+    /// The job that ended with it.
+    pub job: JobId,
+    /// The model of the job.
+    pub model: ModelName,
+    /// The candidate; `None` if there was none.
+    pub version: Option<u32>,
+    /// Generation of the incumbent that it was judged against; `None` if there was none.
+    pub judged_against: Option<u64>,
+    /// What the gate found, whole.
+    pub judgement: Judgement,
+    /// When it was carried out.
+    pub decided_at: Timestamp,
+    /// The incumbent that it made, if it promoted.
+    pub promoted: Option<Incumbent>,
+}
+
+impl NewDecision {
+    pub(crate) fn promotes(&self) -> bool {
+        matches!(self.judgement.verdict, Verdict::Promote)
+    }
+
+    /// What is decided must be what the job made: a mixed-up message changes nothing.
+    pub(crate) fn check(&self, job: &Job, made: Option<&Version>) -> Result<(), RegistryError> {
+        let problem = match self.version {
+            _ if self.model != job.model => {
+                format!("trains {}, its decision is about {}", job.model, self.model)
+            }
+            None if self.promotes() => "is to promote, but names no version".to_owned(),
+            Some(version) if made.is_none_or(|made| made.version != version) => {
+                format!("did not make version {version} of {}", self.model)
+            }
+            _ => return Ok(()),
+        };
+        Err(RegistryError::Contradiction {
+            job: job.id.clone(),
+            problem,
+        })
+    }
+
+    /// Whether somebody changed the incumbent since it was judged against.
+    pub(crate) fn lost_race(&self, incumbent: Option<&Incumbent>) -> bool {
+        self.judged_against != incumbent.map(|incumbent| incumbent.generation)
+    }
+}

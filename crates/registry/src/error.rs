@@ -1,0 +1,61 @@
+//! Why a registry did not do what it was asked.
+
+use forecasting::names::{DatasetName, ModelName};
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::JobId;
+
+/// Why the store itself failed.
+pub type StoreError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Why nothing was read or changed.
+#[derive(Debug, thiserror::Error)]
+pub enum RegistryError {
+    /// No dataset of this name was ever applied.
+    #[error("dataset {0} is not known")]
+    UnknownDataset(DatasetName),
+    /// No model of this name was ever applied.
+    #[error("model {0} is not known")]
+    UnknownModel(ModelName),
+    /// No job of this id was ever recorded.
+    #[error("job {0} is not known")]
+    UnknownJob(JobId),
+    /// What is said about a job does not agree with what was recorded about it.
+    #[error("job {job} {problem}")]
+    Contradiction {
+        /// The job.
+        job: JobId,
+        /// Where the two differ.
+        problem: String,
+    },
+    /// A value that could not be read back, e.g. one with a number that is infinite or no number.
+    #[error("{what} would not come back as it was given: {json}")]
+    NotStorable {
+        /// What holds the value.
+        what: &'static str,
+        /// What would have been stored, cut to 300 characters.
+        json: String,
+    },
+    /// The registry is away, busy beyond patience, or full. Trying again may help.
+    #[error("the registry is not available")]
+    Unavailable(#[source] StoreError),
+    /// The registry holds what this build cannot read. Trying again does not help.
+    #[error("the registry holds something unreadable")]
+    Unreadable(#[source] StoreError),
+}
+
+/// The JSON of a value, once it is sure to come back: a row that cannot be read again would stop everyone
+/// who lists it.
+pub(crate) fn storable_json<T>(what: &'static str, value: &T) -> Result<String, RegistryError>
+where
+    T: Serialize + DeserializeOwned + PartialEq,
+{
+    let json = serde_json::to_string(value).map_err(|error| RegistryError::Unreadable(error.into()))?;
+    match serde_json::from_str::<T>(&json) {
+        Ok(read) if read == *value => Ok(json),
+        _ => Err(RegistryError::NotStorable {
+            what,
+            json: json.chars().take(300).collect(),
+        }),
+    }
+}

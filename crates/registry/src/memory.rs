@@ -1,0 +1,365 @@
+//! A registry in memory, for tests and for a first look.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Mutex, MutexGuard},
+};
+
+use async_trait::async_trait;
+use forecasting::{
+    names::{DatasetName, ModelName},
+    spec::{DatasetSpec, ModelSpec},
+};
+use jiff::Timestamp;
+use sqlite_file::instant::cut_to_micros;
+
+use crate::{
+    Applied, Decided, Decision, Incumbent, Job, JobId, NewDecision, Proposal, Registry, RegistryError,
+    Stored, Version, VersionState, error::storable_json, incumbents::succession,
+};
+
+/// A [`Registry`] that lives as long as the process.
+#[derive(Debug, Default)]
+pub struct MemoryRegistry {
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    datasets: BTreeMap<DatasetName, Vec<Stored<DatasetSpec>>>,
+    models: BTreeMap<ModelName, Vec<Stored<ModelSpec>>>,
+    jobs: BTreeMap<JobId, Job>,
+    versions: BTreeMap<ModelName, Vec<Version>>,
+    decisions: Vec<Decision>,
+    incumbents: BTreeMap<ModelName, Vec<Incumbent>>,
+    ticks: BTreeMap<ModelName, BTreeSet<Timestamp>>,
+}
+
+impl MemoryRegistry {
+    /// An empty registry.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("nothing panics while it holds the lock")
+    }
+}
+
+#[async_trait]
+impl Registry for MemoryRegistry {
+    async fn apply_dataset(&self, spec: &DatasetSpec, now: Timestamp) -> Result<Applied, RegistryError> {
+        storable_json("a dataset's specification", spec)?;
+        let mut state = self.state();
+        Ok(apply(
+            state.datasets.entry(spec.name.clone()).or_default(),
+            spec,
+            spec.hash(),
+            now,
+        ))
+    }
+
+    async fn dataset(&self, name: &DatasetName) -> Result<Option<Stored<DatasetSpec>>, RegistryError> {
+        Ok(self
+            .state()
+            .datasets
+            .get(name)
+            .and_then(|versions| versions.last())
+            .cloned())
+    }
+
+    async fn datasets(&self) -> Result<Vec<Stored<DatasetSpec>>, RegistryError> {
+        Ok(self
+            .state()
+            .datasets
+            .values()
+            .filter_map(|versions| versions.last())
+            .cloned()
+            .collect())
+    }
+
+    async fn apply_model(&self, spec: &ModelSpec, now: Timestamp) -> Result<Applied, RegistryError> {
+        storable_json("a model's specification", spec)?;
+        let mut state = self.state();
+        if !state.datasets.contains_key(&spec.dataset) {
+            return Err(RegistryError::UnknownDataset(spec.dataset.clone()));
+        }
+        Ok(apply(
+            state.models.entry(spec.name.clone()).or_default(),
+            spec,
+            spec.hash(),
+            now,
+        ))
+    }
+
+    async fn model(&self, name: &ModelName) -> Result<Option<Stored<ModelSpec>>, RegistryError> {
+        Ok(self
+            .state()
+            .models
+            .get(name)
+            .and_then(|versions| versions.last())
+            .cloned())
+    }
+
+    async fn model_by_hash(
+        &self,
+        name: &ModelName,
+        spec_hash: &str,
+    ) -> Result<Option<Stored<ModelSpec>>, RegistryError> {
+        let state = self.state();
+        let mut latest_first = state.models.get(name).into_iter().flatten().rev();
+        Ok(latest_first.find(|stored| stored.hash == spec_hash).cloned())
+    }
+
+    async fn models(&self) -> Result<Vec<Stored<ModelSpec>>, RegistryError> {
+        Ok(self
+            .state()
+            .models
+            .values()
+            .filter_map(|versions| versions.last())
+            .cloned()
+            .collect())
+    }
+
+    async fn record_job(&self, job: &Job, _now: Timestamp) -> Result<Job, RegistryError> {
+        let mut state = self.state();
+        state.check_model(&job.model)?;
+        let recorded = state.jobs.entry(job.id.clone()).or_insert_with(|| Job {
+            as_of: cut_to_micros(job.as_of),
+            cut_off: cut_to_micros(job.cut_off),
+            ..job.clone()
+        });
+        Ok(recorded.clone())
+    }
+
+    async fn job(&self, id: &JobId) -> Result<Option<Job>, RegistryError> {
+        Ok(self.state().jobs.get(id).cloned())
+    }
+
+    async fn propose(&self, proposal: &Proposal, now: Timestamp) -> Result<Version, RegistryError> {
+        let mut state = self.state();
+        proposal.check(state.job(&proposal.job)?)?;
+        if let Some(made) = state.version_of_job(&proposal.job) {
+            return Ok(made.clone());
+        }
+        let versions = state.versions.entry(proposal.model.clone()).or_default();
+        let now = cut_to_micros(now);
+        let version = Version {
+            version: u32::try_from(versions.len() + 1).expect("memory ends before the numbers do"),
+            proposal: Proposal {
+                cut_off: cut_to_micros(proposal.cut_off),
+                as_of: cut_to_micros(proposal.as_of),
+                ..proposal.clone()
+            },
+            proposed_at: now,
+            state: VersionState::Pending,
+            state_since: now,
+        };
+        versions.push(version.clone());
+        Ok(version)
+    }
+
+    async fn version_of_job(&self, job: &JobId) -> Result<Option<Version>, RegistryError> {
+        Ok(self.state().version_of_job(job).cloned())
+    }
+
+    async fn version(&self, model: &ModelName, version: u32) -> Result<Option<Version>, RegistryError> {
+        let state = self.state();
+        let mut versions = state.versions.get(model).into_iter().flatten();
+        Ok(versions.find(|candidate| candidate.version == version).cloned())
+    }
+
+    async fn versions(&self, model: &ModelName) -> Result<Vec<Version>, RegistryError> {
+        Ok(self.state().versions.get(model).cloned().unwrap_or_default())
+    }
+
+    async fn decide(&self, decision: &NewDecision, now: Timestamp) -> Result<Decided, RegistryError> {
+        storable_json("a judgement", &decision.judgement)?;
+        self.state().decide(decision, cut_to_micros(now))
+    }
+
+    async fn decision_of_job(&self, job: &JobId) -> Result<Option<Decision>, RegistryError> {
+        Ok(self.state().decision_of_job(job).cloned())
+    }
+
+    async fn decisions(&self, model: &ModelName, limit: u32) -> Result<Vec<Decision>, RegistryError> {
+        let state = self.state();
+        let of_model = state
+            .decisions
+            .iter()
+            .rev()
+            .filter(|decision| decision.model == *model);
+        Ok(of_model.take(limit as usize).cloned().collect())
+    }
+
+    async fn incumbent(&self, model: &ModelName) -> Result<Option<Incumbent>, RegistryError> {
+        Ok(self.state().incumbent(model).cloned())
+    }
+
+    async fn incumbents(&self) -> Result<Vec<Incumbent>, RegistryError> {
+        Ok(self
+            .state()
+            .incumbents
+            .values()
+            .filter_map(|history| history.last())
+            .cloned()
+            .collect())
+    }
+
+    async fn incumbent_history(&self, model: &ModelName) -> Result<Vec<Incumbent>, RegistryError> {
+        Ok(self.state().incumbents.get(model).cloned().unwrap_or_default())
+    }
+
+    async fn last_tick(&self, model: &ModelName) -> Result<Option<Timestamp>, RegistryError> {
+        Ok(self
+            .state()
+            .ticks
+            .get(model)
+            .and_then(|ticks| ticks.last())
+            .copied())
+    }
+
+    async fn record_tick(
+        &self,
+        model: &ModelName,
+        tick: Timestamp,
+        _now: Timestamp,
+    ) -> Result<(), RegistryError> {
+        let mut state = self.state();
+        state.check_model(model)?;
+        state
+            .ticks
+            .entry(model.clone())
+            .or_default()
+            .insert(cut_to_micros(tick));
+        Ok(())
+    }
+}
+
+fn apply<Spec: Clone>(
+    versions: &mut Vec<Stored<Spec>>,
+    spec: &Spec,
+    hash: String,
+    now: Timestamp,
+) -> Applied {
+    match versions.last() {
+        Some(current) if current.hash == hash => Applied {
+            version: current.version,
+            changed: false,
+        },
+        current => {
+            let version = current.map_or(1, |current| current.version + 1);
+            versions.push(Stored {
+                version,
+                hash,
+                applied_at: cut_to_micros(now),
+                spec: spec.clone(),
+            });
+            Applied {
+                version,
+                changed: true,
+            }
+        }
+    }
+}
+
+impl State {
+    fn check_model(&self, model: &ModelName) -> Result<(), RegistryError> {
+        if self.models.contains_key(model) {
+            return Ok(());
+        }
+        Err(RegistryError::UnknownModel(model.clone()))
+    }
+
+    fn job(&self, id: &JobId) -> Result<&Job, RegistryError> {
+        self.jobs
+            .get(id)
+            .ok_or_else(|| RegistryError::UnknownJob(id.clone()))
+    }
+
+    fn version_of_job(&self, job: &JobId) -> Option<&Version> {
+        self.versions
+            .values()
+            .flatten()
+            .find(|version| version.proposal.job == *job)
+    }
+
+    fn decision_of_job(&self, job: &JobId) -> Option<&Decision> {
+        self.decisions.iter().find(|decision| decision.job == *job)
+    }
+
+    fn incumbent(&self, model: &ModelName) -> Option<&Incumbent> {
+        self.incumbents.get(model).and_then(|history| history.last())
+    }
+
+    fn decide(&mut self, new: &NewDecision, now: Timestamp) -> Result<Decided, RegistryError> {
+        if let Some(decision) = self.decision_of_job(&new.job) {
+            return Ok(Decided::AlreadyDecided(decision.clone()));
+        }
+        let candidate = self.version_of_job(&new.job).cloned();
+        new.check(self.job(&new.job)?, candidate.as_ref())?;
+        let current = self.incumbent(&new.model).cloned();
+        if new.lost_race(current.as_ref()) {
+            return Ok(Decided::LostRace { incumbent: current });
+        }
+        let id = self.decisions.len() as u64 + 1;
+        let candidate = candidate.filter(|candidate| Some(candidate.version) == new.version);
+        if let Some(candidate) = &candidate {
+            let state = VersionState::after(&new.judgement.verdict);
+            self.set_state(&new.model, candidate.version, state, now);
+        }
+        let promoted = candidate
+            .filter(|_| new.promotes())
+            .map(|candidate| self.promote(&candidate, current.as_ref(), id, now));
+        let decision = Decision {
+            id,
+            job: new.job.clone(),
+            model: new.model.clone(),
+            version: new.version,
+            judged_against: new.judged_against,
+            judgement: new.judgement.clone(),
+            decided_at: now,
+            promoted,
+        };
+        self.decisions.push(decision.clone());
+        Ok(Decided::Recorded(decision))
+    }
+
+    fn promote(
+        &mut self,
+        candidate: &Version,
+        current: Option<&Incumbent>,
+        decision: u64,
+        now: Timestamp,
+    ) -> Incumbent {
+        let model = &candidate.proposal.model;
+        if let Some(current) = current {
+            self.set_state(model, current.version, VersionState::Retired, now);
+        }
+        let (generation, since) = succession(current, now);
+        let incumbent = Incumbent {
+            model: model.clone(),
+            version: candidate.version,
+            generation,
+            artifact: candidate.proposal.artifact,
+            size_bytes: candidate.proposal.size_bytes,
+            since,
+            previous_version: current.map(|current| current.version),
+            decision,
+        };
+        self.incumbents
+            .entry(model.clone())
+            .or_default()
+            .push(incumbent.clone());
+        incumbent
+    }
+
+    fn set_state(&mut self, model: &ModelName, version: u32, state: VersionState, now: Timestamp) {
+        let versions = self.versions.get_mut(model).into_iter().flatten();
+        for version in versions.filter(|candidate| candidate.version == version) {
+            if version.state != state {
+                (version.state, version.state_since) = (state, now);
+            }
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! Decisions and the incumbents that they make.
+
+use forecasting::names::ModelName;
+use jiff::Timestamp;
+use sqlite_file::{Columns, SqliteFile, instant::to_micros};
+use sqlx::{FromRow, Row, SqliteConnection, sqlite::SqliteRow};
+
+use super::{jobs, versions};
+use crate::{
+    Decided, Decision, Incumbent, JobId, NewDecision, RegistryError, VersionState, error::storable_json,
+    incumbents::succession,
+};
+
+/// Compares the generation and sets the incumbent under the write lock, taken before the first read: of
+/// any number of gatekeepers that judged against one generation, one finds it unchanged.
+pub(super) async fn decide(
+    file: &SqliteFile,
+    new: &NewDecision,
+    now: Timestamp,
+) -> Result<Decided, RegistryError> {
+    let judgement = storable_json("a judgement", &new.judgement)?;
+    let mut transaction = file.write().await?;
+    if let Some(decision) = of_job(&mut transaction, &new.job).await? {
+        return Ok(Decided::AlreadyDecided(decision));
+    }
+    let job = jobs::known(&mut transaction, &new.job).await?;
+    let candidate = versions::of_job(&mut transaction, &new.job).await?;
+    new.check(&job, candidate.as_ref())?;
+    let current = incumbent(&mut transaction, &new.model).await?;
+    if new.lost_race(current.as_ref()) {
+        return Ok(Decided::LostRace { incumbent: current });
+    }
+    let decision_id = insert(&mut transaction, new, judgement, now).await?;
+    if let Some(version) = new.version {
+        let state = VersionState::after(&new.judgement.verdict);
+        versions::set_state(&mut transaction, &new.model, version, state, now).await?;
+        if new.promotes() {
+            let promotion = Promotion {
+                model: &new.model,
+                version,
+                decision_id,
+                now,
+            };
+            promotion.carry_out(&mut transaction, current.as_ref()).await?;
+        }
+    }
+    let decision = of_job(&mut transaction, &new.job)
+        .await?
+        .ok_or(sqlx::Error::RowNotFound)?;
+    transaction.commit().await?;
+    Ok(Decided::Recorded(decision))
+}
+
+async fn insert(
+    db: &mut SqliteConnection,
+    new: &NewDecision,
+    judgement: String,
+    now: Timestamp,
+) -> sqlx::Result<i64> {
+    const FIRST_LOOK: u32 = 1;
+    let inserted = sqlx::query(
+        "INSERT INTO decision (job_id, look, model, version, judged_against, verdict, judgement, decided_at)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+    )
+    .bind(new.job.as_str())
+    .bind(FIRST_LOOK)
+    .bind(new.model.as_str())
+    .bind(new.version)
+    .bind(new.judged_against.map(u64::cast_signed))
+    .bind(new.judgement.verdict.name())
+    .bind(judgement)
+    .bind(to_micros(now))
+    .execute(db)
+    .await?;
+    Ok(inserted.last_insert_rowid())
+}
+
+struct Promotion<'a> {
+    model: &'a ModelName,
+    version: u32,
+    decision_id: i64,
+    now: Timestamp,
+}
+
+impl Promotion<'_> {
+    async fn carry_out(&self, db: &mut SqliteConnection, current: Option<&Incumbent>) -> sqlx::Result<()> {
+        if let Some(current) = current {
+            versions::set_state(db, self.model, current.version, VersionState::Retired, self.now).await?;
+        }
+        let (generation, since) = succession(current, self.now);
+        sqlx::query(
+            "INSERT INTO incumbent (model, generation, version, previous_version, decision_id, incumbent_since)
+             VALUES (?, ?, ?, ?, ?, ?)",
+        )
+        .bind(self.model.as_str())
+        .bind(generation.cast_signed())
+        .bind(self.version)
+        .bind(current.map(|current| current.version))
+        .bind(self.decision_id)
+        .bind(to_micros(since))
+        .execute(db)
+        .await?;
+        Ok(())
+    }
+}
+
+/// A decision with the incumbent that it made, if it made one.
+macro_rules! select_decisions {
+    ($rest:literal) => {
+        concat!(
+            "SELECT decision.*, incumbent.generation, incumbent.previous_version, incumbent.incumbent_since,
+                    artifact.artifact, artifact.size_bytes
+             FROM decision
+             LEFT JOIN incumbent USING (decision_id)
+             LEFT JOIN version ON version.model = incumbent.model AND version.version = incumbent.version
+             LEFT JOIN artifact USING (artifact) ",
+            $rest
+        )
+    };
+}
+
+pub(super) async fn of_job(db: &mut SqliteConnection, job: &JobId) -> sqlx::Result<Option<Decision>> {
+    sqlx::query_as(select_decisions!(
+        "WHERE decision.job_id = ? ORDER BY look DESC LIMIT 1"
+    ))
+    .bind(job.as_str())
+    .fetch_optional(db)
+    .await
+}
+
+pub(super) async fn of_model(
+    db: &mut SqliteConnection,
+    model: &ModelName,
+    limit: u32,
+) -> sqlx::Result<Vec<Decision>> {
+    sqlx::query_as(select_decisions!(
+        "WHERE decision.model = ? ORDER BY decision_id DESC LIMIT ?"
+    ))
+    .bind(model.as_str())
+    .bind(limit)
+    .fetch_all(db)
+    .await
+}
+
+macro_rules! select_incumbents {
+    ($rest:literal) => {
+        concat!(
+            "SELECT incumbent.*, artifact, size_bytes
+             FROM incumbent JOIN version USING (model, version) JOIN artifact USING (artifact) ",
+            $rest
+        )
+    };
+}
+
+pub(super) async fn incumbent(
+    db: &mut SqliteConnection,
+    model: &ModelName,
+) -> sqlx::Result<Option<Incumbent>> {
+    sqlx::query_as(select_incumbents!(
+        "WHERE model = ? ORDER BY generation DESC LIMIT 1"
+    ))
+    .bind(model.as_str())
+    .fetch_optional(db)
+    .await
+}
+
+pub(super) async fn incumbents(db: &mut SqliteConnection) -> sqlx::Result<Vec<Incumbent>> {
+    sqlx::query_as(select_incumbents!(
+        "WHERE (model, generation) IN (SELECT model, max(generation) FROM incumbent GROUP BY model)
+         ORDER BY model"
+    ))
+    .fetch_all(db)
+    .await
+}
+
+pub(super) async fn incumbent_history(
+    db: &mut SqliteConnection,
+    model: &ModelName,
+) -> sqlx::Result<Vec<Incumbent>> {
+    sqlx::query_as(select_incumbents!("WHERE model = ? ORDER BY generation"))
+        .bind(model.as_str())
+        .fetch_all(db)
+        .await
+}
+
+impl FromRow<'_, SqliteRow> for Incumbent {
+    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+        Ok(Self {
+            model: row.parsed("model")?,
+            version: row.try_get("version")?,
+            generation: row.unsigned("generation")?,
+            artifact: row.parsed("artifact")?,
+            size_bytes: row.unsigned("size_bytes")?,
+            since: row.instant("incumbent_since")?,
+            previous_version: row.try_get("previous_version")?,
+            decision: row.unsigned("decision_id")?,
+        })
+    }
+}
+
+impl FromRow<'_, SqliteRow> for Decision {
+    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+        let made_an_incumbent = row.try_get::<Option<i64>, _>("generation")?.is_some();
+        Ok(Self {
+            id: row.unsigned("decision_id")?,
+            job: row.parsed("job_id")?,
+            model: row.parsed("model")?,
+            version: row.try_get("version")?,
+            judged_against: row
+                .try_get::<Option<i64>, _>("judged_against")?
+                .map(i64::cast_unsigned),
+            judgement: row.json("judgement")?,
+            decided_at: row.instant("decided_at")?,
+            promoted: made_an_incumbent.then(|| Incumbent::from_row(row)).transpose()?,
+        })
+    }
+}

@@ -1,0 +1,170 @@
+//! The process is killed at random moments, twenty times. Every train job still ends in exactly one
+//! decision, no message is lost, and no incumbent is changed twice by one decision.
+
+use std::{
+    collections::BTreeSet,
+    path::Path,
+    process::{Child, Command, Stdio},
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use clock::SystemClock;
+use forecasting::names::ModelName;
+use messaging::{Access, Broker, Depth, SqliteBroker};
+use protocol::Queue;
+use registry::{Decision, Registry, SqliteRegistry};
+
+use crate::{
+    command_line::{gatecast, json, succeed},
+    stack::{PATIENCE, SMALL_MODEL, root},
+};
+
+const KILLS: usize = 20;
+/// Train jobs that are published while nothing runs, before each start.
+const JOBS_A_ROUND: usize = 2;
+/// A round is killed at a moment between none and this.
+const LONGEST_ROUND_MS: u64 = 900;
+
+#[tokio::test]
+async fn every_train_job_has_one_decision_however_often_the_process_is_killed() {
+    let seed = seed();
+    println!("seed {seed} (repeat with SEED={seed})");
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("data");
+    bring_bikes(&data, folder.path());
+
+    let mut random = seed;
+    let mut jobs = BTreeSet::new();
+    for round in 0..KILLS {
+        jobs.extend((0..JOBS_A_ROUND).map(|at| publish(&data, round * JOBS_A_ROUND + at)));
+        let mut process = run(&data);
+        random = next(random);
+        std::thread::sleep(Duration::from_millis(random % LONGEST_ROUND_MS));
+        process.kill().expect("kill -9");
+        process.wait().expect("it is dead");
+    }
+
+    let mut process = run(&data);
+    let registry = SqliteRegistry::open(data.join("registry.db"))
+        .await
+        .expect("opens beside the process");
+    let model = ModelName::new("bike-demand").expect("a name");
+    let decisions = tokio::time::timeout(PATIENCE, all_decided(&registry, &model, &jobs)).await;
+    let decisions =
+        decisions.unwrap_or_else(|_| panic!("seed {seed}: some of {} jobs have no decision", jobs.len()));
+    terminate(&mut process);
+
+    let decided: Vec<&str> = decisions.iter().map(|decision| decision.job.as_str()).collect();
+    let distinct: BTreeSet<&str> = decided.iter().copied().collect();
+    assert_eq!(
+        decided.len(),
+        distinct.len(),
+        "seed {seed}: a job was decided twice"
+    );
+    assert_eq!(distinct, jobs.iter().map(String::as_str).collect(), "seed {seed}");
+
+    // Each promotion is one change of incumbent, and each change counts one generation.
+    let promotions = decisions
+        .iter()
+        .filter(|decision| decision.judgement.verdict.name() == "promote")
+        .count();
+    let incumbents = registry.incumbent_history(&model).await.expect("reads");
+    let mut generations: Vec<u64> = incumbents.iter().map(|incumbent| incumbent.generation).collect();
+    generations.sort_unstable();
+    assert_eq!(
+        generations,
+        (1..=promotions as u64).collect::<Vec<_>>(),
+        "seed {seed}"
+    );
+    assert!(promotions > 0, "seed {seed}: nothing was ever promoted");
+
+    let broker = SqliteBroker::open(data.join("queue.db"), Access::Owner, Arc::new(SystemClock))
+        .await
+        .expect("opens");
+    for queue in [Queue::TrainJobs, Queue::TrainResults] {
+        assert_eq!(
+            broker.depth(queue).await.expect("a depth"),
+            Depth::default(),
+            "seed {seed}: left on {queue}"
+        );
+    }
+}
+
+/// Waits until every job has its decision.
+async fn all_decided(registry: &SqliteRegistry, model: &ModelName, jobs: &BTreeSet<String>) -> Vec<Decision> {
+    loop {
+        let decisions = registry.decisions(model, 10_000).await.expect("reads");
+        let decided: BTreeSet<&str> = decisions.iter().map(|decision| decision.job.as_str()).collect();
+        if jobs.iter().all(|job| decided.contains(job.as_str())) {
+            return decisions;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await; // polls for the event it waits for
+    }
+}
+
+fn bring_bikes(data: &Path, scratch: &Path) {
+    let model = scratch.join("model.toml");
+    std::fs::write(&model, SMALL_MODEL).expect("writes");
+    let example = |file: &str| root().join("examples").join(file);
+    succeed(
+        gatecast(data)
+            .args(["datasets", "apply"])
+            .arg(example("datasets/washington-bikes.toml")),
+    );
+    succeed(gatecast(data).args(["models", "apply"]).arg(model));
+    succeed(
+        gatecast(data)
+            .args(["import", "washington-bikes"])
+            .arg(example("data/washington-bikes.csv.gz")),
+    );
+}
+
+/// Publishes a train job onto the queue of a folder that no process owns; returns its id.
+fn publish(data: &Path, at: usize) -> String {
+    let learner = ["few-trees", "seasonal-naive", "small-trees"][at % 3];
+    let published = json(gatecast(data).args(["--json", "train", "bike-demand", "--learner", learner]));
+    published["job"].as_str().expect("an id").to_owned()
+}
+
+fn run(data: &Path) -> Child {
+    gatecast(data)
+        .args(["run", "--role", "trainer,gatekeeper"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("starts")
+}
+
+fn terminate(process: &mut Child) {
+    let told = Command::new("kill")
+        .args(["-TERM", &process.id().to_string()])
+        .status()
+        .expect("kill is there");
+    assert!(told.success());
+    assert!(
+        process.wait().expect("ends").success(),
+        "it ends well when it is told to stop"
+    );
+}
+
+/// The seed of this run: `SEED`, or the clock.
+fn seed() -> u64 {
+    let given = std::env::var("SEED")
+        .ok()
+        .map(|seed| seed.parse().expect("SEED is a number"));
+    given.unwrap_or_else(|| {
+        SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .expect("after 1970")
+            .as_secs()
+    })
+}
+
+/// A linear congruential generator (Knuth, MMIX), its high bits.
+fn next(random: u64) -> u64 {
+    random
+        .wrapping_mul(6_364_136_223_846_793_005)
+        .wrapping_add(1_442_695_040_888_963_407)
+        >> 16
+}

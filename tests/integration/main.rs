@@ -1,0 +1,22 @@
+//! Stories that go through the whole system, one file each.
+//!
+//! Most run the real roles in this process on a [`stack::Stack`]: on in-memory parts by default, on the
+//! embedded ones with `STACK=embedded`. Those about processes run the binary itself.
+
+mod stack;
+
+mod main_job;
+
+mod old_event;
+
+mod fallback;
+
+mod scheduled;
+
+mod recorded;
+
+mod poison;
+
+mod killed;
+
+mod command_line;

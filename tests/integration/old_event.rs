@@ -1,0 +1,114 @@
+//! An old `model-promoted` that comes again after a newer one changes nothing.
+
+use protocol::{
+    ContentType, Destination, Message as _, RoutingKey, WireMessage,
+    messages::{ForecastReply, ModelPromoted},
+};
+use workers::roles::{
+    Role,
+    forecaster::{Heard, UpToDate},
+};
+
+use crate::stack::{Stack, promoted, request};
+
+/// Two promotions, one after the other: few trees beat the fallback, more trees beat the few.
+async fn two_promotions(stack: &Stack) -> (ModelPromoted, ModelPromoted) {
+    let model = stack.bring_bikes().await;
+    let first = promoted(stack.train(&model, "few-trees").await);
+    (first, promoted(stack.train(&model, "small-trees").await))
+}
+
+#[tokio::test]
+async fn the_forecaster_stays_with_the_newer_version() {
+    let stack = Stack::start(&[Role::Trainer, Role::Gatekeeper, Role::Forecaster]).await;
+    let (old, new) = two_promotions(&stack).await;
+    assert_eq!((old.generation, new.generation), (1, 2));
+    let model = stack
+        .environment
+        .registry
+        .models()
+        .await
+        .expect("models")
+        .remove(0)
+        .spec;
+
+    publish(&stack, &old).await;
+    publish(&stack, &new).await;
+    publish(&stack, &old).await;
+    // The events are heard in order: once the forecaster has seen what follows them, it has seen them.
+    for _ in 0..100 {
+        let ForecastReply::Answered { forecasts, .. } = stack.forecast(&request(&model)).await else {
+            panic!("refused")
+        };
+        if forecasts[0].generation == 2 {
+            break;
+        }
+    }
+    publish(&stack, &old).await;
+    let ForecastReply::Answered { forecasts, .. } = stack.forecast(&request(&model)).await else {
+        panic!("refused")
+    };
+    assert_eq!((forecasts[0].version, forecasts[0].generation), (Some(2), 2));
+    stack.finish().await;
+}
+
+#[tokio::test]
+async fn hearing_an_old_promotion_is_told_from_hearing_a_new_one() {
+    let stack = Stack::start(&[Role::Trainer, Role::Gatekeeper]).await;
+    let (old, new) = two_promotions(&stack).await;
+    let environment = &stack.environment;
+    let forecaster = UpToDate::new(environment);
+    assert_eq!(
+        forecaster.serving.hear(&old, &environment.models).await,
+        Heard::NotServable,
+        "knows no model yet"
+    );
+    forecaster.look().await;
+    let generation = || {
+        let model = new.model.parse().expect("a name");
+        forecaster
+            .serving
+            .current(&model)
+            .expect("known")
+            .incumbent
+            .as_ref()
+            .map(|live| live.generation)
+    };
+    assert_eq!(generation(), Some(2), "the registry is the truth");
+    assert_eq!(
+        forecaster.serving.hear(&old, &environment.models).await,
+        Heard::Old
+    );
+    assert_eq!(
+        forecaster.serving.hear(&new, &environment.models).await,
+        Heard::Old
+    );
+    let newer = ModelPromoted {
+        generation: 3,
+        version: 1,
+        artifact: old.artifact.clone(),
+        ..new.clone()
+    };
+    assert_eq!(
+        forecaster.serving.hear(&newer, &environment.models).await,
+        Heard::Switched
+    );
+    assert_eq!(generation(), Some(3));
+    assert_eq!(
+        forecaster.serving.hear(&new, &environment.models).await,
+        Heard::Old
+    );
+    assert_eq!(generation(), Some(3));
+    stack.finish().await;
+}
+
+async fn publish(stack: &Stack, event: &ModelPromoted) {
+    let message = WireMessage::new(event, ContentType::MessagePack, "again").expect("a small body");
+    let to = Destination::Event(RoutingKey::new(ModelPromoted::KIND, &event.model));
+    stack
+        .environment
+        .broker
+        .publish(&to, message)
+        .await
+        .expect("published");
+}

@@ -1,0 +1,83 @@
+//! Observations and forecasts issued end in the history, once however often they are delivered.
+
+use jiff::Timestamp;
+use protocol::{
+    Queue, decode,
+    messages::{ForecastReply, ObservationBatch, ObservationsRecorded, SeriesValues},
+};
+use workers::roles::Role;
+
+use crate::stack::{Stack, at, request};
+
+fn batch(start: Timestamp, values: &[Option<f64>]) -> ObservationBatch {
+    let series = SeriesValues {
+        id: "washington-dc".into(),
+        start,
+        frequency: "PT1H".into(),
+        tz: "America/New_York".into(),
+        values: values.to_vec(),
+    };
+    ObservationBatch {
+        dataset: "washington-bikes".into(),
+        series: vec![series],
+    }
+}
+
+#[tokio::test]
+async fn observations_are_recorded_and_reach_the_forecaster() {
+    let stack = Stack::start(&[Role::Recorder, Role::Forecaster]).await;
+    let model = stack.bring_bikes().await;
+    let start = at("2013-01-01T00:00:00-05:00");
+    let recorded = async |message_id: &str, values: &[Option<f64>]| -> (u64, u64, u64) {
+        let reply = stack
+            .ask_as(message_id, Queue::Observations, &batch(start, values))
+            .await;
+        let recorded: ObservationsRecorded = decode(&reply).expect("observations-recorded");
+        (recorded.new, recorded.corrected, recorded.unchanged)
+    };
+    assert_eq!(recorded("b-1", &[Some(40.0), None, Some(20.0)]).await, (2, 0, 0));
+    assert_eq!(
+        recorded("b-1", &[Some(40.0), None, Some(20.0)]).await,
+        (0, 0, 2),
+        "the same batch again"
+    );
+    assert_eq!(recorded("b-2", &[Some(41.0)]).await, (0, 1, 0), "a correction");
+
+    // The forecast follows the newest value, as soon as the forecaster has heard of it.
+    loop {
+        let ForecastReply::Answered { forecasts, .. } = stack.forecast(&request(&model)).await else {
+            panic!("refused")
+        };
+        if forecasts[0].points.start == at("2013-01-01T03:00:00-05:00") {
+            break;
+        }
+        tokio::task::yield_now().await;
+    }
+    stack.finish().await;
+}
+
+#[tokio::test]
+async fn forecasts_issued_are_recorded() {
+    let stack = Stack::start(&[Role::Recorder, Role::Forecaster]).await;
+    let model = stack.bring_bikes().await;
+    let ForecastReply::Answered { forecasts, .. } = stack.forecast(&request(&model)).await else {
+        panic!("refused")
+    };
+    let history = &stack.environment.history;
+    let issued = loop {
+        let issued = history.forecasts_issued(&model.name, 10).await.expect("reads");
+        if !issued.is_empty() {
+            break issued;
+        }
+        tokio::task::yield_now().await;
+    };
+    assert_eq!(issued.len(), 1);
+    assert_eq!(issued[0].origin, forecasts[0].points.start);
+    assert_eq!(
+        (issued[0].route.as_str(), issued[0].reason.as_deref()),
+        ("fallback", Some("no_incumbent"))
+    );
+    let values: Vec<Option<f64>> = issued[0].values.iter().copied().map(Some).collect();
+    assert_eq!(values, forecasts[0].points.values);
+    stack.finish().await;
+}

@@ -1,0 +1,278 @@
+//! The real roles in one process, on parts that are made for one test.
+
+use std::{fs::File, path::Path, sync::Arc, time::Duration};
+
+use artifacts::ObjectArtifacts;
+use clock::ManualClock;
+use forecasting::spec::{DatasetSpec, ModelSpec};
+use history::MemoryHistory;
+use jiff::Timestamp;
+use messaging::{Depth, MemoryBroker};
+use protocol::{
+    ContentType, Destination, Message, Queue, WireMessage, decode,
+    messages::{
+        CandidateRefused, ForecastReply, ForecastRequest, GateDecision, ModelPromoted, TrainJob, TrainReason,
+    },
+};
+use registry::MemoryRegistry;
+use tempfile::TempDir;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use workers::{
+    asker::ask,
+    config::Config,
+    environment::{Environment, Parts},
+    import::{self, ImportOptions},
+    roles::{self, Role},
+};
+
+/// Long enough for anything that ends at all; a test waits for an event, never for this.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A running system.
+pub(crate) struct Stack {
+    pub(crate) environment: Arc<Environment>,
+    pub(crate) clock: Arc<ManualClock>,
+    stop: CancellationToken,
+    running: Option<JoinHandle<anyhow::Result<()>>>,
+    _folder: Option<TempDir>,
+}
+
+impl Stack {
+    /// A system without data that runs `roles`.
+    pub(crate) async fn start(roles: &[Role]) -> Self {
+        let mut stack = Self::still().await;
+        stack.run(roles);
+        stack
+    }
+
+    /// A system without data that runs nothing yet.
+    pub(crate) async fn still() -> Self {
+        let clock = Arc::new(ManualClock::at(at("2026-01-01T00:00:00Z")));
+        let (environment, folder) = match std::env::var("STACK").as_deref() {
+            Err(_) | Ok("memory") => (
+                Environment::of(Config::default(), clock.clone(), memory(&clock)),
+                None,
+            ),
+            Ok("embedded") => {
+                let folder = tempfile::tempdir().expect("a folder");
+                let config = Config {
+                    data_folder: folder.path().to_owned(),
+                    ..Config::default()
+                };
+                let environment = Environment::own(config, clock.clone())
+                    .await
+                    .expect("a fresh folder");
+                (environment, Some(folder))
+            }
+            Ok(other) => panic!("STACK={other}: memory or embedded are expected"),
+        };
+        let environment = Arc::new(environment);
+        Self {
+            environment,
+            clock,
+            stop: CancellationToken::new(),
+            running: None,
+            _folder: folder,
+        }
+    }
+
+    /// Starts `roles`.
+    pub(crate) fn run(&mut self, roles: &[Role]) {
+        let (environment, stop, roles) = (self.environment.clone(), self.stop.clone(), roles.to_vec());
+        let running = tokio::spawn(async move { roles::run(&environment, &roles, stop).await });
+        assert!(self.running.replace(running).is_none(), "the roles run already");
+    }
+
+    /// Stops everything, and fails if a message was left unsettled or died.
+    pub(crate) async fn finish(self) {
+        for (queue, depth) in self.stopped().await {
+            assert_eq!(
+                (depth.leased, depth.dead),
+                (0, 0),
+                "unsettled and dead messages of {queue}"
+            );
+        }
+    }
+
+    /// Stops everything, and fails if a message was left unsettled.
+    pub(crate) async fn finish_with_dead_letters(self) {
+        for (queue, depth) in self.stopped().await {
+            assert_eq!(depth.leased, 0, "unsettled messages of {queue}");
+        }
+    }
+
+    async fn stopped(mut self) -> Vec<(Queue, Depth)> {
+        self.stop.cancel();
+        if let Some(running) = self.running.take() {
+            running.await.expect("no panic").expect("the roles end well");
+        }
+        let mut depths = Vec::new();
+        for queue in Queue::ALL {
+            depths.push((
+                queue,
+                self.environment.broker.depth(queue).await.expect("a depth"),
+            ));
+        }
+        depths
+    }
+
+    /// Applies the bike hires of Washington with a small model, and imports two years of them.
+    pub(crate) async fn bring_bikes(&self) -> ModelSpec {
+        let dataset: DatasetSpec = spec("examples/datasets/washington-bikes.toml");
+        let model: ModelSpec = toml::from_str(SMALL_MODEL).expect("a specification");
+        let now = self.now();
+        self.environment
+            .registry
+            .apply_dataset(&dataset, now)
+            .await
+            .expect("applies");
+        self.environment
+            .registry
+            .apply_model(&model, now)
+            .await
+            .expect("applies");
+        let file =
+            File::open(root().join("examples/data/washington-bikes.csv.gz")).expect("the example data");
+        let imported = import::read(file, &ImportOptions::default(), &dataset, now).expect("reads");
+        let recorded = self
+            .environment
+            .history
+            .record(&dataset.name, &imported.observations, now)
+            .await;
+        assert!(recorded.expect("records").new > 17_000);
+        model
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.environment.clock.now()
+    }
+
+    /// Publishes a train job and waits for the decision.
+    pub(crate) async fn train(&self, model: &ModelSpec, learner: &str) -> GateDecision {
+        let job = TrainJob {
+            model: model.name.to_string(),
+            spec_hash: None,
+            as_of: self.now(),
+            cut_off: None,
+            learners: vec![learner.to_owned()],
+            reason: TrainReason::Requested,
+        };
+        decision(&self.ask(Queue::TrainJobs, &job).await)
+    }
+
+    /// Publishes a forecast request and waits for the reply.
+    pub(crate) async fn forecast(&self, request: &ForecastRequest) -> ForecastReply {
+        decode(&self.ask(Queue::ForecastRequests, request).await).expect("a forecast reply")
+    }
+
+    /// Publishes a question and waits for the reply.
+    pub(crate) async fn ask<M: Message>(&self, queue: Queue, question: &M) -> WireMessage {
+        let mut asked = ask(&*self.environment.broker, queue, question)
+            .await
+            .expect("published");
+        asked.reply(PATIENCE).await.expect("a reply")
+    }
+
+    /// Publishes a question under an id of the caller's and waits for the reply.
+    pub(crate) async fn ask_as<M: Message>(
+        &self,
+        message_id: &str,
+        queue: Queue,
+        question: &M,
+    ) -> WireMessage {
+        let mut replies = self.environment.broker.replies().await.expect("a reply queue");
+        let mut message = WireMessage::new(question, ContentType::Json, message_id).expect("a small body");
+        message.properties.reply_to = Some(replies.address().as_str().to_owned());
+        self.environment
+            .broker
+            .publish(&Destination::Queue(queue), message)
+            .await
+            .expect("published");
+        tokio::time::timeout(PATIENCE, replies.next())
+            .await
+            .expect("in time")
+            .expect("a reply")
+    }
+}
+
+fn memory(clock: &Arc<ManualClock>) -> Parts {
+    Parts {
+        broker: Arc::new(MemoryBroker::new(clock.clone())),
+        registry: Arc::new(MemoryRegistry::default()),
+        history: Arc::new(MemoryHistory::default()),
+        artifacts: Arc::new(ObjectArtifacts::memory()),
+    }
+}
+
+/// Learners that fit in a moment, and one that is sure to lose.
+pub(crate) const SMALL_MODEL: &str = r#"
+name = "bike-demand"
+dataset = "washington-bikes"
+horizon = 24
+
+[[learners]]
+learner = "boosted-trees"
+name = "small-trees"
+trees = 40
+leaves = 15
+
+[[learners]]
+learner = "boosted-trees"
+name = "few-trees"
+trees = 10
+leaves = 15
+
+[[learners]]
+learner = "seasonal-naive"
+"#;
+
+/// A gatekeeper's reply.
+pub(crate) fn decision(reply: &WireMessage) -> GateDecision {
+    if reply.properties.kind.starts_with(ModelPromoted::KIND) {
+        return GateDecision::Promoted(decode(reply).expect("model-promoted"));
+    }
+    GateDecision::Refused(decode::<CandidateRefused>(reply).expect("candidate-refused"))
+}
+
+/// What a promotion announced; fails on a refusal.
+pub(crate) fn promoted(decision: GateDecision) -> ModelPromoted {
+    match decision {
+        GateDecision::Promoted(event) => event,
+        GateDecision::Refused(event) => panic!("refused: {event:?}"),
+    }
+}
+
+/// What a refusal announced; fails on a promotion.
+pub(crate) fn refused(decision: GateDecision) -> CandidateRefused {
+    match decision {
+        GateDecision::Refused(event) => event,
+        GateDecision::Promoted(event) => panic!("promoted: {event:?}"),
+    }
+}
+
+/// A request for everything about a model.
+pub(crate) fn request(model: &ModelSpec) -> ForecastRequest {
+    ForecastRequest {
+        model: model.name.to_string(),
+        series: Vec::new(),
+        horizon: None,
+        origin: None,
+        history: Vec::new(),
+    }
+}
+
+/// A specification of the repository.
+pub(crate) fn spec<T: serde::de::DeserializeOwned>(file: &str) -> T {
+    let text = std::fs::read_to_string(root().join(file)).unwrap_or_else(|e| panic!("{file}: {e}"));
+    toml::from_str(&text).unwrap_or_else(|e| panic!("{file}: {e}"))
+}
+
+/// The repository.
+pub(crate) fn root() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+}
+
+pub(crate) fn at(text: &str) -> Timestamp {
+    text.parse().expect("a time stamp")
+}

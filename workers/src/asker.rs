@@ -1,0 +1,67 @@
+//! Asking over the queue: publish a message with an address of our own, wait for the reply.
+
+use std::time::Duration;
+
+use messaging::{Broker, Replies};
+use protocol::{ContentType, Destination, Message, Queue, WireMessage};
+use uuid::Uuid;
+
+/// Why there is no reply.
+#[derive(Debug, thiserror::Error)]
+pub enum AskError {
+    /// The message is too large, or the broker did not take it.
+    #[error("the request could not be published")]
+    NotPublished(#[source] anyhow::Error),
+    /// The broker was lost while we waited.
+    #[error("the reply queue was lost")]
+    Lost(#[source] anyhow::Error),
+    /// Nobody replied in time.
+    #[error("no reply within {} s", waited.as_secs())]
+    TimedOut {
+        /// How long we waited.
+        waited: Duration,
+    },
+}
+
+/// A question on its way.
+pub struct Asked {
+    /// `message_id` of the question; for a train job also the id of the job.
+    pub message_id: String,
+    replies: Box<dyn Replies>,
+}
+
+/// Publishes `question` onto `queue`, to be answered to a private queue of ours.
+///
+/// # Errors
+/// [`AskError::NotPublished`].
+pub async fn ask<M: Message>(broker: &dyn Broker, queue: Queue, question: &M) -> Result<Asked, AskError> {
+    let replies = broker.replies().await.map_err(|e| AskError::Lost(e.into()))?;
+    let message_id = Uuid::now_v7().to_string();
+    let mut message = WireMessage::new(question, ContentType::MessagePack, message_id.clone())
+        .map_err(|e| AskError::NotPublished(e.into()))?;
+    message.properties.correlation_id = Some(message_id.clone());
+    message.properties.reply_to = Some(replies.address().as_str().to_owned());
+    let published = broker.publish(&Destination::Queue(queue), message).await;
+    published.map_err(|e| AskError::NotPublished(e.into()))?;
+    Ok(Asked { message_id, replies })
+}
+
+impl Asked {
+    /// Waits for the reply to this question; others on the same address are passed over.
+    ///
+    /// # Errors
+    /// [`AskError::TimedOut`] after `patience`, [`AskError::Lost`] if the broker goes away.
+    pub async fn reply(&mut self, patience: Duration) -> Result<WireMessage, AskError> {
+        let wait = async {
+            loop {
+                let reply = self.replies.next().await.map_err(|e| AskError::Lost(e.into()))?;
+                if reply.properties.correlation_id.as_deref() == Some(&self.message_id) {
+                    return Ok(reply);
+                }
+            }
+        };
+        tokio::time::timeout(patience, wait)
+            .await
+            .unwrap_or(Err(AskError::TimedOut { waited: patience }))
+    }
+}

@@ -1,0 +1,187 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use forecasting::names::{DatasetName, LearnerName, ModelName};
+use jiff::Timestamp;
+
+use crate::{
+    config::Flags,
+    import::{OnDaylightSaving, OnDuplicate, OnGap},
+    roles::Role,
+};
+
+/// Puts demand forecasts into production and keeps bad models out.
+#[derive(Debug, Parser)]
+#[command(name = "gatecast", version, about, long_about = LONG_ABOUT, propagate_version = true)]
+pub struct Cli {
+    /// What applies to every command.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const LONG_ABOUT: &str = "\
+Puts demand forecasts into production and keeps bad models out.
+
+Trainers fit candidates, a gatekeeper lets a candidate in only if it beats the incumbent on both average \
+and worst-case error, and forecasters answer requests on a queue with the model that won.
+
+Exit codes: 0 ok, 1 failure, 2 usage, 3 not found, 4 invalid input, 5 a part cannot be reached or did not \
+reply in time, 6 done but the candidate was refused, 130 interrupted.";
+
+/// What applies to every command.
+#[derive(Debug, Args)]
+pub struct Global {
+    /// Configuration file [default: gatecast.toml, if there is one]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Folder of the embedded queue, registry, history and artifacts
+    #[arg(long, global = true, value_name = "DIR")]
+    pub data_folder: Option<PathBuf>,
+    /// Print exactly one JSON document on stdout
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+impl Global {
+    /// What the flags say about the configuration.
+    pub fn flags(&self) -> Flags {
+        Flags {
+            file: self.config.clone(),
+            data_folder: self.data_folder.clone(),
+        }
+    }
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Show the whole idea on real demand data, in a fresh folder `gatecast-demo`
+    Demo {
+        /// End after the story instead of going on to answer requests
+        #[arg(long)]
+        once: bool,
+    },
+    /// Run workers until told to stop (SIGTERM or ctrl-c)
+    Run {
+        /// Roles of this process
+        #[arg(long, value_delimiter = ',', value_enum, default_values_t = Role::ALL)]
+        role: Vec<Role>,
+    },
+    /// Datasets: named series with one frequency and time zone
+    #[command(subcommand)]
+    Datasets(SpecCommand),
+    /// Models: forecasting tasks with their learners and gate policy
+    #[command(subcommand)]
+    Models(SpecCommand),
+    /// Bring observations into a dataset's history
+    Import(Import),
+    /// Publish a train job
+    Train(Train),
+    /// Publish a forecast request and print the reply
+    Forecast(Forecast),
+    /// List a model's decisions with the reasons
+    Decisions {
+        /// The model
+        model: ModelName,
+        /// At most this many, newest first
+        #[arg(long, default_value_t = 20)]
+        limit: u32,
+    },
+    /// Look at the configuration in force
+    #[command(subcommand)]
+    Config(ConfigCommand),
+}
+
+/// Commands on specifications.
+#[derive(Debug, Subcommand)]
+pub enum SpecCommand {
+    /// Apply a specification; a changed one becomes a new version
+    Apply {
+        /// TOML file
+        file: PathBuf,
+    },
+    /// List what was applied
+    List,
+}
+
+/// `gatecast import`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Columns are found by name: `unique_id,ds,y` or `series,timestamp,value`. Nothing is stored when any row is \
+wrong, and nothing is repaired unless asked for by name.")]
+pub struct Import {
+    /// The dataset
+    pub dataset: DatasetName,
+    /// CSV file, also .gz; - for stdin
+    pub file: PathBuf,
+    /// Time zone of time stamps without an offset: an IANA name, or none for a plain grid
+    #[arg(long, value_name = "ZONE")]
+    pub tz: Option<String>,
+    /// What to do with a local time that does not exist or exists twice
+    #[arg(long, value_enum, default_value_t = OnDaylightSaving::Error)]
+    pub dst: OnDaylightSaving,
+    /// What to do with a series' second value for the same time
+    #[arg(long, value_enum, default_value_t = OnDuplicate::Error)]
+    pub on_duplicate: OnDuplicate,
+    /// What to do with a series that lacks more than 20 % of its steps
+    #[arg(long, value_enum, default_value_t = OnGap::Error)]
+    pub on_gap: OnGap,
+}
+
+/// `gatecast train`
+#[derive(Debug, Args)]
+pub struct Train {
+    /// The model
+    pub model: ModelName,
+    /// Learners that compete for being the candidate [default: all of the model's]
+    #[arg(long, value_name = "NAME")]
+    pub learner: Vec<LearnerName>,
+    /// Wait for the gatekeeper's decision; exit with 6 if the candidate is refused
+    #[arg(long)]
+    pub wait: bool,
+}
+
+/// `gatecast forecast`
+#[derive(Debug, Args)]
+pub struct Forecast {
+    /// The model
+    pub model: ModelName,
+    /// Series to forecast [default: all of the model's dataset]
+    #[arg(long, value_name = "ID")]
+    pub series: Vec<String>,
+    /// Number of steps [default: the model's horizon]
+    #[arg(long, value_name = "STEPS")]
+    pub horizon: Option<u32>,
+    /// Instant to forecast from, RFC 3339 [default: after each series' newest value]
+    #[arg(long, value_name = "TIME")]
+    pub origin: Option<Timestamp>,
+}
+
+/// Commands on the configuration.
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub enum ConfigCommand {
+    /// Check the configuration and say whether it can be used
+    Check,
+    /// Show every key with its value
+    Show {
+        /// Say also where each value comes from
+        #[arg(long)]
+        origin: bool,
+    },
+}
+
+/// Roles as clap sees them.
+impl ValueEnum for Role {
+    fn value_variants<'a>() -> &'a [Self] {
+        &Self::ALL
+    }
+
+    fn to_possible_value(&self) -> Option<clap::builder::PossibleValue> {
+        Some(clap::builder::PossibleValue::new(self.name()).help(self.purpose()))
+    }
+}

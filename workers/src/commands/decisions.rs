@@ -1,0 +1,123 @@
+//! `gatecast decisions`, and how a decision reads.
+
+use forecasting::names::ModelName;
+use protocol::messages::{GateDecision, GateErrors};
+use serde_json::{Value, json};
+
+use super::models;
+use crate::{
+    environment::Environment,
+    failure::CommandResult,
+    handlers::convert::{gate_decision, wire_name},
+    terminal::{WIDTH, print, print_json, wrap},
+};
+
+/// Lists a model's decisions, newest first.
+pub(super) async fn decisions(
+    environment: &Environment,
+    model: &ModelName,
+    limit: u32,
+    json: bool,
+) -> CommandResult {
+    models::find(environment, model).await?;
+    let incumbents = environment.registry.incumbent_history(model).await?;
+    let recorded = environment.registry.decisions(model, limit).await?;
+    let decisions: Vec<GateDecision> = recorded
+        .iter()
+        .map(|one| gate_decision(one, &incumbents))
+        .collect();
+    if json {
+        let documents: Vec<Value> = decisions.iter().map(document).collect();
+        print_json(&documents)?;
+        return Ok(());
+    }
+    if decisions.is_empty() {
+        print(format_args!(
+            "no decisions about {model} yet; `gatecast train {model} --wait` makes one"
+        ));
+    }
+    decisions.iter().flat_map(lines).for_each(print);
+    Ok(())
+}
+
+/// A decision as a document: the event that announced it, with its kind.
+pub(super) fn document(decision: &GateDecision) -> Value {
+    match decision {
+        GateDecision::Promoted(event) => json!({ "decision": "promoted", "event": event }),
+        GateDecision::Refused(event) => json!({ "decision": "refused", "event": event }),
+    }
+}
+
+/// A decision in words: what was decided, both errors of both sides, and why.
+pub(super) fn lines(decision: &GateDecision) -> Vec<String> {
+    let (headline, candidate, incumbent, against, reasons) = match decision {
+        GateDecision::Promoted(event) => {
+            let headline = format!(
+                "version {} of {} PROMOTED: generation {}, {}",
+                event.version, event.model, event.generation, event.decided_at
+            );
+            let (candidate, incumbent) = (Some(event.candidate), Some(event.incumbent));
+            (
+                headline,
+                candidate,
+                incumbent,
+                event.previous_version,
+                &event.reasons,
+            )
+        }
+        GateDecision::Refused(event) => {
+            let what = event
+                .version
+                .map_or_else(|| "train job".to_owned(), |version| format!("version {version}"));
+            let verdict = wire_name(&event.verdict).replace('_', " ");
+            let headline = format!(
+                "{what} of {} REFUSED: {verdict}, {}",
+                event.model, event.decided_at
+            );
+            (
+                headline,
+                event.candidate,
+                event.incumbent,
+                event.incumbent_version,
+                &event.reasons,
+            )
+        }
+    };
+    let mut lines = vec![headline];
+    if let (Some(candidate), Some(incumbent)) = (candidate, incumbent) {
+        let against = against.map_or_else(
+            || "the fallback".to_owned(),
+            |version| format!("version {version}"),
+        );
+        lines.extend(comparison(candidate, incumbent, &against));
+    }
+    for reason in reasons {
+        let wrapped = wrap(reason, WIDTH - 4);
+        lines.extend(
+            wrapped
+                .iter()
+                .enumerate()
+                .map(|(at, part)| format!("  {} {part}", if at == 0 { "-" } else { " " })),
+        );
+    }
+    lines
+}
+
+/// Both errors of both sides; lower is better, 1 is the error of a seasonal naive forecast.
+fn comparison(candidate: GateErrors, incumbent: GateErrors, against: &str) -> Vec<String> {
+    let line = |what: &str, candidate: f64, incumbent: f64| {
+        let change = 100.0 * (candidate / incumbent - 1.0);
+        let word = if candidate < incumbent {
+            "better"
+        } else {
+            "not better"
+        };
+        format!(
+            "    {what:<10} {candidate:>8.4} against {incumbent:>8.4} of {against}  {change:+.1} %  {word}"
+        )
+    };
+    vec![
+        line("average", candidate.average, incumbent.average),
+        line("worst case", candidate.worst_case, incumbent.worst_case),
+    ]
+}

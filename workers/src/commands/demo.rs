@@ -1,0 +1,266 @@
+//! `gatecast demo`: the whole idea on real demand data, in one process.
+//!
+//! Nothing here is special: the demo applies specifications, imports files, publishes train jobs and
+//! forecast requests onto the queue and prints the replies, as a user would.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use anyhow::Context as _;
+use clock::SystemClock;
+use forecasting::{
+    names::LearnerName,
+    spec::{DatasetSpec, ModelSpec},
+};
+use protocol::messages::{ForecastReply, ForecastRequest};
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+
+use super::{datasets, decisions, forecast, import, models, run, spec_file, train};
+use crate::{
+    config::Config,
+    environment::Environment,
+    failure::{CommandResult, ExitCode, Failure, OrExit as _},
+    import::ImportOptions,
+    roles::{self, Role},
+    terminal::{WIDTH, print, print_json, spinner, wrap},
+};
+
+/// Where the demo keeps its data.
+const FOLDER: &str = "gatecast-demo";
+/// Stands in a folder that a demo made and the next one may delete.
+const MARKER: &str = "made-by-gatecast-demo";
+
+/// A data set that the binary brings along, with the model on it.
+struct Example {
+    dataset: &'static str,
+    model: &'static str,
+    rows: &'static [u8],
+}
+
+macro_rules! example {
+    ($name:literal) => {
+        Example {
+            dataset: include_str!(concat!("../../../examples/datasets/", $name, ".toml")),
+            model: include_str!(concat!("../../../examples/models/", $name, ".toml")),
+            rows: include_bytes!(concat!("../../../examples/data/", $name, ".csv.gz")),
+        }
+    };
+}
+
+const EXAMPLES: [Example; 2] = [example!("auckland-pedestrians"), example!("washington-bikes")];
+
+/// A train job of the story.
+struct Step {
+    model: &'static str,
+    learner: &'static str,
+    introduction: &'static str,
+}
+
+const STORY: [Step; 3] = [
+    Step {
+        model: "auckland-pedestrians",
+        learner: "trees-mean",
+        introduction: "A first candidate: trees aimed at the mean, judged against the fallback.",
+    },
+    Step {
+        model: "auckland-pedestrians",
+        learner: "trees-both",
+        introduction: "A second one: the mean of trees aimed at the mean and at the median, judged against the first.",
+    },
+    Step {
+        model: "washington-bikes",
+        learner: "trees-mean",
+        introduction: "A third one, for another city's bikes.",
+    },
+];
+
+/// Tells the story; without `once` goes on answering until told to stop.
+pub(super) async fn demo(mut config: Config, once: bool, json: bool) -> CommandResult {
+    let started = Instant::now();
+    if config.data_folder == Config::default().data_folder {
+        config.data_folder = PathBuf::from(FOLDER);
+    }
+    fresh_folder(&config.data_folder)?;
+    let environment = Arc::new(Environment::own(config, Arc::new(SystemClock)).await?);
+    let stop = run::stop_on_signal()?;
+    let narrator = Narrator { silent: json };
+
+    narrator.tell("Gatecast demo: real demand data, one process, nothing planted.");
+    let mut models = Vec::new();
+    for example in &EXAMPLES {
+        models.push(bring(&environment, example, narrator).await?);
+    }
+
+    let roles_stop = stop.child_token();
+    let running = tokio::spawn({
+        let (environment, stop) = (environment.clone(), roles_stop.clone());
+        async move { roles::run(&environment, &Role::ALL, stop).await }
+    });
+    let told = stop.run_until_cancelled(tell(&environment, &models, narrator)).await;
+    let Some(told) = told else {
+        return finish(roles_stop, running).await;
+    };
+    let (decided, reply) = told?;
+    if json {
+        let decided: Vec<_> = decided.iter().map(decisions::document).collect();
+        print_json(
+            &json!({ "decisions": decided, "forecast": reply, "seconds": started.elapsed().as_secs_f64() }),
+        )?;
+    } else {
+        next_commands(&environment.config.data_folder, started.elapsed(), once);
+    }
+    if !once {
+        stop.cancelled().await;
+    }
+    finish(roles_stop, running).await
+}
+
+/// Tells people what happens; programs that asked for JSON are not told.
+#[derive(Clone, Copy)]
+struct Narrator {
+    silent: bool,
+}
+
+impl Narrator {
+    /// Prose, broken into lines.
+    fn tell(self, prose: &str) {
+        wrap(prose, WIDTH).iter().for_each(|line| self.show(line));
+    }
+
+    /// A line as it is.
+    fn show(self, line: &str) {
+        if !self.silent {
+            print(line);
+        }
+    }
+}
+
+/// Applies an example's specifications and imports its observations.
+async fn bring(
+    environment: &Environment,
+    example: &Example,
+    narrator: Narrator,
+) -> Result<ModelSpec, Failure> {
+    let dataset: DatasetSpec = spec_file::parse(example.dataset)?;
+    datasets::apply_spec(environment, &dataset).await?;
+    let model: ModelSpec = spec_file::parse(example.model)?;
+    models::apply_spec(environment, &model).await?;
+
+    let progress = spinner(format!("importing {}", dataset.name));
+    let (report, recorded) =
+        import::record(environment, &dataset, example.rows, ImportOptions::default()).await?;
+    progress.finish_and_clear();
+    let licence = dataset.licence.as_deref().unwrap_or("unknown licence");
+    narrator.tell(&format!(
+        "{}: {} rows of {} series imported ({licence})",
+        dataset.name, recorded.new, report.series
+    ));
+    Ok(model)
+}
+
+/// The story: each candidate with its decision, then forecasts by the version that won.
+async fn tell(
+    environment: &Environment,
+    models: &[ModelSpec],
+    narrator: Narrator,
+) -> Result<(Vec<protocol::messages::GateDecision>, ForecastReply), Failure> {
+    let mut decided = Vec::new();
+    for step in &STORY {
+        narrator.show("");
+        narrator.tell(step.introduction);
+        let model = models
+            .iter()
+            .find(|model| model.name.as_str() == step.model)
+            .context("a model of the demo")?;
+        let progress = spinner("training and judging");
+        let learner = LearnerName::new(step.learner)?;
+        let decision = train::decide(environment, model, &[learner]).await?;
+        progress.finish_and_clear();
+        for line in decisions::lines(&decision) {
+            narrator.show(&line);
+        }
+        decided.push(decision);
+    }
+    let model = models.first().context("a model of the demo")?;
+    narrator.show("");
+    narrator.tell(&format!("Forecast requests onto the queue: the next {} steps of {}.", model.horizon_steps, model.name));
+    let request = ForecastRequest {
+        model: model.name.to_string(),
+        series: Vec::new(),
+        horizon: None,
+        origin: None,
+        history: Vec::new(),
+    };
+    let asked = Instant::now();
+    let reply = forecast::reply(environment, &request).await?;
+    let waited = asked.elapsed();
+    if let ForecastReply::Answered { forecasts, .. } = &reply {
+        for line in forecast::table(forecasts).lines() {
+            narrator.show(&line);
+        }
+        narrator.tell(&format!("{} series answered through the queue in {waited:.1?}.", forecasts.len()));
+    }
+    Ok((decided, reply))
+}
+
+/// An empty folder, in the place of the last demo's; never in the place of anything else.
+fn fresh_folder(folder: &Path) -> CommandResult {
+    let marker = folder.join(MARKER);
+    if marker.exists() {
+        let owned = crate::data_folder::own(folder).or_exit(ExitCode::Unreachable)?;
+        fs::remove_dir_all(folder).with_context(|| format!("emptying {}", folder.display()))?;
+        drop(owned);
+    } else if is_used(folder)? {
+        let message = format!(
+            "{} holds something else than a demo; name another --data-folder",
+            folder.display()
+        );
+        return Err(Failure::say(ExitCode::Invalid, message));
+    }
+    fs::create_dir_all(folder)
+        .and_then(|()| fs::write(marker, ""))
+        .with_context(|| folder.display().to_string())?;
+    Ok(())
+}
+
+fn is_used(folder: &Path) -> io::Result<bool> {
+    match fs::read_dir(folder) {
+        Ok(mut entries) => Ok(entries.next().is_some()),
+        Err(missing) if missing.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(other) => Err(other),
+    }
+}
+
+fn next_commands(folder: &Path, took: Duration, once: bool) {
+    let folder = folder.display();
+    print(format_args!("\nTold in {:.0} s.", took.as_secs_f64()));
+    let elsewhere = if once {
+        ""
+    } else {
+        " in another terminal, while this one answers (ctrl-c ends it)"
+    };
+    print(format_args!("Next{elsewhere}:"));
+    for command in [
+        "decisions auckland-pedestrians",
+        "forecast washington-bikes --horizon 48",
+        "models list",
+    ] {
+        print(format_args!(
+            "  cargo run --release -- {command} --data-folder {folder}"
+        ));
+    }
+}
+
+/// Stops the roles and waits until they have finished what they hold.
+async fn finish(
+    stop: CancellationToken,
+    running: tokio::task::JoinHandle<anyhow::Result<()>>,
+) -> CommandResult {
+    stop.cancel();
+    Ok(running.await??)
+}

@@ -1,0 +1,134 @@
+//! `gatecast forecast`
+
+use std::{sync::Arc, time::Duration};
+
+use protocol::{
+    Queue, decode,
+    messages::{ForecastReply, ForecastRequest, RefusalReason, SeriesForecast, SeriesValues},
+};
+
+use super::{models, with_roles};
+use crate::{
+    asker::ask,
+    cli,
+    environment::Environment,
+    failure::{CommandResult, ExitCode, Failure, OrExit as _},
+    handlers::convert::wire_name,
+    roles::Role,
+    terminal::{Table, cut, print, print_json, spark, spinner},
+};
+
+/// How long a reply may take; a process that starts its forecaster first reads its history.
+const PATIENCE: Duration = Duration::from_mins(1);
+/// Widest chart.
+const CHART: usize = 24;
+
+/// Publishes a forecast request and prints the reply.
+pub(super) async fn forecast(
+    environment: &Arc<Environment>,
+    arguments: &cli::Forecast,
+    json: bool,
+) -> CommandResult {
+    let model = models::find(environment, &arguments.model).await?.spec;
+    let request = ForecastRequest {
+        model: model.name.to_string(),
+        series: arguments.series.clone(),
+        horizon: arguments.horizon,
+        origin: arguments.origin,
+        history: Vec::new(),
+    };
+    let progress = spinner(format!("asking {}", model.name));
+    let reply = with_roles(environment, &[Role::Forecaster], reply(environment, &request)).await?;
+    progress.finish_and_clear();
+    if json {
+        print_json(&reply)?;
+    }
+    match reply {
+        ForecastReply::Answered {
+            forecasts, refused, ..
+        } => {
+            if !json {
+                table(&forecasts).print();
+                for refusal in &refused {
+                    print(&refusal.message);
+                }
+            }
+            match refused.first() {
+                None => Ok(()),
+                Some(refusal) => Err(Failure::silent(refusal_code(refusal.reason))),
+            }
+        }
+        ForecastReply::Refused { reason, .. } if json => Err(Failure::silent(refusal_code(reason))),
+        ForecastReply::Refused { reason, message } => Err(Failure::say(refusal_code(reason), message)),
+    }
+}
+
+/// Publishes a forecast request onto the queue and waits for the reply.
+pub(super) async fn reply(
+    environment: &Environment,
+    request: &ForecastRequest,
+) -> Result<ForecastReply, Failure> {
+    let asked = ask(&*environment.broker, Queue::ForecastRequests, request).await;
+    let reply = asked
+        .or_exit(ExitCode::Unreachable)?
+        .reply(PATIENCE)
+        .await
+        .or_exit(ExitCode::Unreachable)?;
+    Ok(decode(&reply)?)
+}
+
+fn refusal_code(reason: RefusalReason) -> ExitCode {
+    match reason {
+        RefusalReason::UnknownModel | RefusalReason::UnknownSeries => ExitCode::NotFound,
+        RefusalReason::BadRequest | RefusalReason::NothingToGoOn => ExitCode::Invalid,
+    }
+}
+
+/// One line per series: a chart of the steps, from 0 to the largest.
+pub(super) fn table(forecasts: &[SeriesForecast]) -> Table {
+    let mut table = Table::new(["series", "from", "steps", "largest", "answered by"]);
+    for forecast in forecasts {
+        let values: Vec<f64> = forecast
+            .points
+            .values
+            .iter()
+            .map(|value| value.unwrap_or(f64::NAN))
+            .collect();
+        table.row([
+            cut(&forecast.points.id, 18),
+            local(&forecast.points),
+            spark(&narrowed(&values)),
+            format!("{:.0}", values.iter().copied().fold(f64::MIN, f64::max)),
+            answered_by(forecast),
+        ]);
+    }
+    table
+}
+
+/// The origin in the series' own time zone.
+fn local(points: &SeriesValues) -> String {
+    let zone = jiff::tz::TimeZone::get(&points.tz).unwrap_or(jiff::tz::TimeZone::UTC);
+    points.start.to_zoned(zone).strftime("%m-%d %H:%M").to_string()
+}
+
+/// Means of neighbours, where there are more values than a chart is wide.
+fn narrowed(values: &[f64]) -> Vec<f64> {
+    let together = values.len().div_ceil(CHART).max(1);
+    values
+        .chunks(together)
+        .map(|chunk| chunk.iter().sum::<f64>() / chunk.len() as f64)
+        .collect()
+}
+
+fn answered_by(forecast: &SeriesForecast) -> String {
+    let version = forecast
+        .version
+        .map_or_else(|| "-".to_owned(), |version| format!("v{version}"));
+    let route = wire_name(&forecast.route);
+    let reason = forecast
+        .reason
+        .as_ref()
+        .map(|reason| format!(" ({})", wire_name(reason)))
+        .unwrap_or_default();
+    format!("{version} g{} {route}{reason}", forecast.generation)
+}

@@ -1,0 +1,98 @@
+//! What a person asks for, one file per command.
+
+mod config;
+mod datasets;
+mod decisions;
+mod demo;
+mod forecast;
+mod import;
+mod models;
+mod run;
+mod spec_file;
+mod train;
+
+use std::sync::Arc;
+
+use clock::SystemClock;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    cli::{Cli, Command, Global, SpecCommand},
+    config::{Config, Setting},
+    environment::Environment,
+    failure::{CommandResult, ExitCode, Failure},
+    roles::{self, Role},
+};
+
+/// Runs the command that was given.
+///
+/// # Errors
+/// What is told to the person, with the documented exit code.
+pub async fn run(cli: &Cli, config: Config, settings: Vec<Setting>) -> CommandResult {
+    // These two end in their own way.
+    match &cli.command {
+        Command::Run { role } => return run::run(config, role).await,
+        Command::Demo { once } => return demo::demo(config, *once, cli.global.json).await,
+        _ => {}
+    }
+    tokio::select! {
+        outcome = run_briefly(cli, config, settings) => outcome,
+        _ = tokio::signal::ctrl_c() => Err(Failure::silent(ExitCode::Interrupted)),
+    }
+}
+
+async fn run_briefly(cli: &Cli, config: Config, settings: Vec<Setting>) -> CommandResult {
+    let global: &Global = &cli.global;
+    if let Command::Config(command) = &cli.command {
+        return config::config(*command, &settings, global.json);
+    }
+    let environment = Arc::new(Environment::join(config, Arc::new(SystemClock)).await?);
+    let environment = &environment;
+    match &cli.command {
+        Command::Datasets(SpecCommand::Apply { file }) => {
+            datasets::apply(environment, file, global.json).await
+        }
+        Command::Datasets(SpecCommand::List) => datasets::list(environment, global.json).await,
+        Command::Models(SpecCommand::Apply { file }) => models::apply(environment, file, global.json).await,
+        Command::Models(SpecCommand::List) => models::list(environment, global.json).await,
+        Command::Import(arguments) => import::import(environment, arguments, global.json).await,
+        Command::Train(arguments) => train::train(environment, arguments, global.json).await,
+        Command::Forecast(arguments) => forecast::forecast(environment, arguments, global.json).await,
+        Command::Decisions { model, limit } => {
+            decisions::decisions(environment, model, *limit, global.json).await
+        }
+        Command::Config(_) | Command::Run { .. } | Command::Demo { .. } => unreachable!("handled above"),
+    }
+}
+
+/// Does something that needs roles: where this process owns the data folder it runs them meanwhile, else
+/// the process that owns it does.
+async fn with_roles<T>(
+    environment: &Arc<Environment>,
+    roles: &[Role],
+    work: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    if !environment.is_owner() {
+        return work.await;
+    }
+    let stop = CancellationToken::new();
+    let running = roles::run(environment, roles, stop.clone());
+    tokio::pin!(running);
+    let outcome = tokio::select! {
+        outcome = work => outcome,
+        ended = &mut running => return Err(ended.err().unwrap_or_else(|| anyhow::anyhow!("the roles ended")).into()),
+    };
+    stop.cancel();
+    running.await?;
+    outcome
+}
+
+/// What applying a specification did.
+fn applied_line(what: &str, name: &str, applied: registry::Applied) -> String {
+    let version = applied.version;
+    if applied.changed {
+        format!("applied {what} {name} as version {version}")
+    } else {
+        format!("{what} {name} is unchanged (version {version})")
+    }
+}

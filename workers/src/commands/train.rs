@@ -1,0 +1,130 @@
+//! `gatecast train`
+
+use std::{sync::Arc, time::Duration};
+
+use forecasting::{names::LearnerName, spec::ModelSpec};
+use protocol::{
+    ContentType, Destination, Message as _, Queue, WireMessage, decode,
+    messages::{CandidateRefused, GateDecision, ModelPromoted, TrainJob, TrainReason},
+};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::{decisions, models, with_roles};
+use crate::{
+    asker::{AskError, ask},
+    cli,
+    environment::Environment,
+    failure::{CommandResult, ExitCode, Failure, OrExit as _},
+    roles::Role,
+    terminal::{print, print_json, spinner},
+};
+
+/// How long the judging may take after the training.
+const JUDGING: Duration = Duration::from_mins(5);
+
+/// Publishes a train job; with `--wait` waits for the decision.
+pub(super) async fn train(
+    environment: &Arc<Environment>,
+    arguments: &cli::Train,
+    json: bool,
+) -> CommandResult {
+    let model = models::find(environment, &arguments.model).await?.spec;
+    check_learners(&model, &arguments.learner)?;
+    if !arguments.wait {
+        return publish(environment, &model, &arguments.learner, json).await;
+    }
+    let progress = spinner(format!("training and judging {}", model.name));
+    let deciding = decide(environment, &model, &arguments.learner);
+    let decision = with_roles(environment, &[Role::Trainer, Role::Gatekeeper], deciding).await?;
+    progress.finish_and_clear();
+    if json {
+        print_json(&decisions::document(&decision))?;
+    } else {
+        decisions::lines(&decision).iter().for_each(print);
+    }
+    match decision {
+        GateDecision::Promoted(_) => Ok(()),
+        GateDecision::Refused(_) => Err(Failure::silent(ExitCode::CandidateRefused)),
+    }
+}
+
+/// Publishes a train job onto the queue and waits for the gatekeeper's decision.
+pub(super) async fn decide(
+    environment: &Environment,
+    model: &ModelSpec,
+    learners: &[LearnerName],
+) -> Result<GateDecision, Failure> {
+    let patience = environment.config.trainer.time_limit + JUDGING;
+    let job = job(environment, model, learners);
+    let mut asked = ask(&*environment.broker, Queue::TrainJobs, &job)
+        .await
+        .or_exit(ExitCode::Unreachable)?;
+    let reply = asked.reply(patience).await.or_exit(ExitCode::Unreachable)?;
+    let kind = reply.properties.kind.as_str();
+    if kind.starts_with(ModelPromoted::KIND) {
+        return Ok(GateDecision::Promoted(decode(&reply)?));
+    }
+    Ok(GateDecision::Refused(decode::<CandidateRefused>(&reply)?))
+}
+
+async fn publish(
+    environment: &Environment,
+    model: &ModelSpec,
+    learners: &[LearnerName],
+    json: bool,
+) -> CommandResult {
+    let job = job(environment, model, learners);
+    let id = Uuid::now_v7().to_string();
+    let message = WireMessage::new(&job, ContentType::MessagePack, id.clone())?;
+    let published = environment
+        .broker
+        .publish(&Destination::Queue(Queue::TrainJobs), message)
+        .await;
+    published
+        .map_err(|e| AskError::NotPublished(e.into()))
+        .or_exit(ExitCode::Unreachable)?;
+    if json {
+        print_json(&json!({ "job": id, "model": model.name }))?;
+    } else {
+        let who = if environment.is_owner() {
+            "the next `gatecast run`"
+        } else {
+            "the running process"
+        };
+        print(format_args!(
+            "published train job {id} for {}; {who} carries it out",
+            model.name
+        ));
+    }
+    Ok(())
+}
+
+fn job(environment: &Environment, model: &ModelSpec, learners: &[LearnerName]) -> TrainJob {
+    TrainJob {
+        model: model.name.to_string(),
+        spec_hash: Some(model.hash()),
+        as_of: environment.clock.now(),
+        cut_off: None,
+        learners: learners.iter().map(ToString::to_string).collect(),
+        reason: TrainReason::Requested,
+    }
+}
+
+fn check_learners(model: &ModelSpec, learners: &[LearnerName]) -> CommandResult {
+    let Some(unknown) = learners.iter().find(|name| model.learner(name).is_none()) else {
+        return Ok(());
+    };
+    let known: Vec<&str> = model
+        .learners
+        .iter()
+        .map(|learner| learner.name.as_str())
+        .collect();
+    let message = format!(
+        "learner {:?}: model {} has {}",
+        unknown.as_str(),
+        model.name,
+        known.join(", ")
+    );
+    Err(Failure::say(ExitCode::NotFound, message))
+}

@@ -1,0 +1,411 @@
+//! Where `protocol` and `forecasting` meet: messages become questions and observations, answers and
+//! decisions become messages.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use forecasting::{
+    evaluation::Errors,
+    gate::Verdict,
+    names::SeriesId,
+    routing::{Answer, FallbackReason, Question, Refusal, Route, SeriesForecast, Serving},
+    series::{Frame, Grid, Series},
+    spec::DatasetSpec,
+};
+use history::{IssuedForecast, Observation};
+use jiff::{SignedDuration, Timestamp};
+use protocol::messages::{
+    self as wire, ArtifactReference, CandidateRefused, ForecastReply, ForecastRequest, ForecastsIssued,
+    GateDecision, GateErrors, ModelPromoted, ObservationBatch, RefusalReason, RefusingVerdict, RouteReason,
+    SeriesRefusal, SeriesValues,
+};
+use registry::{Decision, Incumbent};
+
+/// Longest horizon that may be asked for, in steps.
+const MAX_HORIZON_STEPS: u32 = 10_000;
+/// Most points (series times steps) of one reply: as JSON they still fit the limit on a body.
+pub const MAX_POINTS: usize = 40_000;
+/// Most points of the history in one request or batch.
+const MAX_HISTORY_POINTS: usize = 100_000;
+/// Largest absolute value of an observation.
+const MAX_ABSOLUTE: f64 = 1e15;
+
+/// A field of a message that cannot be taken: names field and value.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct BadField(String);
+
+impl BadField {
+    fn new(field: impl std::fmt::Display, problem: impl std::fmt::Display) -> Self {
+        Self(format!("{field}: {problem}"))
+    }
+}
+
+impl From<BadField> for ForecastReply {
+    fn from(bad: BadField) -> Self {
+        Self::Refused {
+            reason: RefusalReason::BadRequest,
+            message: bad.to_string(),
+        }
+    }
+}
+
+/// What a request asks, and the history to answer it from: its own, or the recorded one.
+///
+/// # Errors
+/// [`BadField`] names the field and its value.
+pub fn question(
+    request: &ForecastRequest,
+    serving: &Serving,
+    recorded: Option<Arc<Frame>>,
+) -> Result<(Question, Arc<Frame>), BadField> {
+    let horizon_steps = request.horizon.unwrap_or(serving.model.horizon_steps);
+    if !(1..=MAX_HORIZON_STEPS).contains(&horizon_steps) {
+        return Err(BadField::new(
+            "horizon",
+            format!("{horizon_steps} is not in 1 to {MAX_HORIZON_STEPS}"),
+        ));
+    }
+    let grid = serving.dataset.grid();
+    let history = match (request.history.is_empty(), recorded) {
+        (false, _) => Arc::new(inline_history(&request.history, &grid)?),
+        (true, Some(recorded)) => recorded,
+        (true, None) => Arc::new(Frame::new(grid, Vec::new()).expect("no series is no repeated series")),
+    };
+    let series = match request.series.as_slice() {
+        [] => history.series.iter().map(|series| series.id.clone()).collect(),
+        named => series_ids(named)?,
+    };
+    if series.is_empty() {
+        return Err(BadField::new(
+            "series",
+            "none named, and nothing was recorded for the model's dataset",
+        ));
+    }
+    let question = Question {
+        series,
+        horizon_steps,
+        origin: request.origin,
+    };
+    if points_asked(&question) > MAX_POINTS {
+        let asked = format!("{} series × {horizon_steps} steps", question.series.len());
+        return Err(BadField::new(
+            "horizon",
+            format!("{asked} are more than {MAX_POINTS} points in one reply"),
+        ));
+    }
+    Ok((question, history))
+}
+
+/// How many points a question asks for.
+pub fn points_asked(question: &Question) -> usize {
+    question.series.len() * question.horizon_steps as usize
+}
+
+fn series_ids(named: &[String]) -> Result<Vec<SeriesId>, BadField> {
+    let checked = named.iter().enumerate().map(|(at, id)| {
+        SeriesId::new(id.as_str()).map_err(|invalid| BadField::new(format_args!("series[{at}]"), invalid))
+    });
+    let ids: Vec<SeriesId> = checked.collect::<Result<_, _>>()?;
+    let mut seen = BTreeSet::new();
+    match ids.iter().find(|id| !seen.insert(*id)) {
+        Some(twice) => Err(BadField::new(
+            "series",
+            format!("{:?} is named twice", twice.as_str()),
+        )),
+        None => Ok(ids),
+    }
+}
+
+fn inline_history(history: &[SeriesValues], grid: &Grid) -> Result<Frame, BadField> {
+    let points: usize = history.iter().map(|series| series.values.len()).sum();
+    if points > MAX_HISTORY_POINTS {
+        return Err(BadField::new(
+            "history",
+            format!("{points} values, at most {MAX_HISTORY_POINTS} are allowed"),
+        ));
+    }
+    let series = history
+        .iter()
+        .enumerate()
+        .map(|(at, values)| series(values, grid, &format!("history[{at}]")));
+    let frame = Frame::new(grid.clone(), series.collect::<Result<_, _>>()?);
+    frame.map_err(|repeated| BadField::new("history", repeated))
+}
+
+/// A series as it travels, on the grid of its dataset.
+fn series(values: &SeriesValues, grid: &Grid, field: &str) -> Result<Series, BadField> {
+    let id = SeriesId::new(values.id.as_str())
+        .map_err(|invalid| BadField::new(format_args!("{field}.id"), invalid))?;
+    if values.frequency != grid.frequency().to_string() {
+        let problem = format!("{:?}, but the dataset has {}", values.frequency, grid.frequency());
+        return Err(BadField::new(format_args!("{field}.frequency"), problem));
+    }
+    if values.tz != grid.time_zone_name() {
+        let problem = format!("{:?}, but the dataset has {:?}", values.tz, grid.time_zone_name());
+        return Err(BadField::new(format_args!("{field}.tz"), problem));
+    }
+    let unusable = |value: &Option<f64>| value.is_some_and(|y| !y.is_finite() || y.abs() > MAX_ABSOLUTE);
+    if let Some(at) = values.values.iter().position(unusable) {
+        let problem = format!(
+            "{:?} is not a finite number of at most {MAX_ABSOLUTE:e}",
+            values.values[at]
+        );
+        return Err(BadField::new(format_args!("{field}.values[{at}]"), problem));
+    }
+    let values_or_nan = values.values.iter().map(|value| value.unwrap_or(f64::NAN));
+    Ok(Series {
+        id,
+        start: values.start,
+        values: values_or_nan.collect(),
+    })
+}
+
+/// The observations of a batch: all of them, or the first thing that is wrong.
+///
+/// # Errors
+/// [`BadField`] names the field and its value.
+pub fn observations(
+    batch: &ObservationBatch,
+    dataset: &DatasetSpec,
+    now: Timestamp,
+) -> Result<Vec<Observation>, BadField> {
+    let grid = dataset.grid();
+    let mut observations = Vec::new();
+    for (at, values) in batch.series.iter().enumerate() {
+        let field = format!("series[{at}]");
+        let series = series(values, &grid, &field)?;
+        check_not_in_the_future(&series, &grid, &field, now)?;
+        let known = series.values.iter().enumerate().filter(|(_, y)| !y.is_nan());
+        observations.extend(known.map(|(step, &y)| Observation {
+            series: series.id.clone(),
+            ds: series.timestamp(&grid, step),
+            y,
+        }));
+        if observations.len() > MAX_HISTORY_POINTS {
+            return Err(BadField::new(
+                "series",
+                format!("more than {MAX_HISTORY_POINTS} values in one batch"),
+            ));
+        }
+    }
+    Ok(observations)
+}
+
+fn check_not_in_the_future(
+    series: &Series,
+    grid: &Grid,
+    field: &str,
+    now: Timestamp,
+) -> Result<(), BadField> {
+    let latest = now
+        .saturating_add(SignedDuration::from_hours(24))
+        .unwrap_or(Timestamp::MAX);
+    match series.last_target(grid) {
+        Some(last) if last > latest => {
+            let problem = format!("the last value is of {last}, more than a day ahead of the clock ({now})");
+            Err(BadField::new(format_args!("{field}.values"), problem))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The reply to a request.
+pub fn reply(answer: &Answer, serving: &Serving, stale_since: Option<Timestamp>) -> ForecastReply {
+    let grid = serving.dataset.grid();
+    let refused: Vec<SeriesRefusal> = answer
+        .refused
+        .iter()
+        .map(|(id, why)| refusal(id, why, serving))
+        .collect();
+    if answer.forecasts.is_empty()
+        && let [only] = refused.as_slice()
+    {
+        return ForecastReply::Refused {
+            reason: only.reason,
+            message: only.message.clone(),
+        };
+    }
+    let forecast = |forecast: &SeriesForecast| {
+        let (route, reason) = route(forecast.route);
+        let (version, generation) = (forecast.version, forecast.generation);
+        wire::SeriesForecast {
+            points: points(forecast, &grid),
+            version,
+            generation,
+            route,
+            reason,
+        }
+    };
+    ForecastReply::Answered {
+        model: serving.model.name.to_string(),
+        forecasts: answer.forecasts.iter().map(forecast).collect(),
+        refused,
+        stale_since,
+    }
+}
+
+fn points(forecast: &SeriesForecast, grid: &Grid) -> SeriesValues {
+    SeriesValues {
+        id: forecast.id.to_string(),
+        start: forecast.origin,
+        frequency: grid.frequency().to_string(),
+        tz: grid.time_zone_name().to_owned(),
+        values: forecast.values.iter().copied().map(Some).collect(),
+    }
+}
+
+fn route(route: Route) -> (wire::Route, Option<RouteReason>) {
+    match route {
+        Route::Primary => (wire::Route::Primary, None),
+        Route::Fallback(reason) => {
+            let reason = match reason {
+                FallbackReason::NoIncumbent => RouteReason::NoIncumbent,
+                FallbackReason::HistoryTooShort { .. } => RouteReason::HistoryTooShort,
+                FallbackReason::HorizonTooLong { .. } => RouteReason::HorizonTooLong,
+                FallbackReason::TrainedElsewhere => RouteReason::TrainedElsewhere,
+                FallbackReason::NotFinite { .. } => RouteReason::NotFinite,
+            };
+            (wire::Route::Fallback, Some(reason))
+        }
+    }
+}
+
+fn refusal(id: &SeriesId, why: &Refusal, serving: &Serving) -> SeriesRefusal {
+    let reason = match why {
+        Refusal::UnknownSeries => RefusalReason::UnknownSeries,
+        Refusal::NothingToGoOn | Refusal::NotFinite => RefusalReason::NothingToGoOn,
+        Refusal::OffGrid { .. } | Refusal::HorizonOutOfRange { .. } => RefusalReason::BadRequest,
+    };
+    let message = format!(
+        "series {:?} of dataset {}: {why}",
+        id.as_str(),
+        serving.dataset.name
+    );
+    SeriesRefusal {
+        id: id.to_string(),
+        reason,
+        message,
+    }
+}
+
+/// The forecasts of an answer as they go into the history.
+pub fn issued(
+    answer: &Answer,
+    serving: &Serving,
+    request_id: &str,
+    issued_at: Timestamp,
+) -> Vec<wire::IssuedForecast> {
+    let grid = serving.dataset.grid();
+    let issue = |forecast: &SeriesForecast| {
+        let (route, reason) = route(forecast.route);
+        wire::IssuedForecast {
+            request_id: request_id.to_owned(),
+            model: serving.model.name.to_string(),
+            issued_at,
+            points: points(forecast, &grid),
+            version: forecast.version,
+            generation: forecast.generation,
+            route,
+            reason,
+        }
+    };
+    answer.forecasts.iter().map(issue).collect()
+}
+
+/// Forecasts that were given out, for the history.
+///
+/// # Errors
+/// [`BadField`] names the field and its value.
+pub fn issued_forecasts(batch: ForecastsIssued) -> Result<Vec<IssuedForecast>, BadField> {
+    let convert = |(at, forecast): (usize, wire::IssuedForecast)| {
+        let field = |name: &str| format!("forecasts[{at}].{name}");
+        let values: Option<Vec<f64>> = forecast.points.values.iter().copied().collect();
+        Ok(IssuedForecast {
+            request_id: forecast.request_id,
+            model: forecast
+                .model
+                .parse()
+                .map_err(|invalid| BadField::new(field("model"), invalid))?,
+            series: forecast
+                .points
+                .id
+                .parse()
+                .map_err(|invalid| BadField::new(field("points.id"), invalid))?,
+            origin: forecast.points.start,
+            issued_at: forecast.issued_at,
+            version: forecast.version,
+            generation: forecast.generation,
+            route: wire_name(&forecast.route),
+            reason: forecast.reason.as_ref().map(wire_name),
+            values: values
+                .ok_or_else(|| BadField::new(field("points.values"), "a forecast has no missing values"))?,
+        })
+    };
+    batch.forecasts.into_iter().enumerate().map(convert).collect()
+}
+
+/// The name that an enum without fields has on the wire.
+pub fn wire_name(value: &impl serde::Serialize) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(name)) => name,
+        other => unreachable!("an enum without fields is a text on the wire, not {other:?}"),
+    }
+}
+
+/// The event that announces a recorded decision; the same every time. `incumbents` are all that the model
+/// ever had.
+pub fn gate_decision(decision: &Decision, incumbents: &[Incumbent]) -> GateDecision {
+    let judgement = &decision.judgement;
+    let errors = |errors: &Errors| GateErrors {
+        average: errors.average,
+        worst_case: errors.worst_case,
+    };
+    let (candidate, incumbent) = (
+        judgement.candidate.as_ref().map(errors),
+        judgement.incumbent.as_ref().map(errors),
+    );
+    let model = decision.model.to_string();
+    let (reasons, decided_at) = (judgement.verdict.reasons(), decision.decided_at);
+    match (&decision.promoted, candidate, incumbent) {
+        (Some(promoted), Some(candidate), Some(incumbent)) => GateDecision::Promoted(ModelPromoted {
+            model,
+            version: promoted.version,
+            generation: promoted.generation,
+            artifact: ArtifactReference {
+                sha256: promoted.artifact.to_string(),
+                size_bytes: promoted.size_bytes,
+            },
+            candidate,
+            incumbent,
+            reasons,
+            previous_version: promoted.previous_version,
+            decided_at,
+        }),
+        _ => GateDecision::Refused(CandidateRefused {
+            model,
+            version: decision.version,
+            verdict: refusing_verdict(&judgement.verdict),
+            reasons,
+            candidate,
+            incumbent,
+            incumbent_version: version_of(decision.judged_against, incumbents),
+            decided_at,
+        }),
+    }
+}
+
+fn refusing_verdict(verdict: &Verdict) -> RefusingVerdict {
+    match verdict {
+        // A promotion without the errors that it rests on is none.
+        Verdict::Promote | Verdict::KeepIncumbent(_) => RefusingVerdict::KeepIncumbent,
+        Verdict::NotEnoughEvidence(_) => RefusingVerdict::NotEnoughEvidence,
+        Verdict::NoCandidate(_) => RefusingVerdict::NoCandidate,
+    }
+}
+
+fn version_of(generation: Option<u64>, incumbents: &[Incumbent]) -> Option<u32> {
+    incumbents
+        .iter()
+        .find(|incumbent| Some(incumbent.generation) == generation)
+        .map(|incumbent| incumbent.version)
+}

@@ -1,0 +1,54 @@
+//! What workers do with a message: load, decide, save. Handlers know no broker; the runner decodes,
+//! publishes their replies and settles.
+
+mod train;
+
+mod judge;
+
+mod forecast;
+
+mod record;
+
+pub mod convert;
+
+pub use forecast::ForecastHandler;
+pub use judge::JudgeHandler;
+pub use record::{RecordForecastsHandler, RecordObservationsHandler};
+pub use train::TrainHandler;
+
+use forecasting::learning::{StopFlag, Stopped};
+use runner::{CpuPool, HandleError};
+use tokio_util::sync::CancellationToken;
+
+/// A part that cannot answer now may answer the next attempt.
+fn transient(error: impl std::error::Error + Send + Sync + 'static) -> HandleError {
+    HandleError::transient(error)
+}
+
+/// A message that asks for what is not there, or must not be.
+fn rejected(problem: impl std::fmt::Display) -> HandleError {
+    HandleError::rejected(problem.to_string())
+}
+
+/// Computes on a pool's thread. The computation is told to stop as soon as nobody waits for it.
+async fn compute<T, F>(cpu: &CpuPool, stop: &CancellationToken, work: F) -> Result<T, HandleError>
+where
+    F: FnOnce(&StopFlag) -> T + Send + 'static,
+    T: Send + 'static,
+{
+    let abandoned = StopOnDrop(StopFlag::default());
+    let flag = abandoned.0.clone();
+    match stop.run_until_cancelled(cpu.run(move || work(&flag))).await {
+        Some(outcome) => outcome.map_err(transient),
+        None => Err(transient(Stopped)),
+    }
+}
+
+/// Also when the handler's future is dropped, which no code of its own sees.
+struct StopOnDrop(StopFlag);
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        self.0.stop();
+    }
+}

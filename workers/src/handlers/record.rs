@@ -1,0 +1,72 @@
+//! `ObservationBatch → ObservationsRecorded`, and `ForecastsIssued → ()`.
+
+use std::sync::Arc;
+
+use forecasting::names::DatasetName;
+use history::History;
+use protocol::messages::{ForecastsIssued, ObservationBatch, ObservationsRecorded};
+use registry::Registry;
+use runner::{HandleError, Handler, JobContext};
+
+use super::{convert, rejected, transient};
+
+/// Writes observations into the history.
+pub struct RecordObservationsHandler {
+    /// What the datasets are.
+    pub registry: Arc<dyn Registry>,
+    /// Where the observations go.
+    pub history: Arc<dyn History>,
+}
+
+impl Handler for RecordObservationsHandler {
+    type Message = ObservationBatch;
+    type Reply = ObservationsRecorded;
+
+    async fn handle(
+        &self,
+        batch: ObservationBatch,
+        job: &JobContext,
+    ) -> Result<ObservationsRecorded, HandleError> {
+        // Load.
+        let name = DatasetName::new(batch.dataset.as_str()).map_err(rejected)?;
+        let dataset = self.registry.dataset(&name).await.map_err(transient)?;
+        let dataset =
+            dataset.ok_or_else(|| rejected(format!("dataset {:?} was not applied", batch.dataset)))?;
+
+        // Decide: all of the batch or nothing.
+        let observations = convert::observations(&batch, &dataset.spec, job.now).map_err(rejected)?;
+
+        // Save.
+        let recorded = self
+            .history
+            .record(&name, &observations, job.now)
+            .await
+            .map_err(transient)?;
+        Ok(ObservationsRecorded {
+            dataset: batch.dataset,
+            new: recorded.new,
+            corrected: recorded.corrected,
+            unchanged: recorded.unchanged,
+        })
+    }
+}
+
+/// Writes forecasts that were given out into the history.
+pub struct RecordForecastsHandler {
+    /// Where the forecasts go.
+    pub history: Arc<dyn History>,
+}
+
+impl Handler for RecordForecastsHandler {
+    type Message = ForecastsIssued;
+    type Reply = ();
+
+    async fn handle(&self, batch: ForecastsIssued, job: &JobContext) -> Result<(), HandleError> {
+        let forecasts = convert::issued_forecasts(batch).map_err(rejected)?;
+        self.history
+            .record_forecasts(&forecasts, job.now)
+            .await
+            .map_err(transient)?;
+        Ok(())
+    }
+}

@@ -1,0 +1,37 @@
+//! Where training ends and the holdout begins, from what the history holds.
+
+use forecasting::{
+    evaluation::{FrameCoverage, HoldoutPlan, size_holdout},
+    spec::{DatasetSpec, ModelSpec},
+};
+use history::{History, ReadError};
+use jiff::Timestamp;
+
+/// Sizes the holdout of a train job from what was recorded by `as_of`.
+///
+/// # Errors
+/// The outer error is a fault of the history; the inner one says, as a sentence, why there is too little
+/// of it.
+pub async fn plan(
+    history: &dyn History,
+    dataset: &DatasetSpec,
+    model: &ModelSpec,
+    as_of: Timestamp,
+) -> Result<Result<HoldoutPlan, String>, ReadError> {
+    let coverage = history.coverage(&dataset.name, Some(as_of)).await?;
+    let covered = coverage.and_then(|covered| {
+        let (rows, first_target, last_target) = (covered.rows, covered.first()?, covered.last()?);
+        Some(FrameCoverage {
+            rows,
+            first_target,
+            last_target,
+        })
+    });
+    let Some(covered) = covered else {
+        return Ok(Err(format!(
+            "dataset {} has no observations that were recorded by {as_of}",
+            dataset.name
+        )));
+    };
+    Ok(size_holdout(model, dataset, &covered).map_err(|too_little| too_little.to_string()))
+}

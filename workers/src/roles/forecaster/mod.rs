@@ -1,0 +1,57 @@
+//! Answers forecast requests from memory: no query per request.
+//!
+//! A task of its own keeps the models ([`serving`]) and the recent history ([`recent`]) up to date: an
+//! event says that something changed, the registry and the history say what. Forecasts that were given
+//! out leave in batches ([`issued`]) and never hold up a reply.
+
+mod issued;
+mod recent;
+mod serving;
+mod up_to_date;
+
+pub use issued::IssuedLog;
+pub use recent::RecentHistory;
+pub use serving::{Heard, ServingModels};
+pub use up_to_date::UpToDate;
+
+use std::sync::Arc;
+
+use protocol::Queue;
+use runner::CpuPool;
+use tokio_util::sync::CancellationToken;
+
+use super::{Work, work};
+use crate::{environment::Environment, handlers::ForecastHandler};
+
+/// Runs until `stop`.
+pub(super) async fn run(environment: &Arc<Environment>, stop: CancellationToken) -> anyhow::Result<()> {
+    let up_to_date = Arc::new(UpToDate::new(environment));
+    let events = environment.broker.listen(&UpToDate::EVENTS).await?;
+    // The events are listened to before the first look, so that nothing falls in between.
+    up_to_date.look().await;
+    let keeping = tokio::spawn(up_to_date.clone().keep(
+        events,
+        environment.config.forecaster.poll,
+        stop.clone(),
+    ));
+
+    let (issued, log) = IssuedLog::new(environment.clock.clone());
+    let logging = tokio::spawn(log.publish(environment.broker.clone()));
+
+    let handler = ForecastHandler {
+        up_to_date,
+        issued,
+        cpu: CpuPool::new(std::thread::available_parallelism().map_or(2, usize::from)),
+    };
+    let prefetch = environment.config.forecaster.prefetch;
+    let what = Work {
+        queue: Queue::ForecastRequests,
+        prefetch,
+        time_limit: None,
+    };
+    work(environment, what, handler, stop).await;
+    // The handler is gone and with it the log's sender: what was issued is published, then the log ends.
+    logging.await?;
+    keeping.await?;
+    Ok(())
+}

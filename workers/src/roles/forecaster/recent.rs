@@ -1,0 +1,100 @@
+//! The look-back window of every dataset that is served.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, PoisonError, RwLock},
+};
+
+use forecasting::{
+    names::DatasetName,
+    routing::Serving,
+    series::{Frame, Grid},
+};
+use history::{History, Range, ReadError};
+
+/// How far behind the newest value a request's origin may lie and still be answered as if its origin
+/// were now.
+const ORIGINS_BACK_DAYS: i64 = 56;
+
+/// Recent history by dataset.
+#[derive(Default)]
+pub struct RecentHistory {
+    by_dataset: RwLock<HashMap<DatasetName, Recent>>,
+}
+
+struct Recent {
+    frame: Arc<Frame>,
+    revision: u64,
+    /// How far the window reaches back from an origin.
+    steps: usize,
+}
+
+impl RecentHistory {
+    /// The recent history of a dataset; none if nothing was recorded.
+    pub fn of(&self, dataset: &DatasetName) -> Option<Arc<Frame>> {
+        let by_dataset = self.by_dataset.read().unwrap_or_else(PoisonError::into_inner);
+        by_dataset.get(dataset).map(|recent| recent.frame.clone())
+    }
+
+    /// Reads the windows of those datasets again whose history has changed, or whose models look further
+    /// back than before.
+    ///
+    /// # Errors
+    /// If the history cannot be read; the windows stay as they were then.
+    pub async fn look(&self, history: &dyn History, served: &[Arc<Serving>]) -> Result<(), ReadError> {
+        let mut wanted: HashMap<&DatasetName, (Grid, usize)> = HashMap::new();
+        for serving in served {
+            let (_, steps) = wanted
+                .entry(&serving.dataset.name)
+                .or_insert_with(|| (serving.dataset.grid(), 0));
+            *steps = (*steps).max(serving.liked_steps());
+        }
+        for (dataset, (grid, steps)) in wanted {
+            let revision = history.revision(dataset).await?;
+            if !self.covers(dataset, revision, steps) {
+                let frame = window(history, dataset, &grid, steps).await?;
+                let recent = Recent {
+                    frame: Arc::new(frame),
+                    revision,
+                    steps,
+                };
+                self.by_dataset
+                    .write()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .insert(dataset.clone(), recent);
+            }
+        }
+        Ok(())
+    }
+
+    fn covers(&self, dataset: &DatasetName, revision: u64, steps: usize) -> bool {
+        let by_dataset = self.by_dataset.read().unwrap_or_else(PoisonError::into_inner);
+        by_dataset
+            .get(dataset)
+            .is_some_and(|recent| recent.revision == revision && recent.steps >= steps)
+    }
+}
+
+async fn window(
+    history: &dyn History,
+    dataset: &DatasetName,
+    grid: &Grid,
+    steps: usize,
+) -> Result<Frame, ReadError> {
+    let newest = history
+        .coverage(dataset, None)
+        .await?
+        .and_then(|coverage| coverage.last());
+    let back = i64::try_from(steps).unwrap_or(i64::MAX);
+    let from = newest.map(|newest| grid.start_of_day(grid.advance(newest, -back), -ORIGINS_BACK_DAYS));
+    history
+        .read(
+            dataset,
+            grid,
+            &Range {
+                from,
+                ..Range::default()
+            },
+        )
+        .await
+}

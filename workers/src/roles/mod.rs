@@ -1,0 +1,138 @@
+//! What a process can do: each role consumes its queues until it is told to stop.
+
+pub mod forecaster;
+mod gatekeeper;
+mod recorder;
+pub mod scheduler;
+mod trainer;
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use protocol::Queue;
+use runner::{Counts, Handler, Limits, Worker};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing::info;
+
+use crate::environment::Environment;
+
+/// A role of a process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// Publishes train jobs when their time has come.
+    Scheduler,
+    /// Fits candidates.
+    Trainer,
+    /// Judges candidates and changes incumbents; nobody else does.
+    Gatekeeper,
+    /// Answers forecast requests.
+    Forecaster,
+    /// Writes observations and forecasts issued into the history.
+    Recorder,
+}
+
+impl Role {
+    /// Every role, in the order of the pipeline.
+    pub const ALL: [Self; 5] = [
+        Self::Scheduler,
+        Self::Trainer,
+        Self::Gatekeeper,
+        Self::Forecaster,
+        Self::Recorder,
+    ];
+
+    /// The name on the command line and in logs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Scheduler => "scheduler",
+            Self::Trainer => "trainer",
+            Self::Gatekeeper => "gatekeeper",
+            Self::Forecaster => "forecaster",
+            Self::Recorder => "recorder",
+        }
+    }
+
+    /// One line of help.
+    pub fn purpose(self) -> &'static str {
+        match self {
+            Self::Scheduler => "publishes train jobs from the models' schedules",
+            Self::Trainer => "fits candidates",
+            Self::Gatekeeper => "judges candidates and changes incumbents",
+            Self::Forecaster => "answers forecast requests from memory",
+            Self::Recorder => "writes observations and forecasts issued into the history",
+        }
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Runs the roles until `stop`, and then until each has finished what it holds.
+///
+/// # Errors
+/// What a role could not start with, or died of; the others are stopped then.
+pub async fn run(
+    environment: &Arc<Environment>,
+    roles: &[Role],
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    let stop = stop.child_token();
+    let mut running = JoinSet::new();
+    for &role in roles {
+        info!(role = role.name(), "{role} starts");
+        running.spawn(run_one(role, environment.clone(), stop.clone()));
+    }
+    let mut outcome = Ok(());
+    while let Some(ended) = running.join_next().await {
+        let ended = ended.unwrap_or_else(|panic| Err(panic.into()));
+        if ended.is_err() && outcome.is_ok() {
+            outcome = ended;
+            stop.cancel();
+        }
+    }
+    outcome
+}
+
+async fn run_one(role: Role, environment: Arc<Environment>, stop: CancellationToken) -> anyhow::Result<()> {
+    match role {
+        Role::Scheduler => scheduler::run(&environment, stop).await,
+        Role::Trainer => trainer::run(&environment, stop).await,
+        Role::Gatekeeper => gatekeeper::run(&environment, stop).await,
+        Role::Forecaster => forecaster::run(&environment, stop).await,
+        Role::Recorder => recorder::run(&environment, stop).await,
+    }
+}
+
+/// What a worker takes from where.
+struct Work {
+    queue: Queue,
+    /// Deliveries in hand at once.
+    prefetch: u16,
+    /// A message that takes longer has failed.
+    time_limit: Option<Duration>,
+}
+
+/// Consumes a queue with a handler until `stop`, and then until it has finished what it holds.
+async fn work<H: Handler>(environment: &Environment, what: Work, handler: H, stop: CancellationToken) {
+    let Work {
+        queue,
+        prefetch,
+        time_limit,
+    } = what;
+    let worker = Worker {
+        broker: environment.broker.clone(),
+        clock: environment.clock.clone(),
+        queue,
+        handler,
+        limits: Limits {
+            prefetch,
+            time_limit,
+            grace: environment.config.runner.grace,
+        },
+        counts: Arc::new(Counts::default()),
+    };
+    runner::run(worker, stop).await;
+}

@@ -1,0 +1,108 @@
+//! Publishes train jobs when the models' schedules say so.
+
+use std::{sync::Arc, time::Duration};
+
+use anyhow::Context as _;
+use forecasting::{names::ModelName, spec::ModelSpec};
+use jiff::Timestamp;
+use protocol::{
+    ContentType, Destination, Queue, WireMessage,
+    messages::{TrainJob, TrainReason},
+};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info};
+
+use crate::{
+    environment::Environment,
+    holdout,
+    schedule::{CheckedSchedule, job_id},
+};
+
+/// How often new and changed schedules are looked for.
+const LOOK: Duration = Duration::from_secs(30);
+
+/// Runs until `stop`.
+pub(super) async fn run(environment: &Arc<Environment>, stop: CancellationToken) -> anyhow::Result<()> {
+    loop {
+        let pause = match publish_due(environment).await {
+            Ok(next) => pause_until(next, environment.clock.now()),
+            Err(fault) => {
+                error!("train jobs could not be scheduled, next look in {LOOK:?}: {fault:#}");
+                LOOK
+            }
+        };
+        tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+}
+
+fn pause_until(next: Option<Timestamp>, now: Timestamp) -> Duration {
+    let until = next
+        .map(|next| now.duration_until(next))
+        .and_then(|left| left.try_into().ok());
+    until.map_or(LOOK, |left: Duration| left.min(LOOK))
+}
+
+/// Publishes the train job of every model whose tick has come; returns the next tick of any model.
+///
+/// # Errors
+/// If the registry, the history or the broker cannot be reached.
+pub async fn publish_due(environment: &Environment) -> anyhow::Result<Option<Timestamp>> {
+    let now = environment.clock.now();
+    let mut next: Option<Timestamp> = None;
+    for stored in environment.registry.models().await? {
+        let model = stored.spec;
+        let Some(schedule) = &model.schedule else { continue };
+        let schedule = CheckedSchedule::new(schedule)?;
+        match environment.registry.last_tick(&model.name).await? {
+            // From the moment that a schedule is first seen, no tick of it is missed.
+            None => environment.registry.record_tick(&model.name, now, now).await?,
+            Some(last) => {
+                if let Some(tick) = schedule.due(last, now) {
+                    // Published before it is recorded: a crash in between publishes the same job again,
+                    // and the same id is the same job.
+                    publish(environment, &model, tick).await?;
+                    environment.registry.record_tick(&model.name, tick, now).await?;
+                }
+            }
+        }
+        next = [next, schedule.next(now)].into_iter().flatten().min();
+    }
+    Ok(next)
+}
+
+async fn publish(environment: &Environment, model: &ModelSpec, tick: Timestamp) -> anyhow::Result<()> {
+    let job = scheduled_job(environment, model, tick).await?;
+    let message = WireMessage::new(&job, ContentType::MessagePack, job_id(&model.name, tick))?;
+    environment
+        .broker
+        .publish(&Destination::Queue(Queue::TrainJobs), message)
+        .await?;
+    let name: &ModelName = &model.name;
+    info!(model = %name, tick = %tick, "published the train job of {name} for {tick}");
+    Ok(())
+}
+
+async fn scheduled_job(
+    environment: &Environment,
+    model: &ModelSpec,
+    tick: Timestamp,
+) -> anyhow::Result<TrainJob> {
+    let dataset = environment
+        .registry
+        .dataset(&model.dataset)
+        .await?
+        .context("the dataset of a model")?
+        .spec;
+    let plan = holdout::plan(&*environment.history, &dataset, model, tick).await?;
+    Ok(TrainJob {
+        model: model.name.to_string(),
+        spec_hash: Some(model.hash()),
+        as_of: tick,
+        cut_off: plan.ok().map(|plan| plan.cut_off),
+        learners: Vec::new(),
+        reason: TrainReason::Scheduled,
+    })
+}
