@@ -10,7 +10,7 @@ use forecasting::{
 use protocol::messages::{ForecastReply, ForecastRequest, RefusalReason};
 use runner::{CpuPool, HandleError, Handler, JobContext};
 
-use super::{convert, transient};
+use super::convert;
 use crate::roles::forecaster::{IssuedLog, UpToDate};
 
 /// More points than this take more than half a millisecond, and go to a thread of their own.
@@ -92,6 +92,6 @@ impl ForecastHandler {
         self.cpu
             .run(move || answer(&serving, &asked, &history))
             .await
-            .map_err(transient)
+            .map_err(HandleError::transient)
     }
 }
