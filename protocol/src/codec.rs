@@ -239,7 +239,7 @@ fn from_json<M: Message>(body: &[u8]) -> Result<M, String> {
 /// Decodes, and names the field in the error.
 fn with_path<'de, M: Message, D: Deserializer<'de>>(decoder: D) -> Result<M, String> {
     serde_path_to_error::deserialize(decoder).map_err(|e| match e.path().to_string().as_str() {
-        "." => e.inner().to_string(),
+        "." | "?" => e.inner().to_string(),
         path => format!("{path}: {}", e.inner()),
     })
 }

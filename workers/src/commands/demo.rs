@@ -129,7 +129,9 @@ struct Narrator {
 impl Narrator {
     /// Prose, broken into lines.
     fn tell(self, prose: &str) {
-        wrap(prose, WIDTH).iter().for_each(|line| self.show(line));
+        for line in wrap(prose, WIDTH) {
+            self.show(&line);
+        }
     }
 
     /// A line as it is.

@@ -17,7 +17,7 @@ use registry::{Job, JobId, Proposal, Registry, Version};
 use runner::{CpuPool, HandleError, Handler, JobContext};
 use tracing::info;
 
-use super::{compute, convert, read_error, registry_error, rejected};
+use super::{compute, read_error, registry_error, rejected};
 use crate::holdout;
 
 /// Fits the candidate of a train job.

@@ -1,8 +1,8 @@
 //! Answers forecast requests from memory: no query per request.
 //!
-//! A task of its own keeps the models ([`serving`]) and the recent history ([`recent`]) up to date: an
+//! A task of its own keeps the models (`serving`) and the recent history (`recent`) up to date: an
 //! event says that something changed, the registry and the history say what. Forecasts that were given
-//! out leave in batches ([`issued`]) and never hold up a reply.
+//! out leave in batches (`issued`) and never hold up a reply.
 
 mod issued;
 mod recent;
