@@ -1,53 +1,115 @@
-//! stub
-use clap::ValueEnum;
+//! Reading observations from CSV: all rows or none, and no repair that was not asked for by name.
+//!
+//! Pure but for the reading: bytes become text ([`source`]), text becomes points ([`columns`],
+//! [`moments`]), and the points of each series are checked against the dataset's grid ([`arrange`]).
+
+mod arrange;
+mod columns;
+mod error;
+mod moments;
+mod points;
+mod report;
+mod source;
+
 use std::io::Read;
-#[derive(Debug, Clone, Copy, Default, ValueEnum)]
-pub enum OnDaylightSaving {
-    #[default]
-    Error,
-    Drop,
-    Shift,
+
+use clap::ValueEnum;
+use forecasting::{series::time_zone, spec::DatasetSpec};
+use history::Observation;
+use jiff::{Timestamp, tz::TimeZone};
+
+pub use error::{Gap, ImportError};
+pub use report::{DaylightSavingRepairs, ImportReport};
+
+/// Reads every observation of `input`: CSV with a header, plain or gzip.
+///
+/// `now` bounds how far ahead a time stamp may lie: a day.
+pub fn read(
+    input: impl Read,
+    options: &ImportOptions,
+    dataset: &DatasetSpec,
+    now: Timestamp,
+) -> Result<Imported, ImportError> {
+    let grid = dataset.grid();
+    let naive_zone = options.naive_zone(dataset)?;
+    let clock = moments::Clock::new(&grid, naive_zone, options.on_daylight_saving, now);
+    let parsed = points::read(source::text(input)?, clock)?;
+    arrange::arrange(parsed, &grid, options)
 }
-#[derive(Debug, Clone, Copy, Default, ValueEnum)]
-pub enum OnDuplicate {
-    #[default]
-    Error,
-    Sum,
-}
-#[derive(Debug, Clone, Copy, Default, ValueEnum)]
-pub enum OnGap {
-    #[default]
-    Error,
-    Allow,
-}
-#[derive(Debug, Clone, Default)]
-pub struct ImportOptions {
-    pub time_zone: Option<String>,
-    pub on_daylight_saving: OnDaylightSaving,
-    pub on_duplicate: OnDuplicate,
-    pub on_gap: OnGap,
-}
-#[derive(Debug, serde::Serialize)]
-pub struct ImportReport {
-    pub series: usize,
-}
-impl std::fmt::Display for ImportReport {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}", self.series)
-    }
-}
-#[derive(Debug, thiserror::Error)]
-#[error("x")]
-pub struct ImportError;
+
+/// What a file held.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Imported {
-    pub observations: Vec<history::Observation>,
+    /// In ascending order of series and time; each pair once.
+    pub observations: Vec<Observation>,
+    /// What was found and what was repaired.
     pub report: ImportReport,
 }
-pub fn read(
-    _: impl Read,
-    _: &ImportOptions,
-    _: &forecasting::spec::DatasetSpec,
-    _: jiff::Timestamp,
-) -> Result<Imported, ImportError> {
-    Err(ImportError)
+
+/// How to read what is not plain. By default nothing is guessed and nothing repaired.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ImportOptions {
+    /// The zone of time stamps without an offset: an IANA name, or `none` for a plain grid, which needs a
+    /// dataset in UTC. `None`: such time stamps are errors.
+    pub time_zone: Option<String>,
+    /// What to do with local times that do not exist or exist twice.
+    pub on_daylight_saving: OnDaylightSaving,
+    /// What to do with a second value for the same series and time.
+    pub on_duplicate: OnDuplicate,
+    /// What to do with a series that lacks more than a fifth of its steps.
+    pub on_gap: OnGap,
 }
+
+/// What to do with a local time that the clock skips or repeats.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum OnDaylightSaving {
+    /// Refuse the file
+    #[default]
+    Error,
+    /// Leave out the row
+    Drop,
+    /// Move a skipped time forward; take a repeated one as the earlier, and as the later the second time
+    Shift,
+}
+
+/// What to do with a second value for the same series and time.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum OnDuplicate {
+    /// Refuse the file
+    #[default]
+    Error,
+    /// Add the values
+    Sum,
+    /// Keep the last in the file
+    Last,
+    /// Keep the first in the file
+    First,
+    /// Take the mean of the values
+    Mean,
+}
+
+/// What to do with a series that lacks more than a fifth of its steps.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum OnGap {
+    /// Refuse the file
+    #[default]
+    Error,
+    /// Take it as it is
+    Allow,
+}
+
+impl ImportOptions {
+    fn naive_zone(&self, dataset: &DatasetSpec) -> Result<Option<TimeZone>, ImportError> {
+        match self.time_zone.as_deref() {
+            None => Ok(None),
+            Some("none") if dataset.grid().time_zone_name() == "UTC" => Ok(Some(TimeZone::UTC)),
+            Some("none") => Err(ImportError::PlainGrid {
+                time_zone: dataset.time_zone.clone(),
+            }),
+            Some(name) => Ok(Some(time_zone(name)?)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

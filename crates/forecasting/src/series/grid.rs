@@ -46,7 +46,7 @@ pub struct OffGrid {
 impl Grid {
     /// A grid in a zone with an IANA name, or in `UTC`.
     pub fn new(frequency: Frequency, time_zone: &str) -> Result<Self, InvalidTimeZone> {
-        let zone = find_zone(time_zone)?;
+        let zone = self::time_zone(time_zone)?;
         // The database finds names in any case; the name that is stored and hashed is its own spelling.
         let zone_name = zone.iana_name().unwrap_or(time_zone).to_owned();
         Ok(Self {
@@ -197,9 +197,11 @@ impl PartialEq for Grid {
 
 impl Eq for Grid {}
 
-/// Only the database in the binary: a verdict must replay to the bit on a machine whose own database is
-/// older, newer or missing.
-fn find_zone(name: &str) -> Result<TimeZone, InvalidTimeZone> {
+/// The time zone with an IANA name, or `UTC`.
+///
+/// Only from the database in the binary: a verdict must replay to the bit on a machine whose own database
+/// is older, newer or missing.
+pub fn time_zone(name: &str) -> Result<TimeZone, InvalidTimeZone> {
     let refused = || InvalidTimeZone {
         name: name.chars().take(60).collect(),
     };

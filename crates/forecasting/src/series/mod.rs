@@ -6,4 +6,4 @@ mod grid;
 
 pub use frame::{Frame, RepeatedSeries, Series};
 pub use frequency::{Frequency, InvalidFrequency};
-pub use grid::{Grid, InvalidTimeZone, OffGrid};
+pub use grid::{Grid, InvalidTimeZone, OffGrid, time_zone};

@@ -9,6 +9,8 @@ mod hash;
 mod learner;
 mod model;
 
+use crate::series::time_zone;
+
 pub use dataset::DatasetSpec;
 pub use gate_policy::GatePolicy;
 pub use learner::{Aim, Algorithm, BoostedTreesSpec, LearnerSpec, WeeklyMeanSpec};
@@ -62,7 +64,7 @@ where
 }
 
 fn check_time_zone(field: &str, name: &str) -> Result<(), SpecError> {
-    crate::series::Grid::new(crate::series::Frequency::Days(1), name)
+    time_zone(name)
         .map(|_| ())
         .map_err(|_| SpecError::new(field, name, "must be an IANA name such as Europe/Berlin or UTC"))
 }
