@@ -15,7 +15,7 @@ use runner::{Counts, CountsSoFar, HandleError, Handler, JobContext, Limits, Work
 use tokio::{
     sync::{Semaphore, mpsc},
     task::JoinHandle,
-    time::Instant,
+    time::{self, Instant},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -132,7 +132,9 @@ impl Stage {
     }
 
     async fn next_call(&mut self) -> Call {
-        self.calls.recv().await.expect("the worker runs")
+        let call = time::timeout(Duration::from_hours(1), self.calls.recv()).await;
+        call.expect("a call within an hour of the paused timer")
+            .expect("the worker runs")
     }
 
     /// Publishes a message behind all others and waits for its turn: with a prefetch of 1 they are

@@ -5,9 +5,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use protocol::{Queue, WireMessage};
-use tokio::sync::{
-    OwnedSemaphorePermit, Semaphore,
-    mpsc::{self, error::SendError},
+use tokio::{
+    sync::{
+        OwnedSemaphorePermit, Semaphore,
+        mpsc::{self, error::SendError},
+    },
+    task::JoinHandle,
 };
 use tracing::error;
 
@@ -19,7 +22,10 @@ use super::{
 };
 use crate::{ConsumeError, Deliveries, Delivery, Receipt, SettleError, Settlement};
 
-pub(super) struct SqliteDeliveries(mpsc::Receiver<Result<Leased, ConsumeError>>);
+pub(super) struct SqliteDeliveries {
+    leased: mpsc::Receiver<Result<Leased, ConsumeError>>,
+    feed: JoinHandle<()>,
+}
 
 /// A message on its way to the consumer.
 struct Leased {
@@ -30,21 +36,23 @@ struct Leased {
 /// Starts a consumer.
 pub(super) fn start(store: &Arc<Store>, queue: Queue, prefetch: u16) -> SqliteDeliveries {
     let prefetch = usize::from(prefetch.max(1));
-    let (out, deliveries) = mpsc::channel(prefetch);
+    let (out, leased) = mpsc::channel(prefetch);
     let feed = Feed {
         store: Arc::clone(store),
         queue,
         permits: Arc::new(Semaphore::new(prefetch)),
         out,
     };
-    tokio::spawn(feed.run());
-    SqliteDeliveries(deliveries)
+    SqliteDeliveries {
+        leased,
+        feed: tokio::spawn(feed.run()),
+    }
 }
 
 #[async_trait]
 impl Deliveries for SqliteDeliveries {
     async fn next(&mut self) -> Result<Delivery, ConsumeError> {
-        let leased = self.0.recv().await;
+        let leased = self.leased.recv().await;
         let Leased { message, mut receipt } =
             leased.ok_or_else(|| unavailable("the consumer has ended"))??;
         receipt.handed_out = true;
@@ -52,10 +60,11 @@ impl Deliveries for SqliteDeliveries {
     }
 
     async fn stop(mut self: Box<Self>) {
-        self.0.close();
-        while let Some(leased) = self.0.recv().await {
+        self.leased.close();
+        while let Some(leased) = self.leased.recv().await {
             give_back(leased).await;
-        } // and the feed has ended
+        }
+        let _ = self.feed.await; // it may hold more, and gives it back before it ends
     }
 }
 
