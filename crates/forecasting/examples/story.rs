@@ -1,167 +1,155 @@
-//! Judges learners as the gate's floor does, on the newest days of an example set: which pair tells the
-//! story of `gatecast demo`?
+//! What the gate makes of the learners of an example model, one after the other, as `gatecast demo` tells
+//! it: which learners, trained in which order, show a promotion and a refusal, and by what margin?
 //!
-//!     cargo run --release -p forecasting --example story -- auckland-pedestrians [ORIGINS]
+//!     cargo run --release -p forecasting --example story -- auckland-pedestrians [HOLDOUT_ORIGINS]
 //!
-//! Every learner is fitted once on everything before the first origin and forecasts 24 steps from each
-//! origin. `avg` and `cvar99` are scaled absolute errors (mean, and mean of the worst hundredth).
+//! Reads `examples/datasets`, `examples/models` and `examples/data`. `average` and `worst case` are the
+//! gate's two numbers.
 
-use std::{collections::BTreeMap, fs::File, time::Instant};
+use std::{fs::File, time::Instant};
 
+use anyhow::{Context, Result, ensure};
 use flate2::read::GzDecoder;
 use forecasting::{
-    learning::{Material, StopFlag, fit},
-    models::{Model, Predict},
+    artifact::Bundle,
+    evaluation::{FrameCoverage, size_holdout},
+    gate::{Hearing, Verdict, judge},
+    learning::{StopFlag, TrainingRequest, train},
+    models::Predict,
     names::SeriesId,
-    series::{Frame, Frequency, Grid, Series},
-    spec::LearnerSpec,
+    series::{Frame, Grid, Series},
+    spec::{DatasetSpec, LearnerSpec, ModelSpec},
 };
 use jiff::Timestamp;
 
-const HORIZON_STEPS: usize = 24;
-
-fn main() {
+fn main() -> Result<()> {
     let mut args = std::env::args().skip(1);
-    let set = args.next().unwrap_or_else(|| "auckland-pedestrians".to_owned());
-    let origins: i64 = args
-        .next()
-        .map_or(56, |text| text.parse().expect("the number of origins"));
-    let memory_days: i64 = args
-        .next()
-        .map_or(365, |text| text.parse().expect("days of memory"));
-    let frame = read(&set);
-    let last = frame.last_target().expect("the set has values");
-    let end = frame.grid.advance(last, 1);
-    let origins: Vec<Timestamp> = (1..=origins)
-        .rev()
-        .map(|back| frame.grid.advance(end, -24 * back))
-        .collect();
-    let from = frame.grid.start_of_day(origins[0], -memory_days);
-    let training = frame.window(from, origins[0]);
+    let name = args.next().unwrap_or_else(|| "auckland-pedestrians".to_owned());
+    let mut scene = Scene::read(&name)?;
+    if let Some(origins) = args.next() {
+        scene.model.gate.holdout_origins = Some(origins.parse().context("the number of holdout origins")?);
+    }
+    let coverage = FrameCoverage::of(&scene.frame).context("the set has values")?;
+    let plan = size_holdout(&scene.model, &scene.dataset, &coverage)?;
     println!(
-        "{set}: {} series, {} origins from {} on",
-        frame.series.len(),
-        origins.len(),
-        origins[0]
+        "{name}: {} holdout origins from {} on\n",
+        plan.origins, plan.first_origin
     );
-    println!("learner | avg | cvar99 | mae | wape % | bias % | worst day % | fit s | MB | µs per series");
-    let scales = scales(&frame, origins[0]);
-    for text in LEARNERS {
-        let spec: LearnerSpec = toml::from_str(text).expect("a learner");
+    println!("| learner | average | worst case | MAE | WAPE % | fit s | bytes | µs per forecast | verdict |");
+    println!("| --- | --- | --- | --- | --- | --- | --- | --- | --- |");
+    for baseline in ["learner = 'seasonal-naive'", "learner = 'weekly-mean'"] {
+        scene.tell(&toml::from_str(baseline)?, plan.cut_off, None)?;
+    }
+    let mut incumbent = None;
+    for learner in &scene.model.learners {
+        let (candidate, verdict) = scene.tell(learner, plan.cut_off, incumbent.as_ref())?;
+        if verdict == Verdict::Promote {
+            incumbent = Some(candidate);
+        }
+    }
+    Ok(())
+}
+
+struct Scene {
+    dataset: DatasetSpec,
+    model: ModelSpec,
+    frame: Frame,
+}
+
+impl Scene {
+    fn read(name: &str) -> Result<Self> {
+        let examples = format!("{}/../../examples", env!("CARGO_MANIFEST_DIR"));
+        let text = |path: String| std::fs::read_to_string(&path).context(path);
+        let dataset: DatasetSpec = toml::from_str(&text(format!("{examples}/datasets/{name}.toml"))?)?;
+        let model: ModelSpec = toml::from_str(&text(format!("{examples}/models/{name}.toml"))?)?;
+        model.validate_with(&dataset)?;
+        let frame = read_frame(&format!("{examples}/data/{name}.csv.gz"), dataset.grid())?;
+        Ok(Self {
+            dataset,
+            model,
+            frame,
+        })
+    }
+
+    /// Trains one learner, judges it against the incumbent (or its fallback), and prints a line.
+    fn tell(
+        &self,
+        learner: &LearnerSpec,
+        cut_off: Timestamp,
+        incumbent: Option<&Bundle>,
+    ) -> Result<(Bundle, Verdict)> {
         let stop = StopFlag::default();
-        let material = Material {
-            frame: &training,
-            horizon_steps: HORIZON_STEPS,
-            delay_steps: 0,
-            seed: 7,
+        let request = TrainingRequest {
+            dataset: &self.dataset,
+            model: &self.model,
+            spec_hash: &self.model.hash(),
+            frame: &self.frame,
+            as_of: cut_off,
+            cut_off,
+            learners: std::slice::from_ref(learner),
             stop: &stop,
         };
         let begin = Instant::now();
-        let model = fit(&spec, &material).expect("enough history");
+        let candidate = train(&request)?.bundle;
         let fit_s = begin.elapsed().as_secs_f64();
-        println!("{}", score(&spec, &model, &frame, &origins, &scales, fit_s));
+        let hearing = Hearing {
+            model: &self.model,
+            dataset: &self.dataset,
+            candidate: &candidate,
+            incumbent,
+            frame: &self.frame,
+            stop: &stop,
+        };
+        let judgement = judge(&hearing)?;
+        let errors = judgement.candidate.context("the candidate has errors")?;
+        println!(
+            "| {} | {:.4} | {:.3} | {:.2} | {:.2} | {fit_s:.1} | {} | {:.0} | {} |",
+            learner.name,
+            errors.average,
+            errors.worst_case,
+            errors.mae,
+            100.0 * errors.wape.unwrap_or(f64::NAN),
+            candidate.encode().len(),
+            self.microseconds_per_forecast(&candidate)?,
+            judgement.verdict.name(),
+        );
+        for reason in judgement.verdict.reasons() {
+            println!("    {reason}");
+        }
+        Ok((candidate, judgement.verdict))
     }
-}
 
-fn score(
-    spec: &LearnerSpec,
-    model: &Model,
-    frame: &Frame,
-    origins: &[Timestamp],
-    scales: &BTreeMap<SeriesId, f64>,
-    fit_s: f64,
-) -> String {
-    let (mut scaled, mut absolute, mut signed, mut actual) = (Vec::new(), 0.0, 0.0, 0.0);
-    let mut worst_day = 0.0_f64;
-    let begin = Instant::now();
-    let mut asked = 0;
-    for &origin in origins {
-        let (mut day_error, mut day_actual) = (0.0, 0.0);
-        for series in &frame.series {
-            let forecast = model
-                .predict(series, &frame.grid, origin, HORIZON_STEPS)
-                .expect("a forecast");
-            asked += 1;
-            let first = series.index_of(&frame.grid, origin);
-            for (value, predicted) in series.values[first..].iter().zip(forecast) {
-                if value.is_nan() {
-                    continue;
-                }
-                let error = predicted - value;
-                scaled.push(error.abs() / scales[&series.id]);
-                signed += error;
-                day_error += error.abs();
-                day_actual += value;
+    fn microseconds_per_forecast(&self, bundle: &Bundle) -> Result<f64> {
+        let steps = bundle.horizon_steps as usize;
+        let begin = Instant::now();
+        for _ in 0..10 {
+            for series in &self.frame.series {
+                bundle
+                    .primary
+                    .predict(series, &self.frame.grid, series.end(&self.frame.grid), steps)?;
             }
         }
-        absolute += day_error;
-        actual += day_actual;
-        worst_day = worst_day.max(100.0 * day_error / day_actual);
+        Ok(begin.elapsed().as_secs_f64() * 1e5 / self.frame.series.len() as f64)
     }
-    let micros = begin.elapsed().as_secs_f64() * 1e6 / f64::from(asked);
-    scaled.sort_by(f64::total_cmp);
-    let tail = &scaled[scaled.len() - scaled.len().div_ceil(100).max(30)..];
-    let rows = scaled.len() as f64;
-    let megabytes = postcard::to_stdvec(model).expect("a model").len() as f64 / 1e6;
-    format!(
-        "{} | {:.4} | {:.3} | {:.2} | {:.2} | {:+.2} | {worst_day:.1} | {fit_s:.2} | {megabytes:.2} | {micros:.0}",
-        spec.name,
-        scaled.iter().sum::<f64>() / rows,
-        tail.iter().sum::<f64>() / tail.len() as f64,
-        absolute / rows,
-        100.0 * absolute / actual,
-        100.0 * signed / actual,
-    )
 }
 
-fn scales(frame: &Frame, until: Timestamp) -> BTreeMap<SeriesId, f64> {
-    let past = frame.window(Timestamp::MIN, until);
-    let scale = |series: &Series| {
-        let pairs = series.values.iter().zip(&series.values[168..]);
-        let errors: Vec<f64> = pairs
-            .map(|(a, b)| (a - b).abs())
-            .filter(|error| !error.is_nan())
-            .collect();
-        errors.iter().sum::<f64>() / errors.len() as f64
-    };
-    past.series
-        .iter()
-        .map(|series| (series.id.clone(), scale(series)))
-        .collect()
-}
-
-fn read(set: &str) -> Frame {
-    let zone = if set == "washington-bikes" {
-        "America/New_York"
-    } else {
-        "Pacific/Auckland"
-    };
-    let grid = Grid::new(Frequency::Minutes(60), zone).expect("a grid");
-    let path = format!("{}/../../examples/data/{set}.csv.gz", env!("CARGO_MANIFEST_DIR"));
-    let mut rows = csv::Reader::from_reader(GzDecoder::new(File::open(path).expect("the example data")));
+fn read_frame(path: &str, grid: Grid) -> Result<Frame> {
+    let file = File::open(path).with_context(|| path.to_owned())?;
     let mut series: Vec<Series> = Vec::new();
-    for row in rows.deserialize() {
-        let (id, ds, y): (String, Timestamp, f64) = row.expect("unique_id,ds,y");
+    for row in csv::Reader::from_reader(GzDecoder::new(file)).deserialize() {
+        let (id, ds, y): (String, Timestamp, f64) = row?;
         if series.last().is_none_or(|last| last.id.as_str() != id) {
             series.push(Series {
-                id: SeriesId::new(id).expect("an id"),
+                id: SeriesId::new(id)?,
                 start: ds,
                 values: Vec::new(),
             });
         }
-        let last = series.last_mut().expect("was just pushed");
-        let index = grid.steps_between(last.start, ds).expect("on the grid");
-        last.values
-            .resize(usize::try_from(index).expect("sorted"), f64::NAN);
+        let last = series.last_mut().context("was just pushed")?;
+        let index = usize::try_from(grid.steps_between(last.start, ds)?)?;
+        ensure!(index >= last.values.len(), "{ds}: the rows are not in order");
+        last.values.resize(index, f64::NAN);
         last.values.push(y);
     }
-    Frame::new(grid, series).expect("each series once")
+    Ok(Frame::new(grid, series)?)
 }
-
-const LEARNERS: &[&str] = &[
-    "learner = 'seasonal-naive'",
-    "learner = 'weekly-mean'",
-    "learner = 'boosted-trees'\nname = 'mean'\naim = 'mean'",
-    "learner = 'boosted-trees'\nname = 'median'\naim = 'median'",
-    "learner = 'boosted-trees'\nname = 'both'\naim = 'both'",
-];

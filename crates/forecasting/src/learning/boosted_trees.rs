@@ -1,5 +1,7 @@
 //! `boosted-trees`: boosted regression trees on relative, step-aware features.
 
+use jiff::SignedDuration;
+
 use super::{
     boosting::{BinnedColumns, Growth, Loss, boost},
     learner::{FitError, Learner, Material},
@@ -42,8 +44,8 @@ impl Learner for BoostedTreesSpec {
             .collect();
         let mut members = Vec::new();
         for (number, &loss) in losses(self.aim).iter().enumerate() {
-            let growth = self.growth(material.seed.wrapping_add(number as u64));
-            let forest = boost(&columns, &targets, &weights, (loss, &growth), material.stop)?;
+            let growth = self.growth(loss, material.seed.wrapping_add(number as u64));
+            let forest = boost(&columns, &targets, &weights, &growth, material.stop)?;
             members.push(Member {
                 target: Target::Ratio,
                 forest,
@@ -71,8 +73,9 @@ impl BoostedTreesSpec {
         clippy::cast_possible_truncation,
         reason = "forust computes in single precision"
     )]
-    fn growth(&self, seed: u64) -> Growth {
+    fn growth(&self, loss: Loss, seed: u64) -> Growth {
         Growth {
+            loss,
             trees: self.trees,
             leaves: self.leaves as usize,
             learning_rate: self.learning_rate as f32,
@@ -88,11 +91,10 @@ impl BoostedTreesSpec {
 fn features(material: &Material<'_>) -> FeatureSpec {
     let frame = material.frame;
     let series: Vec<SeriesId> = frame.series.iter().map(|series| series.id.clone()).collect();
-    let year_steps = 365 * 24 * 60 / frame.grid.frequency().nominal().as_mins();
-    let knows_year = frame
-        .series
-        .iter()
-        .any(|series| known_span(series) as i64 >= year_steps);
+    let year = SignedDuration::from_hours(365 * 24);
+    let year_steps = usize::try_from(year.as_secs() / frame.grid.frequency().nominal().as_secs());
+    let year_steps = year_steps.expect("a year has fewer than 2^32 steps");
+    let knows_year = frame.series.iter().any(|series| known_span(series) >= year_steps);
     FeatureSpec::for_grid(&frame.grid, series, material.delay_steps, knows_year)
 }
 

@@ -2,6 +2,8 @@
 
 mod train;
 
+mod competition;
+
 mod learner;
 
 mod boosted_trees;

@@ -1,19 +1,19 @@
 //! From a train job to a candidate.
 
-use std::collections::BTreeMap;
-
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
+    competition::compete,
     data_hash::data_hash,
     learner::{FitError, Material, fit},
     stop::{StopFlag, Stopped},
 };
 use crate::{
     artifact::Bundle,
-    models::WeeklyMean,
-    names::{LearnerName, SeriesId},
-    series::{Frame, Series},
+    evaluation::LossScales,
+    models::{Model, WeeklyMean},
+    names::LearnerName,
+    series::Frame,
     spec::{DatasetSpec, LearnerSpec, ModelSpec},
 };
 
@@ -80,51 +80,49 @@ pub enum TrainError {
 /// the best, fitted on everything up to the cut-off. The same request gives the same bundle, byte for byte.
 pub fn train(request: &TrainingRequest<'_>) -> Result<Trained, TrainError> {
     let frame = request.training_frame();
-    let [learner] = request.learners else { todo!() };
-    let material = Material {
-        frame: &frame,
-        horizon_steps: request.model.horizon_steps as usize,
-        delay_steps: request.delay_steps(),
-        seed: request.model.train.seed,
-        stop: request.stop,
+    if frame.last_target().is_none() {
+        let reason = format!("{} has no value up to {}", request.dataset.name, request.cut_off);
+        return Err(TrainError::NoCandidate { reason });
+    }
+    let (learner, competed) = match request.learners {
+        [only] => (only, Vec::new()),
+        several => compete(request, &frame, several)?,
     };
-    let primary = fit(learner, &material).map_err(|error| match error {
-        FitError::Stopped(stopped) => TrainError::Stopped(stopped),
-        other => TrainError::NoCandidate {
-            reason: format!("{}: {other}", learner.name),
-        },
-    })?;
-    let bundle = Bundle {
-        model: request.model.name.clone(),
-        dataset: request.dataset.name.clone(),
-        spec_hash: request.spec_hash.to_owned(),
-        data_hash: data_hash(&frame),
-        seed: request.model.train.seed,
-        code_version: env!("CARGO_PKG_VERSION").to_owned(),
-        learner: learner.name.clone(),
-        grid: frame.grid.clone(),
-        horizon_steps: request.model.horizon_steps,
-        cut_off: request.cut_off,
-        as_of: request.as_of,
-        primary,
-        fallback: WeeklyMean::new(request.model.fallback.weeks, &frame.grid),
-        loss_scales: loss_scales(&frame),
-    };
+    let primary = fit(learner, &request.material(&frame)).map_err(|error| no_candidate(learner, &error))?;
     Ok(Trained {
-        bundle,
-        competed: Vec::new(),
+        bundle: request.bundle(&frame, learner, primary),
+        competed,
     })
+}
+
+fn no_candidate(learner: &LearnerSpec, error: &FitError) -> TrainError {
+    match error {
+        FitError::Stopped(stopped) => TrainError::Stopped(*stopped),
+        FitError::TooLittleHistory { .. } => TrainError::NoCandidate {
+            reason: format!("{}: {error}", learner.name),
+        },
+    }
 }
 
 impl TrainingRequest<'_> {
     /// What training may see: up to the cut-off, and as far back as the model's memory goes.
     fn training_frame(&self) -> Frame {
+        let grid = &self.frame.grid;
         let from = match self.model.train.memory_days {
-            Some(days) => self.frame.grid.start_of_day(self.cut_off, -i64::from(days)),
+            Some(days) => grid.start_of_day(self.cut_off, -i64::from(days)),
             None => Timestamp::MIN,
         };
-        self.frame
-            .window(from, self.cut_off + SignedDuration::from_nanos(1))
+        self.frame.window(from, just_after(self.cut_off))
+    }
+
+    pub(super) fn material<'a>(&'a self, frame: &'a Frame) -> Material<'a> {
+        Material {
+            frame,
+            horizon_steps: self.model.horizon_steps as usize,
+            delay_steps: self.delay_steps(),
+            seed: self.model.train.seed,
+            stop: self.stop,
+        }
     }
 
     /// How many of the newest steps before an origin are not known then.
@@ -133,22 +131,34 @@ impl TrainingRequest<'_> {
         let steps = (self.dataset.availability_delay.as_secs() + step - 1) / step;
         u32::try_from(steps).expect("a delay is at most 366 days")
     }
+
+    fn bundle(&self, frame: &Frame, learner: &LearnerSpec, primary: Model) -> Bundle {
+        let scales = LossScales::in_sample(self.frame, self.cut_off);
+        Bundle {
+            model: self.model.name.clone(),
+            dataset: self.dataset.name.clone(),
+            spec_hash: self.spec_hash.to_owned(),
+            data_hash: data_hash(frame),
+            seed: self.model.train.seed,
+            code_version: env!("CARGO_PKG_VERSION").to_owned(),
+            learner: learner.name.clone(),
+            grid: frame.grid.clone(),
+            horizon_steps: self.model.horizon_steps,
+            cut_off: self.cut_off,
+            as_of: self.as_of,
+            primary,
+            fallback: WeeklyMean::new(self.model.fallback.weeks, &frame.grid),
+            loss_scales: scales
+                .own()
+                .map(|(series, scale)| (series.clone(), scale))
+                .collect(),
+        }
+    }
 }
 
-/// The mean absolute error of the seasonal naive forecast, for every series where it is above 0.
-fn loss_scales(frame: &Frame) -> BTreeMap<SeriesId, f64> {
-    let season = frame.grid.steps_per_season();
-    let scale = |series: &Series| {
-        let pairs = series.values.iter().zip(series.values.iter().skip(season));
-        let errors: Vec<f64> = pairs
-            .map(|(before, value)| (value - before).abs())
-            .filter(|e| !e.is_nan())
-            .collect();
-        errors.iter().sum::<f64>() / errors.len() as f64
-    };
-    let scales = frame
-        .series
-        .iter()
-        .map(|series| (series.id.clone(), scale(series)));
-    scales.filter(|(_, scale)| *scale > 0.0).collect()
+/// A window's end does not belong to it.
+pub(super) fn just_after(last_step: Timestamp) -> Timestamp {
+    last_step
+        .checked_add(SignedDuration::from_nanos(1))
+        .unwrap_or(Timestamp::MAX)
 }

@@ -57,9 +57,9 @@ pub struct BoostedTreesSpec {
     pub learning_rate: f64,
     /// L2 regularisation of leaf values: 0 to 1000, default 5.
     pub l2: f64,
-    /// The share of rows that each tree sees: 0.1 to 1, default 0.8.
+    /// The share of rows that each tree sees: 0.1 to 1, default 0.5.
     pub row_share: f64,
-    /// The share of features that each tree sees: 0.1 to 1, default 0.7.
+    /// The share of features that each tree sees: 0.1 to 1, default 0.3.
     pub column_share: f64,
 }
 
@@ -157,8 +157,8 @@ impl Default for BoostedTreesSpec {
             leaves: 63,
             learning_rate: 0.08,
             l2: 5.0,
-            row_share: 0.8,
-            column_share: 0.7,
+            row_share: 0.5,
+            column_share: 0.3,
         }
     }
 }
