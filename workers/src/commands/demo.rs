@@ -64,18 +64,18 @@ struct Step {
 const STORY: [Step; 3] = [
     Step {
         model: "auckland-pedestrians",
-        learner: "trees-mean",
-        introduction: "A first candidate: trees aimed at the mean, judged against the fallback.",
+        learner: "trees-quick",
+        introduction: "A first candidate: a few small trees, judged against the fallback, a weekly mean.",
     },
     Step {
         model: "auckland-pedestrians",
         learner: "trees-both",
-        introduction: "A second one: the mean of trees aimed at the mean and at the median, judged against the first.",
+        introduction: "A second one, half aimed at the mean and half at the median, judged against the first.",
     },
     Step {
-        model: "washington-bikes",
-        learner: "trees-mean",
-        introduction: "A third one, for another city's bikes.",
+        model: "auckland-pedestrians",
+        learner: "trees-thorough",
+        introduction: "A third one: more and larger trees that learn more slowly, judged against the first.",
     },
 ];
 
