@@ -1,7 +1,7 @@
 //! Reading observations from CSV: all rows or none, and no repair that was not asked for by name.
 //!
-//! Pure but for the reading: bytes become text ([`source`]), text becomes points ([`columns`],
-//! [`moments`]), and the points of each series are checked against the dataset's grid ([`arrange`]).
+//! Pure but for the reading: bytes become text (`source`), text becomes points (`columns`,
+//! `moments`), and the points of each series are checked against the dataset's grid (`arrange`).
 
 mod arrange;
 mod columns;
