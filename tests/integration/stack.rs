@@ -27,7 +27,7 @@ use workers::{
 };
 
 /// Long enough for anything that ends at all; a test waits for an event, never for this.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(2);
 
 /// A running system.
 pub(crate) struct Stack {

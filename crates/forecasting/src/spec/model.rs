@@ -1,6 +1,5 @@
 //! What a model is: a forecasting task, not yet anything that was fitted.
 
-use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -76,12 +75,9 @@ pub struct TrainSettings {
     pub memory_days: Option<u32>,
     /// Starts every random choice. Default 7.
     pub seed: u64,
-    /// After this long a training is stopped: 1 second to 24 hours, default `PT30M`.
-    pub time_limit: SignedDuration,
 }
 
 const MOST_LEARNERS: usize = 64;
-const LONGEST_TIME_LIMIT: SignedDuration = SignedDuration::from_hours(24);
 
 impl ModelSpec {
     /// Refuses values that cannot be, as far as the model alone can tell.
@@ -164,13 +160,6 @@ impl TrainSettings {
         if let Some(days) = self.memory_days {
             check_range("memory_days", days, 1..=36_600)?;
         }
-        if !(SignedDuration::from_secs(1)..=LONGEST_TIME_LIMIT).contains(&self.time_limit) {
-            return Err(SpecError::new(
-                "time_limit",
-                &self.time_limit,
-                "must be from 1 second to 24 hours",
-            ));
-        }
         Ok(())
     }
 }
@@ -186,7 +175,6 @@ impl Default for TrainSettings {
         Self {
             memory_days: None,
             seed: 7,
-            time_limit: SignedDuration::from_mins(30),
         }
     }
 }
@@ -328,10 +316,6 @@ mod tests {
             (
                 "[train]\nmemory_days = 0",
                 "train.memory_days = 0: must be from 1 to 36600",
-            ),
-            (
-                "[train]\ntime_limit = 'PT0S'",
-                "train.time_limit = PT0S: must be from 1 second to 24 hours",
             ),
             (
                 "[schedule]\ncron = '0 3 * * *'\ntime_zone = 'Mars'",
