@@ -34,12 +34,12 @@ impl<'a> View<'a> {
             fixed: Vec::new(),
         };
         at_origin.level = at_origin.recent_level()?;
-        at_origin.fixed = self
+        let fixed = self
             .spec
             .features
             .iter()
-            .map(|&feature| cell(at_origin.fixed_value(feature)))
-            .collect();
+            .map(|&feature| at_origin.fixed_value(feature).map(cell));
+        at_origin.fixed = fixed.collect();
         Some(at_origin)
     }
 }
@@ -59,8 +59,8 @@ pub struct OriginView<'a> {
     /// Values before this index are known.
     known: usize,
     level: f64,
-    /// The features that are the same for every step; `NaN` for the others.
-    fixed: Vec<f32>,
+    /// The features that are the same for every step; `None` for the others.
+    fixed: Vec<Option<f32>>,
 }
 
 /// The values at the same time of earlier weeks and days, seen from one target.
@@ -85,16 +85,12 @@ impl OriginView<'_> {
     pub fn fill_row(&self, step: usize, row: &mut [f32]) {
         let target = self.target(self.origin + step);
         for ((slot, &feature), &fixed) in row.iter_mut().zip(&self.view.spec.features).zip(&self.fixed) {
-            *slot = if is_fixed(feature) {
-                fixed
-            } else {
-                cell(self.target_value(feature, step, &target))
-            };
+            *slot = fixed.unwrap_or_else(|| cell(self.target_value(feature, step, &target)));
         }
     }
 
-    fn fixed_value(&self, feature: Feature) -> f64 {
-        match feature {
+    fn fixed_value(&self, feature: Feature) -> Option<f64> {
+        Some(match feature {
             Feature::Series => self.view.place.map_or(f64::NAN, |place| place as f64),
             Feature::LogLevel => self.level.max(f64::MIN_POSITIVE).ln(),
             Feature::LevelTrend => self.level / self.size_of_newest(0, 4 * self.level_steps()),
@@ -105,8 +101,8 @@ impl OriginView<'_> {
             Feature::Newest(n) => self.amount(self.newest(usize::from(n))),
             Feature::RecentDeviation { steps } => self.amount(self.recent_deviation(steps.into())),
             Feature::DayOverWeekBefore => self.day_over_week_before(),
-            _ => f64::NAN,
-        }
+            _ => return None,
+        })
     }
 
     fn target_value(&self, feature: Feature, step: usize, target: &Target) -> f64 {
@@ -252,20 +248,6 @@ impl OriginView<'_> {
             Clock::YearCosine(periods) => turns(periods).cos(),
         }
     }
-}
-
-/// Features that do not depend on the step.
-fn is_fixed(feature: Feature) -> bool {
-    matches!(
-        feature,
-        Feature::Series
-            | Feature::LogLevel
-            | Feature::LevelTrend
-            | Feature::EarlierLevel(_)
-            | Feature::Newest(_)
-            | Feature::RecentDeviation { .. }
-            | Feature::DayOverWeekBefore
-    )
 }
 
 /// What cannot be divided is missing.
