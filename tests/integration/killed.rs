@@ -10,19 +10,29 @@ use std::{
 };
 
 use clock::SystemClock;
-use forecasting::names::ModelName;
+use forecasting::{
+    names::ModelName,
+    series::{Frequency, Grid},
+};
+use history::{History, Range, SqliteHistory};
+use jiff::SignedDuration;
 use messaging::{Access, Broker, Depth, SqliteBroker};
-use protocol::Queue;
+use protocol::{
+    ContentType, Destination, Queue, WireMessage,
+    messages::{ObservationBatch, SeriesValues},
+};
 use registry::{Decision, Registry, SqliteRegistry};
 
 use crate::{
     command_line::{gatecast, json, succeed},
-    stack::{PATIENCE, SMALL_MODEL, root},
+    stack::{PATIENCE, SMALL_MODEL, at, root},
 };
 
 const KILLS: usize = 20;
 /// Train jobs that are published while nothing runs, before each start.
 const JOBS_A_ROUND: usize = 2;
+/// The hour after the last one of the example data.
+const NEW_YEAR: &str = "2013-01-01T00:00:00-05:00";
 /// A round is killed at a moment between none and this.
 const LONGEST_ROUND_MS: u64 = 900;
 
@@ -38,6 +48,7 @@ async fn every_train_job_has_one_decision_however_often_the_process_is_killed() 
     let mut jobs = BTreeSet::new();
     for round in 0..KILLS {
         jobs.extend((0..JOBS_A_ROUND).map(|at| publish(&data, round * JOBS_A_ROUND + at)));
+        observe(&data, round).await;
         let mut process = run(&data);
         random = next(random);
         std::thread::sleep(Duration::from_millis(random % LONGEST_ROUND_MS));
@@ -53,6 +64,7 @@ async fn every_train_job_has_one_decision_however_often_the_process_is_killed() 
     let decisions = tokio::time::timeout(PATIENCE, all_decided(&registry, &model, &jobs)).await;
     let decisions =
         decisions.unwrap_or_else(|_| panic!("seed {seed}: some of {} jobs have no decision", jobs.len()));
+    tokio::time::timeout(PATIENCE, all_observed(&data)).await.expect("every observation is recorded");
     terminate(&mut process);
 
     let decided: Vec<&str> = decisions.iter().map(|decision| decision.job.as_str()).collect();
@@ -82,7 +94,7 @@ async fn every_train_job_has_one_decision_however_often_the_process_is_killed() 
     let broker = SqliteBroker::open(data.join("queue.db"), Access::Owner, Arc::new(SystemClock))
         .await
         .expect("opens");
-    for queue in [Queue::TrainJobs, Queue::TrainResults] {
+    for queue in Queue::ALL {
         assert_eq!(
             broker.depth(queue).await.expect("a depth"),
             Depth::default(),
@@ -127,9 +139,36 @@ fn publish(data: &Path, at: usize) -> String {
     published["job"].as_str().expect("an id").to_owned()
 }
 
+/// Publishes the bike hires of one hour after those that were imported.
+async fn observe(data: &Path, hour: usize) {
+    let broker = SqliteBroker::open(&data.join("queue.db"), Access::Guest, Arc::new(SystemClock)).await.expect("opens");
+    let series = SeriesValues {
+        id: "washington-dc".into(),
+        start: at(NEW_YEAR) + SignedDuration::from_hours(hour as i64),
+        frequency: "PT1H".into(),
+        tz: "America/New_York".into(),
+        values: vec![Some(hour as f64)],
+    };
+    let batch = ObservationBatch { dataset: "washington-bikes".into(), series: vec![series] };
+    let message = WireMessage::new(&batch, ContentType::Json, format!("hour-{hour}")).expect("a small body");
+    broker.publish(&Destination::Queue(Queue::Observations), message).await.expect("published");
+}
+
+/// Waits until the hours of every round are in the history.
+async fn all_observed(data: &Path) {
+    let history = SqliteHistory::open(data.join("history.db")).await.expect("opens beside the process");
+    let grid = Grid::new(Frequency::Minutes(60), "America/New_York").expect("a grid");
+    let dataset = "washington-bikes".parse().expect("a name");
+    let range = Range { from: Some(at(NEW_YEAR)), ..Range::default() };
+    let expected: Vec<f64> = (0..KILLS).map(|hour| hour as f64).collect();
+    while history.read(&dataset, &grid, &range).await.expect("reads").series.first().map(|s| &s.values) != Some(&expected) {
+        tokio::time::sleep(Duration::from_millis(50)).await; // polls for the event it waits for
+    }
+}
+
 fn run(data: &Path) -> Child {
     gatecast(data)
-        .args(["run", "--role", "trainer,gatekeeper"])
+        .arg("run")
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()

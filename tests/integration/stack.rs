@@ -214,14 +214,16 @@ horizon = 24
 [[learners]]
 learner = "boosted-trees"
 name = "small-trees"
-trees = 40
+trees = 60
 leaves = 15
+learning_rate = 0.15
 
 [[learners]]
 learner = "boosted-trees"
 name = "few-trees"
-trees = 10
+trees = 12
 leaves = 15
+learning_rate = 0.3
 
 [[learners]]
 learner = "seasonal-naive"

@@ -47,6 +47,11 @@ pub trait Deliveries: Send {
     /// # Errors
     /// The consumer has ended and stays so: consume anew.
     async fn next(&mut self) -> Result<Delivery, ConsumeError>;
+
+    /// Ends the consumer, and returns when what it had taken ahead is back in its queue, not counted as
+    /// delivered. A drop does the same some time later; where the process ends first, its successor counts
+    /// those as delivered. Deliveries that are out stay so.
+    async fn stop(self: Box<Self>);
 }
 
 /// The events that one listener hears.

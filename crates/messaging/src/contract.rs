@@ -51,6 +51,7 @@ macro_rules! broker_contract {
             a_message_that_is_already_there_is_not_added_again
             an_oversized_body_is_refused_and_one_of_the_largest_size_is_not
             a_consumer_that_is_dropped_takes_nothing_with_it
+            a_consumer_that_stops_leaves_untouched_what_it_had_taken_ahead
             a_cancelled_wait_loses_nothing
             events_reach_every_listener_whose_pattern_matches
             events_from_before_are_not_heard
@@ -337,6 +338,25 @@ pub async fn a_consumer_that_is_dropped_takes_nothing_with_it(broker: &dyn Broke
     ids.sort(); // the three may come back one by one
     assert_eq!(ids, ["a", "b", "c"]);
     assert_eq!(depth(broker, queue).await, Depth::default());
+}
+
+pub async fn a_consumer_that_stops_leaves_untouched_what_it_had_taken_ahead(broker: &dyn Broker) {
+    let queue = Queue::ForecastRequests;
+    publish(broker, queue, &["a", "b", "c"]).await;
+    for _ in 0..=queue.delivery_limit() {
+        let mut deliveries = consume(broker, queue, 2).await;
+        let out = next(&mut deliveries).await;
+        assert_eq!(out.message, message("a"));
+        deliveries.stop().await;
+        let now = depth(broker, queue).await;
+        assert_eq!((now.ready, now.leased), (2, 1), "what is out stays out");
+        settle(out, Settlement::GiveBack).await;
+    }
+    let all_ready = Depth {
+        ready: 3,
+        ..Depth::default()
+    };
+    assert_eq!(depth(broker, queue).await, all_ready);
 }
 
 pub async fn a_cancelled_wait_loses_nothing(broker: &dyn Broker) {

@@ -324,6 +324,9 @@ impl Deliveries for MemoryDeliveries {
             }
         }
     }
+
+    /// Nothing is taken ahead.
+    async fn stop(self: Box<Self>) {}
 }
 
 struct MemoryReceipt {

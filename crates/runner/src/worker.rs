@@ -74,7 +74,10 @@ async fn consume<H: Handler>(
     loop {
         tokio::select! {
             biased; // once stopped, nothing new is taken
-            () = stop.cancelled() => return None,
+            () = stop.cancelled() => {
+                deliveries.stop().await;
+                return None;
+            }
             Some(()) = held.next_finished() => {}
             delivery = deliveries.next() => match delivery {
                 Ok(delivery) => {

@@ -211,6 +211,19 @@ mod tests {
         }
     }
 
+    async fn add(file: &SqliteFile, times: usize) {
+        for _ in 0..times {
+            let mut transaction = file.write().await.expect("waits for its turn");
+            let n: i64 = sqlx::query_scalar("SELECT n FROM counter")
+                .fetch_one(&mut *transaction)
+                .await
+                .expect("has one row");
+            let update = sqlx::query("UPDATE counter SET n = ?").bind(n + 1);
+            update.execute(&mut *transaction).await.expect("holds the lock");
+            transaction.commit().await.expect("the disk has room");
+        }
+    }
+
     #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
     async fn writers_of_two_openers_wait_for_each_other_and_lose_nothing() {
         let folder = tempfile::tempdir().unwrap();
@@ -224,24 +237,50 @@ mod tests {
                 } else {
                     second.clone()
                 };
-                tokio::spawn(async move {
-                    for _ in 0..25 {
-                        let mut transaction = file.write().await.unwrap();
-                        let n: i64 = sqlx::query_scalar("SELECT n FROM counter")
-                            .fetch_one(&mut *transaction)
-                            .await
-                            .unwrap();
-                        let update = sqlx::query("UPDATE counter SET n = ?").bind(n + 1);
-                        update.execute(&mut *transaction).await.unwrap();
-                        transaction.commit().await.unwrap();
-                    }
-                })
+                tokio::spawn(async move { add(&file, 25).await })
             })
             .collect();
         for task in writing {
             task.await.unwrap();
         }
         assert_eq!(count(&first).await, 200);
+    }
+
+    const SHARED_FILE: &str = "SQLITE_FILE_SHARED_BY_PROCESSES";
+
+    /// Not a test of its own: what each process of the next one does.
+    #[tokio::test]
+    #[ignore = "is run by writers_of_many_processes_wait_for_each_other_and_lose_nothing"]
+    async fn one_process_of_many() {
+        let path = std::env::var_os(SHARED_FILE).expect("is set by the test that runs this");
+        add(
+            &SqliteFile::open(Path::new(&path), &counters()).await.unwrap(),
+            25,
+        )
+        .await;
+    }
+
+    #[tokio::test]
+    async fn writers_of_many_processes_wait_for_each_other_and_lose_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("counter.db");
+        let processes: Vec<_> = (0..4)
+            .map(|_| {
+                std::process::Command::new(std::env::current_exe().unwrap())
+                    .args(["--exact", "tests::one_process_of_many", "--ignored"])
+                    .env(SHARED_FILE, &path)
+                    .stdout(std::process::Stdio::null())
+                    .spawn()
+                    .unwrap()
+            })
+            .collect();
+        for mut process in processes {
+            assert!(process.wait().unwrap().success());
+        }
+        assert_eq!(
+            count(&SqliteFile::open(&path, &counters()).await.unwrap()).await,
+            100
+        );
     }
 
     #[tokio::test]

@@ -64,18 +64,18 @@ struct Step {
 const STORY: [Step; 3] = [
     Step {
         model: "auckland-pedestrians",
-        learner: "trees-mean",
-        introduction: "A first candidate: trees aimed at the mean, judged against the fallback.",
+        learner: "trees-quick",
+        introduction: "A first candidate: a few small trees, judged against the fallback, a weekly mean.",
     },
     Step {
         model: "auckland-pedestrians",
         learner: "trees-both",
-        introduction: "A second one: the mean of trees aimed at the mean and at the median, judged against the first.",
+        introduction: "A second one, half aimed at the mean and half at the median, judged against the first.",
     },
     Step {
-        model: "washington-bikes",
-        learner: "trees-mean",
-        introduction: "A third one, for another city's bikes.",
+        model: "auckland-pedestrians",
+        learner: "trees-thorough",
+        introduction: "A third one: more and larger trees that learn more slowly, judged against the first.",
     },
 ];
 
@@ -88,16 +88,12 @@ pub(super) async fn demo(mut config: Config, once: bool, json: bool) -> CommandR
     fresh_folder(&config.data_folder)?;
     let environment = Arc::new(Environment::own(config, Arc::new(SystemClock)).await?);
     let stop = run::stop_on_signal()?;
-    let say = |line: &str| {
-        if !json {
-            wrap(line, WIDTH).iter().for_each(print);
-        }
-    };
+    let narrator = Narrator { silent: json };
 
-    say("Gatecast demo: real demand data, one process, nothing planted.\n");
+    narrator.tell("Gatecast demo: real demand data, one process, nothing planted.");
     let mut models = Vec::new();
     for example in &EXAMPLES {
-        models.push(bring(&environment, example, &say).await?);
+        models.push(bring(&environment, example, narrator).await?);
     }
 
     let roles_stop = stop.child_token();
@@ -105,7 +101,7 @@ pub(super) async fn demo(mut config: Config, once: bool, json: bool) -> CommandR
         let (environment, stop) = (environment.clone(), roles_stop.clone());
         async move { roles::run(&environment, &Role::ALL, stop).await }
     });
-    let told = stop.run_until_cancelled(tell(&environment, &models, &say)).await;
+    let told = stop.run_until_cancelled(tell(&environment, &models, narrator)).await;
     let Some(told) = told else {
         return finish(roles_stop, running).await;
     };
@@ -124,11 +120,31 @@ pub(super) async fn demo(mut config: Config, once: bool, json: bool) -> CommandR
     finish(roles_stop, running).await
 }
 
+/// Tells people what happens; programs that asked for JSON are not told.
+#[derive(Clone, Copy)]
+struct Narrator {
+    silent: bool,
+}
+
+impl Narrator {
+    /// Prose, broken into lines.
+    fn tell(self, prose: &str) {
+        wrap(prose, WIDTH).iter().for_each(|line| self.show(line));
+    }
+
+    /// A line as it is.
+    fn show(self, line: &str) {
+        if !self.silent {
+            print(line);
+        }
+    }
+}
+
 /// Applies an example's specifications and imports its observations.
 async fn bring(
     environment: &Environment,
     example: &Example,
-    say: &impl Fn(&str),
+    narrator: Narrator,
 ) -> Result<ModelSpec, Failure> {
     let dataset: DatasetSpec = spec_file::parse(example.dataset)?;
     datasets::apply_spec(environment, &dataset).await?;
@@ -140,7 +156,7 @@ async fn bring(
         import::record(environment, &dataset, example.rows, ImportOptions::default()).await?;
     progress.finish_and_clear();
     let licence = dataset.licence.as_deref().unwrap_or("unknown licence");
-    say(&format!(
+    narrator.tell(&format!(
         "{}: {} rows of {} series imported ({licence})",
         dataset.name, recorded.new, report.series
     ));
@@ -151,11 +167,12 @@ async fn bring(
 async fn tell(
     environment: &Environment,
     models: &[ModelSpec],
-    say: &impl Fn(&str),
+    narrator: Narrator,
 ) -> Result<(Vec<protocol::messages::GateDecision>, ForecastReply), Failure> {
     let mut decided = Vec::new();
     for step in &STORY {
-        say(&format!("\n{}", step.introduction));
+        narrator.show("");
+        narrator.tell(step.introduction);
         let model = models
             .iter()
             .find(|model| model.name.as_str() == step.model)
@@ -165,15 +182,13 @@ async fn tell(
         let decision = train::decide(environment, model, &[learner]).await?;
         progress.finish_and_clear();
         for line in decisions::lines(&decision) {
-            say(&line);
+            narrator.show(&line);
         }
         decided.push(decision);
     }
     let model = models.first().context("a model of the demo")?;
-    say(&format!(
-        "\nForecast requests onto the queue: the next {} steps of {}.",
-        model.horizon_steps, model.name
-    ));
+    narrator.show("");
+    narrator.tell(&format!("Forecast requests onto the queue: the next {} steps of {}.", model.horizon_steps, model.name));
     let request = ForecastRequest {
         model: model.name.to_string(),
         series: Vec::new(),
@@ -185,14 +200,10 @@ async fn tell(
     let reply = forecast::reply(environment, &request).await?;
     let waited = asked.elapsed();
     if let ForecastReply::Answered { forecasts, .. } = &reply {
-        forecast::table(forecasts)
-            .lines()
-            .iter()
-            .for_each(|line| say(line));
-        say(&format!(
-            "{} series answered through the queue in {waited:.1?}.",
-            forecasts.len()
-        ));
+        for line in forecast::table(forecasts).lines() {
+            narrator.show(&line);
+        }
+        narrator.tell(&format!("{} series answered through the queue in {waited:.1?}.", forecasts.len()));
     }
     Ok((decided, reply))
 }

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use forecasting::{
-    names::ModelName,
+    names::{DatasetName, ModelName},
     routing::{Answer, Question, Serving, answer},
     series::Frame,
 };
 use protocol::messages::{ForecastReply, ForecastRequest, RefusalReason};
 use runner::{CpuPool, HandleError, Handler, JobContext};
 
-use super::{convert, transient};
+use super::convert;
 use crate::roles::forecaster::{IssuedLog, UpToDate};
 
 /// More points than this take more than half a millisecond, and go to a thread of their own.
@@ -39,7 +39,7 @@ impl Handler for ForecastHandler {
                 message,
             });
         };
-        let recorded = self.up_to_date.recent.of(&serving.dataset.name);
+        let recorded = self.recorded(&serving.dataset.name).await;
         let (question, history) = match convert::question(&request, &serving, recorded) {
             Ok(asked) => asked,
             Err(refused) => return Ok(refused.into()),
@@ -60,6 +60,16 @@ impl Handler for ForecastHandler {
 }
 
 impl ForecastHandler {
+    /// The recent history of a dataset. One that was never looked at belongs to a model that was heard of a
+    /// moment ago; one without observations was looked at and is empty.
+    async fn recorded(&self, dataset: &DatasetName) -> Option<Arc<Frame>> {
+        if let Some(recorded) = self.up_to_date.recent.of(dataset) {
+            return Some(recorded);
+        }
+        self.up_to_date.look().await;
+        self.up_to_date.recent.of(dataset)
+    }
+
     /// What answers for a model. One that nobody knows may have been applied a moment ago.
     async fn serving(&self, model: &str) -> Option<Arc<Serving>> {
         let model = ModelName::new(model).ok()?;
@@ -82,6 +92,6 @@ impl ForecastHandler {
         self.cpu
             .run(move || answer(&serving, &asked, &history))
             .await
-            .map_err(transient)
+            .map_err(HandleError::transient)
     }
 }

@@ -15,7 +15,7 @@ use registry::{Decided, Decision, Incumbent, JobId, NewDecision, Registry, Versi
 use runner::{CpuPool, HandleError, Handler, JobContext};
 use tracing::info;
 
-use super::{compute, convert, rejected, transient};
+use super::{compute, convert, read_error, registry_error, rejected};
 
 /// Judges the candidate of a train result against the incumbent.
 pub struct JudgeHandler {
@@ -35,13 +35,13 @@ impl Handler for JudgeHandler {
 
     async fn handle(&self, message: TrainResult, context: &JobContext) -> Result<GateDecision, HandleError> {
         let job = JobId::new(context.message_id.as_str()).map_err(rejected)?;
-        if let Some(decision) = self.registry.decision_of_job(&job).await.map_err(transient)? {
+        if let Some(decision) = self.registry.decision_of_job(&job).await.map_err(registry_error)? {
             return self.announcement(decision).await;
         }
         let model = ModelName::new(message.model.as_str()).map_err(rejected)?;
         // Who loses the race for the decision judges again, against the new incumbent.
         loop {
-            let incumbent = self.registry.incumbent(&model).await.map_err(transient)?;
+            let incumbent = self.registry.incumbent(&model).await.map_err(registry_error)?;
             let (version, judgement) = match &message.outcome {
                 TrainOutcome::NoCandidate { reason } => (None, Judgement::no_candidate(reason)),
                 TrainOutcome::Candidate { .. } => {
@@ -61,7 +61,7 @@ impl Handler for JudgeHandler {
                 .registry
                 .decide(&decision, context.now)
                 .await
-                .map_err(transient)?
+                .map_err(registry_error)?
             {
                 Decided::Recorded(decision) => {
                     let (verdict, job) = (decision.judgement.verdict.name(), &decision.job);
@@ -85,7 +85,7 @@ struct Case {
 
 impl JudgeHandler {
     async fn version(&self, job: &JobId, model: &ModelName) -> Result<Version, HandleError> {
-        let version = self.registry.version_of_job(job).await.map_err(transient)?;
+        let version = self.registry.version_of_job(job).await.map_err(registry_error)?;
         let version =
             version.ok_or_else(|| rejected(format!("train job {job}: no version was proposed for it")))?;
         if version.proposal.model != *model {
@@ -114,7 +114,7 @@ impl JudgeHandler {
             .history
             .read(&case.dataset.name, &grid, &range)
             .await
-            .map_err(transient)?;
+            .map_err(read_error)?;
 
         // Decide.
         let judged = compute(&self.cpu, &context.stop, move |stop| {
@@ -127,7 +127,7 @@ impl JudgeHandler {
                 stop,
             })
         });
-        judged.await?.map_err(transient)
+        judged.await?.map_err(HandleError::transient)
     }
 
     async fn case(&self, version: &Version, incumbent: Option<&Incumbent>) -> Result<Case, HandleError> {
@@ -136,14 +136,14 @@ impl JudgeHandler {
             .registry
             .model_by_hash(&proposal.model, &proposal.spec_hash)
             .await
-            .map_err(transient)?;
+            .map_err(registry_error)?;
         let model =
             stored.ok_or_else(|| rejected(format!("spec_hash {:?} was not applied", proposal.spec_hash)))?;
         let dataset = self
             .registry
             .dataset(&model.spec.dataset)
             .await
-            .map_err(transient)?;
+            .map_err(registry_error)?;
         let dataset =
             dataset.ok_or_else(|| rejected(format!("dataset {} was not applied", model.spec.dataset)))?;
         let incumbent = match incumbent {
@@ -168,7 +168,7 @@ impl JudgeHandler {
             .registry
             .incumbent_history(&decision.model)
             .await
-            .map_err(transient)?;
+            .map_err(registry_error)?;
         Ok(convert::gate_decision(&decision, &incumbents))
     }
 }
@@ -176,7 +176,7 @@ impl JudgeHandler {
 /// A forecaster has no such map: it answers from what it has.
 fn load_error(error: LoadError) -> HandleError {
     match &error {
-        LoadError::Store(ArtifactStoreError::Unavailable { .. }) => transient(error),
+        LoadError::Store(ArtifactStoreError::Unavailable { .. }) => HandleError::transient(error),
         LoadError::Store(
             ArtifactStoreError::Missing { .. }
             | ArtifactStoreError::Damaged { .. }

@@ -17,12 +17,38 @@ pub use record::{RecordForecastsHandler, RecordObservationsHandler};
 pub use train::TrainHandler;
 
 use forecasting::learning::{StopFlag, Stopped};
+use history::{ReadError, RecordError};
+use registry::RegistryError;
 use runner::{CpuPool, HandleError};
 use tokio_util::sync::CancellationToken;
 
-/// A part that cannot answer now may answer the next attempt.
-fn transient(error: impl std::error::Error + Send + Sync + 'static) -> HandleError {
-    HandleError::transient(error)
+/// What another attempt may find gone is tried again; the rest would end the same way.
+fn registry_error(error: RegistryError) -> HandleError {
+    match error {
+        RegistryError::Unavailable(_) => HandleError::transient(error),
+        RegistryError::UnknownDataset(_)
+        | RegistryError::UnknownModel(_)
+        | RegistryError::UnknownJob(_)
+        | RegistryError::Contradiction { .. }
+        | RegistryError::NotStorable { .. }
+        | RegistryError::Unreadable(_) => HandleError::rejected(error),
+    }
+}
+
+/// As [`registry_error`], for reading the history.
+fn read_error(error: ReadError) -> HandleError {
+    match error {
+        ReadError::Unavailable(_) => HandleError::transient(error),
+        ReadError::OffGrid { .. } | ReadError::TooLong { .. } => HandleError::rejected(error),
+    }
+}
+
+/// As [`registry_error`], for writing the history.
+fn record_error(error: RecordError) -> HandleError {
+    match error {
+        RecordError::Unavailable(_) => HandleError::transient(error),
+        RecordError::NotFinite { .. } | RecordError::Contradiction { .. } => HandleError::rejected(error),
+    }
 }
 
 /// A message that asks for what is not there, or must not be.
@@ -39,8 +65,8 @@ where
     let abandoned = StopOnDrop(StopFlag::default());
     let flag = abandoned.0.clone();
     match stop.run_until_cancelled(cpu.run(move || work(&flag))).await {
-        Some(outcome) => outcome.map_err(transient),
-        None => Err(transient(Stopped)),
+        Some(outcome) => outcome.map_err(HandleError::transient),
+        None => Err(HandleError::transient(Stopped)),
     }
 }
 

@@ -8,7 +8,7 @@ use protocol::messages::{ForecastsIssued, ObservationBatch, ObservationsRecorded
 use registry::Registry;
 use runner::{HandleError, Handler, JobContext};
 
-use super::{convert, rejected, transient};
+use super::{convert, record_error, registry_error, rejected};
 
 /// Writes observations into the history.
 pub struct RecordObservationsHandler {
@@ -29,7 +29,7 @@ impl Handler for RecordObservationsHandler {
     ) -> Result<ObservationsRecorded, HandleError> {
         // Load.
         let name = DatasetName::new(batch.dataset.as_str()).map_err(rejected)?;
-        let dataset = self.registry.dataset(&name).await.map_err(transient)?;
+        let dataset = self.registry.dataset(&name).await.map_err(registry_error)?;
         let dataset =
             dataset.ok_or_else(|| rejected(format!("dataset {:?} was not applied", batch.dataset)))?;
 
@@ -41,7 +41,7 @@ impl Handler for RecordObservationsHandler {
             .history
             .record(&name, &observations, job.now)
             .await
-            .map_err(transient)?;
+            .map_err(record_error)?;
         Ok(ObservationsRecorded {
             dataset: batch.dataset,
             new: recorded.new,
@@ -66,7 +66,7 @@ impl Handler for RecordForecastsHandler {
         self.history
             .record_forecasts(&forecasts, job.now)
             .await
-            .map_err(transient)?;
+            .map_err(record_error)?;
         Ok(())
     }
 }

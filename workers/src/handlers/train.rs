@@ -17,7 +17,7 @@ use registry::{Job, JobId, Proposal, Registry, Version};
 use runner::{CpuPool, HandleError, Handler, JobContext};
 use tracing::info;
 
-use super::{compute, rejected, transient};
+use super::{compute, convert, read_error, registry_error, rejected};
 use crate::holdout;
 
 /// Fits the candidate of a train job.
@@ -38,7 +38,7 @@ impl Handler for TrainHandler {
 
     async fn handle(&self, message: TrainJob, context: &JobContext) -> Result<TrainResult, HandleError> {
         let id = JobId::new(context.message_id.as_str()).map_err(rejected)?;
-        if let Some(version) = self.registry.version_of_job(&id).await.map_err(transient)? {
+        if let Some(version) = self.registry.version_of_job(&id).await.map_err(registry_error)? {
             return candidate(&version);
         }
 
@@ -90,13 +90,13 @@ impl TrainHandler {
                 message.model
             ))
         };
-        let stored = stored.map_err(transient)?.ok_or_else(unknown)?;
+        let stored = stored.map_err(registry_error)?.ok_or_else(unknown)?;
         let learners = chosen_learners(&stored.spec, &message.learners)?;
         let dataset = self
             .registry
             .dataset(&stored.spec.dataset)
             .await
-            .map_err(transient)?;
+            .map_err(registry_error)?;
         let dataset =
             dataset.ok_or_else(|| rejected(format!("dataset {:?} was not applied", stored.spec.dataset)))?;
         Ok(Task {
@@ -120,7 +120,7 @@ impl TrainHandler {
             Ok(given)
         } else {
             let sized = holdout::plan(&*self.history, &task.dataset, &task.model, message.as_of).await;
-            sized.map_err(transient)?.map(|plan| plan.cut_off)
+            sized.map_err(read_error)?.map(|plan| plan.cut_off)
         };
         let job = Job {
             id,
@@ -132,7 +132,7 @@ impl TrainHandler {
             learners: task.learners.iter().map(|learner| learner.name.clone()).collect(),
             reason: message.reason.as_str().to_owned(),
         };
-        let job = self.registry.record_job(&job, now).await.map_err(transient)?;
+        let job = self.registry.record_job(&job, now).await.map_err(registry_error)?;
         Ok(planned.map(|_cut_off| job))
     }
 
@@ -149,7 +149,7 @@ impl TrainHandler {
         self.history
             .read(&task.dataset.name, &grid, &range)
             .await
-            .map_err(transient)
+            .map_err(read_error)
     }
 
     async fn fit(
@@ -177,7 +177,7 @@ impl TrainHandler {
         match fitted.await? {
             Ok(trained) => Ok(Ok(trained)),
             Err(TrainError::NoCandidate { reason }) => Ok(Err(reason)),
-            Err(TrainError::Stopped(stopped)) => Err(transient(stopped)),
+            Err(TrainError::Stopped(stopped)) => Err(HandleError::transient(stopped)),
         }
     }
 
@@ -200,7 +200,7 @@ impl TrainHandler {
             code_version: bundle.code_version.clone(),
             competed: competed(&trained.competed)?,
         };
-        self.registry.propose(&proposal, now).await.map_err(transient)
+        self.registry.propose(&proposal, now).await.map_err(registry_error)
     }
 }
 
@@ -238,7 +238,7 @@ fn competed(competed: &[forecasting::learning::Competitor]) -> Result<serde_json
         rows: competitor.rows,
         series: competitor.series,
     };
-    serde_json::to_value(competed.iter().map(convert).collect::<Vec<_>>()).map_err(transient)
+    serde_json::to_value(competed.iter().map(convert).collect::<Vec<_>>()).map_err(HandleError::transient)
 }
 
 /// The reply about a version, the same however often its job is delivered.
@@ -246,7 +246,7 @@ fn candidate(version: &Version) -> Result<TrainResult, HandleError> {
     let outcome = TrainOutcome::Candidate {
         version: version.version,
         learner: version.proposal.learner.to_string(),
-        competed: serde_json::from_value(version.proposal.competed.clone()).map_err(transient)?,
+        competed: serde_json::from_value(version.proposal.competed.clone()).map_err(HandleError::transient)?,
     };
     Ok(TrainResult {
         model: version.proposal.model.to_string(),
@@ -264,7 +264,7 @@ fn no_candidate(model: &ModelName, reason: String) -> TrainResult {
 
 fn put_error(error: ArtifactStoreError) -> HandleError {
     match error {
-        ArtifactStoreError::Unavailable { .. } => transient(error),
+        ArtifactStoreError::Unavailable { .. } => HandleError::transient(error),
         ArtifactStoreError::Missing { .. }
         | ArtifactStoreError::Damaged { .. }
         | ArtifactStoreError::TooLarge { .. } => HandleError::rejected(error),

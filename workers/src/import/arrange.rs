@@ -155,7 +155,7 @@ fn check_grid(
         .filter(|(phase, _)| phase.is_some())
         .max_by_key(|(_, count)| **count);
     let common = common.and_then(|(phase, _)| *phase);
-    let off_grid = common.is_none() || phases.len() > 1;
+    let off_grid = phases.len() > 1 || phases.contains_key(&None);
     // Longer steps that are all on the grid are gaps, and may be allowed as such.
     let only_gaps = !off_grid && on_gap == OnGap::Allow;
     if let Some(step) = found.filter(|step| *step != Step::declared(grid) && !only_gaps) {

@@ -346,6 +346,42 @@ mod tests {
     }
 
     #[test]
+    fn losses_are_scaled_by_what_both_sides_had_before_them() {
+        let mut frame = history(DAYS);
+        frame.series.truncate(1);
+        let (candidate, incumbent) = (version(long_mean(), 25), version(seasonal_naive(), 20));
+        let scales = |bundle: &Bundle| LossScales::in_sample(&frame, bundle.cut_off);
+        let earlier = scales(&incumbent).of(&frame.series[0].id);
+        assert_ne!(earlier, scales(&candidate).of(&frame.series[0].id));
+        for (candidate, incumbent) in [(&candidate, &incumbent), (&incumbent, &candidate)] {
+            let errors = judge_on(&frame, candidate, Some(incumbent))
+                .candidate
+                .expect("scored");
+            assert!((errors.mae / errors.average - earlier).abs() < 1e-9);
+        }
+    }
+
+    #[test]
+    fn the_first_origin_waits_for_the_availability_delay() {
+        let (model, frame, stop) = (model(), history(DAYS), StopFlag::default());
+        let candidate = version(long_mean(), TRAINED);
+        let origins = [0, 48].map(|hours| {
+            let mut dataset = dataset();
+            dataset.availability_delay = jiff::SignedDuration::from_hours(hours);
+            let hearing = Hearing {
+                model: &model,
+                dataset: &dataset,
+                candidate: &candidate,
+                incumbent: None,
+                frame: &frame,
+                stop: &stop,
+            };
+            judge(&hearing).expect("nobody stops it").evidence.origins
+        });
+        assert_eq!(origins, [30, 28]);
+    }
+
+    #[test]
     fn fewer_than_28_origins_are_not_enough() {
         let (better, worse) = (version(long_mean(), TRAINED), version(seasonal_naive(), TRAINED));
         for (days, name) in [

@@ -13,7 +13,7 @@ use tracing::{info, warn};
 use super::{Access, store::Store, work::Lease};
 
 /// What another process publishes, and what has become due, is noticed after this time at the latest.
-const POLL_PERIOD: Duration = Duration::from_millis(20);
+const POLL_PERIOD: Duration = Duration::from_millis(25);
 /// How often old rows are deleted.
 const CLEANING_PERIOD: Duration = Duration::from_mins(1);
 /// An event is kept this long for listeners that fall behind.

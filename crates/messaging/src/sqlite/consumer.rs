@@ -5,7 +5,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use protocol::{Queue, WireMessage};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{
+    OwnedSemaphorePermit, Semaphore,
+    mpsc::{self, error::SendError},
+};
 use tracing::error;
 
 use super::{
@@ -47,6 +50,13 @@ impl Deliveries for SqliteDeliveries {
         receipt.handed_out = true;
         Ok(Delivery::new(message, Box::new(receipt)))
     }
+
+    async fn stop(mut self: Box<Self>) {
+        self.0.close();
+        while let Some(leased) = self.0.recv().await {
+            give_back(leased).await;
+        } // and the feed has ended
+    }
 }
 
 /// Leases ahead for one consumer, and ends with it.
@@ -76,7 +86,9 @@ impl Feed {
                 }
             }
             for message in leased {
-                let _ = self.out.send(Ok(message)).await; // the consumer is gone: its drop gives it back
+                if let Err(SendError(leased)) = self.out.send(Ok(message)).await {
+                    give_back(leased).await; // the consumer is gone
+                }
             }
         }
     }
@@ -123,6 +135,13 @@ impl Feed {
             handed_out: false,
             settled: false,
         }
+    }
+}
+
+/// Puts back what the consumer has not seen. Where that fails, the receipt's drop sees to it.
+async fn give_back(leased: Result<Leased, ConsumeError>) {
+    if let Ok(Leased { message, receipt }) = leased {
+        let _ = Box::new(receipt).settle(message, Settlement::GiveBack).await;
     }
 }
 

@@ -1,0 +1,63 @@
+//! What every [`Registry`](crate::Registry) promises, as tests that any adapter runs: see
+//! [`registry_contract!`](crate::registry_contract).
+//!
+//! Each test gets an empty registry that was opened twice, as by two processes (an adapter that cannot be
+//! gives the same one twice).
+
+mod decisions;
+mod jobs;
+mod races;
+mod samples;
+mod specs;
+
+pub use decisions::*;
+pub use jobs::*;
+pub use races::*;
+pub use specs::*;
+
+/// Makes a test of every promise. `$open` is an async function that returns one empty registry opened
+/// twice, as two `Arc<dyn Registry>`, and something to keep until the test ends (its folder, its schema).
+#[macro_export]
+macro_rules! registry_contract {
+    ($open:path) => {
+        $crate::registry_contract!($open:
+            a_specification_applied_again_changes_nothing
+            a_changed_specification_is_a_new_version_and_an_old_one_may_come_back
+            a_model_needs_its_dataset
+            the_current_specifications_are_listed_by_name
+            the_first_job_of_an_id_counts
+            a_job_needs_its_model
+            a_job_is_proposed_once
+            versions_are_numbered_per_model
+            a_proposal_must_agree_with_its_job
+            the_first_promotion_makes_an_incumbent
+            a_promotion_retires_the_incumbent_before
+            a_refusal_is_kept_whole_and_changes_no_incumbent
+            a_candidate_without_enough_evidence_stays_pending
+            a_job_without_a_candidate_is_decided_too
+            a_job_is_decided_once
+            who_judged_against_another_incumbent_changes_nothing
+            a_decision_needs_its_job
+            a_decision_must_agree_with_its_job
+            an_incumbent_never_came_before_the_one_before
+            gatekeepers_that_race_promote_once_per_generation
+            the_same_decision_in_a_race_is_carried_out_once
+            jobs_and_proposals_in_a_race_are_recorded_once
+            versions_in_a_race_get_numbers_of_their_own
+            what_would_not_come_back_is_not_stored
+            decisions_come_back_latest_first
+            incumbents_are_listed_by_name
+            a_tick_is_remembered
+            instants_are_cut_to_microseconds
+        );
+    };
+    ($open:path: $($promise:ident)*) => {
+        $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $promise() {
+                let (first, second, _keep) = $open().await;
+                $crate::contract::$promise(first, second).await;
+            }
+        )*
+    };
+}
