@@ -108,8 +108,8 @@ impl<'a> Arena<'a> {
 fn split(request: &TrainingRequest<'_>, frame: &Frame) -> Timestamp {
     let grid = &frame.grid;
     let stride = i64::try_from(grid.steps_per_stride()).expect("a day has at most 1,440 steps");
-    // One stride more, because the last origin may lie up to a stride before its latest place.
-    let wanted = stride * i64::from(ORIGINS) + i64::from(request.model.horizon_steps);
+    // All but a step of one more stride, because the last origin may lie that much before its latest place.
+    let wanted = stride * i64::from(ORIGINS) - 1 + i64::from(request.model.horizon_steps);
     let first = frame.first_target().unwrap_or(request.cut_off);
     let last = grid.floor(first, request.cut_off);
     let most = grid.steps_up_to(first, last) / LARGEST_PART;
