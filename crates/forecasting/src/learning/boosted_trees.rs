@@ -35,15 +35,12 @@ impl Learner for BoostedTreesSpec {
             values,
             levels,
         } = rows;
-        // Relative to the level, an error of a large series looks like one of a small series; the weights
-        // make it count as much more as it is larger.
-        let mean_level = levels.iter().sum::<f64>() / levels.len() as f64;
-        let weights: Vec<f64> = levels.iter().map(|level| level / mean_level).collect();
         let ratios: Vec<f64> = values
             .iter()
             .zip(&levels)
-            .map(|(value, level)| value / level)
+            .map(|(value, level)| ratio(*value, *level))
             .collect();
+        let weights = weights(&levels);
         let columns = BinnedColumns::new(columns, &weights, material.stop)?;
         let mut forests = Vec::new();
         for (number, &loss) in (0..).zip(losses(self.aim)) {
@@ -57,6 +54,21 @@ impl Learner for BoostedTreesSpec {
             non_negative,
         }))
     }
+}
+
+/// What the trees learn. Beyond a million times the level lies no demand but a broken meter, which single
+/// precision could not take.
+fn ratio(value: f64, level: f64) -> f64 {
+    (value / level).clamp(-1e6, 1e6)
+}
+
+/// Relative to the level, an error of a large series looks like one of a small series; the weights, 1 on
+/// average, make it count as much more as the series is larger.
+fn weights(levels: &[f64]) -> Vec<f64> {
+    // Divided by the largest first: the sum of enormous levels would be no number.
+    let largest = levels.iter().copied().fold(0.0, f64::max);
+    let mean = levels.iter().map(|level| level / largest).sum::<f64>() / levels.len() as f64;
+    levels.iter().map(|level| level / largest / mean).collect()
 }
 
 fn losses(aim: Aim) -> &'static [Loss] {

@@ -342,6 +342,27 @@ mod tests {
     }
 
     #[test]
+    fn absurd_values_do_not_break_a_fit() {
+        for absurd in [1e12, 1e300, f64::MAX, -f64::MAX, f64::MIN_POSITIVE] {
+            for every in [1, 7, 400] {
+                let mut frame = history(60);
+                for value in frame.series[0].values.iter_mut().step_by(every) {
+                    *value = absurd;
+                }
+                for aim in ["mean", "median"] {
+                    let trees = learners(&[&format!("{TREES}\naim = '{aim}'\nl2 = 0")]);
+                    let bundle = train_on(&frame, 60, &trees).expect("is enough").bundle;
+                    assert_eq!(
+                        Bundle::decode(&bundle.encode()),
+                        Ok(bundle),
+                        "{absurd} {every} {aim}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
     fn values_that_arrive_late_are_not_counted_on() {
         let late: DatasetSpec = toml::from_str(
             "name = 'footfall'\nfrequency = 'PT1H'\ntime_zone = 'Europe/Berlin'\navailability_delay = 'PT47H30M'",
