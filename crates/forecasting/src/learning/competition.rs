@@ -6,11 +6,12 @@ use jiff::Timestamp;
 use super::{
     learner::{FitError, fit},
     stop::Stopped,
-    train::{Competitor, TrainError, TrainingRequest, just_after},
+    train::{TrainError, TrainingRequest, just_after},
 };
 use crate::{
     evaluation::{Errors, Forecasts, LossScales, RowSet, holdout_origins},
     models::{Model, Predict, PredictError, WeeklyMean},
+    names::LearnerName,
     series::Frame,
     spec::LearnerSpec,
 };
@@ -53,6 +54,21 @@ pub(super) fn compete<'a>(
             reason: failures.join("; "),
         }),
     }
+}
+
+/// A learner in the competition before the cut-off.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Competitor {
+    /// Who.
+    pub learner: LearnerName,
+    /// Mean of the scaled absolute errors.
+    pub average_error: f64,
+    /// Mean of the worst hundredth of the scaled absolute errors.
+    pub worst_case_error: f64,
+    /// How many forecasts were scored.
+    pub rows: u64,
+    /// Of how many series.
+    pub series: u32,
 }
 
 /// Where learners compete: a past to fit on, and rows after it.

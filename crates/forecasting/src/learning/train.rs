@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    competition::compete,
+    competition::{Competitor, compete},
     data_hash::data_hash,
     learner::{FitError, Material, fit},
     stop::{StopFlag, Stopped},
@@ -12,7 +12,6 @@ use crate::{
     artifact::Bundle,
     evaluation::LossScales,
     models::{Model, WeeklyMean},
-    names::LearnerName,
     series::Frame,
     spec::{DatasetSpec, LearnerSpec, ModelSpec},
 };
@@ -45,21 +44,6 @@ pub struct Trained {
     pub bundle: Bundle,
     /// Who competed, best first; empty where there was only one learner.
     pub competed: Vec<Competitor>,
-}
-
-/// A learner in the competition before the cut-off.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Competitor {
-    /// Who.
-    pub learner: LearnerName,
-    /// Mean of the scaled absolute errors.
-    pub average_error: f64,
-    /// Mean of the worst hundredth of the scaled absolute errors.
-    pub worst_case_error: f64,
-    /// How many forecasts were scored.
-    pub rows: u64,
-    /// Of how many series.
-    pub series: u32,
 }
 
 /// Why there is no candidate.

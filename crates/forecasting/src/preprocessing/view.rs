@@ -3,6 +3,7 @@
 use super::{
     Calendar, Clock, Feature, FeatureSpec,
     calendar::{DAY, WEEK},
+    statistics::{mean, mean_of, median, spread},
 };
 use crate::names::SeriesId;
 
@@ -258,38 +259,6 @@ impl OriginView<'_> {
 fn cell(value: f64) -> f32 {
     let value = value as f32;
     if value.is_finite() { value } else { f32::NAN }
-}
-
-/// Mean of the known values; `NaN` if none is known.
-fn mean_of(values: impl Iterator<Item = f64>) -> f64 {
-    let (mut sum, mut count) = (0.0, 0_u32);
-    for value in values.filter(|value| !value.is_nan()) {
-        sum += value;
-        count += 1;
-    }
-    // 0 / 0 is NaN, as wanted.
-    sum / f64::from(count)
-}
-
-fn mean(values: &[f64]) -> f64 {
-    mean_of(values.iter().copied())
-}
-
-fn spread(values: &[f64]) -> f64 {
-    let center = mean(values);
-    mean_of(values.iter().map(|value| (value - center) * (value - center))).sqrt()
-}
-
-/// Median of the known values; the mean of the middle two where their number is even.
-fn median(mut values: [f64; 5]) -> f64 {
-    // Missing values last, whatever their sign bit.
-    values.sort_by(|a, b| a.is_nan().cmp(&b.is_nan()).then(a.total_cmp(b)));
-    let known = values.iter().take_while(|value| !value.is_nan()).count();
-    match known {
-        0 => f64::NAN,
-        odd if odd % 2 == 1 => values[odd / 2],
-        even => f64::midpoint(values[even / 2 - 1], values[even / 2]),
-    }
 }
 
 #[cfg(test)]
