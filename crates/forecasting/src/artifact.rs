@@ -238,3 +238,179 @@ impl From<ArtifactName> for String {
         name.to_string()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{
+        examples::{history, id, level_times, seasonal_naive, version},
+        models::{Forest, Node},
+    };
+
+    fn small() -> Bundle {
+        Bundle {
+            loss_scales: BTreeMap::from([(id("bridge"), 2.5)]),
+            ..version(seasonal_naive(), 30)
+        }
+    }
+
+    #[test]
+    fn a_bundle_survives_its_bytes() {
+        for bundle in [small(), version(level_times(1.5), 30)] {
+            let bytes = bundle.encode();
+            assert_eq!(Bundle::decode(&bytes), Ok(bundle.clone()));
+            assert_eq!(bundle.encode(), bytes, "the same bytes every time");
+        }
+    }
+
+    #[test]
+    fn a_change_of_any_single_bit_is_refused() {
+        let bytes = small().encode();
+        for bit in 0..8 * bytes.len() {
+            let mut changed = bytes.clone();
+            changed[bit / 8] ^= 1 << (bit % 8);
+            assert!(Bundle::decode(&changed).is_err(), "bit {bit}");
+        }
+    }
+
+    #[test]
+    fn every_cut_and_every_addition_is_refused() {
+        let bytes = small().encode();
+        for len in 0..bytes.len() {
+            let truncated = matches!(
+                Bundle::decode(&bytes[..len]),
+                Err(ArtifactError::Truncated { .. })
+            );
+            assert!(truncated, "{len} bytes");
+        }
+        let mut longer = bytes.clone();
+        longer.push(0);
+        assert!(matches!(
+            Bundle::decode(&longer),
+            Err(ArtifactError::TooLarge { .. })
+        ));
+    }
+
+    #[test]
+    fn foreign_bytes_and_other_formats_are_told_apart() {
+        assert_eq!(Bundle::decode(b"PK\x03\x04"), Err(ArtifactError::Foreign));
+        assert_eq!(Bundle::decode(&[0; 100]), Err(ArtifactError::Foreign));
+        let mut next_format = small().encode();
+        next_format[8] = 2;
+        assert_eq!(
+            Bundle::decode(&next_format),
+            Err(ArtifactError::UnsupportedFormat { version: 2 })
+        );
+        let mut endless = small().encode();
+        endless[10..18].fill(0xFF);
+        assert!(matches!(
+            Bundle::decode(&endless),
+            Err(ArtifactError::TooLarge {
+                size_bytes: u64::MAX,
+                ..
+            })
+        ));
+    }
+
+    /// What a hostile or broken writer with a correct header could send.
+    fn wrap(payload: &[u8]) -> Vec<u8> {
+        let mut bytes = MAGIC.to_vec();
+        bytes.extend(FORMAT_VERSION.to_le_bytes());
+        bytes.extend((payload.len() as u64).to_le_bytes());
+        bytes.extend(Sha256::digest(payload));
+        bytes.extend(payload);
+        bytes
+    }
+
+    fn problem(bundle: &Bundle) -> String {
+        match Bundle::decode(&bundle.encode()) {
+            Err(ArtifactError::Malformed { problem }) => problem,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn what_forecasting_relies_on_is_checked() {
+        let mut no_horizon = small();
+        no_horizon.horizon_steps = 0;
+        assert_eq!(problem(&no_horizon), "a horizon of 0 steps");
+        let mut bad_scale = small();
+        bad_scale.loss_scales.insert(id("arcade"), 0.0);
+        assert_eq!(problem(&bad_scale), "a loss scale of 0 for series arcade");
+        let mut trees = version(level_times(1.0), 30);
+        let Model::BoostedTrees(model) = &mut trees.primary else {
+            unreachable!("level_times is a forest")
+        };
+        // Valid for a thousand features, but the model has fewer.
+        let split = Node::Split {
+            feature: 999,
+            threshold: 0.0,
+            right: 2,
+            missing_goes_left: true,
+        };
+        let tree = vec![split, Node::Leaf { value: 1.0 }, Node::Leaf { value: 2.0 }];
+        model.forests[0] = Forest::new(0.0, &[tree], 1000).expect("is a tree");
+        assert_eq!(problem(&trees), "model: node 0 asks for feature 999 of 40");
+        let Model::BoostedTrees(model) = &mut trees.primary else {
+            unreachable!("level_times is a forest")
+        };
+        model.forests.clear();
+        assert_eq!(problem(&trees), "model: 0 forests, 1 to 16 are allowed");
+    }
+
+    #[test]
+    fn bytes_after_the_bundle_are_refused() {
+        let mut payload = postcard::to_stdvec(&small()).expect("is a bundle");
+        payload.push(0);
+        let malformed = ArtifactError::Malformed {
+            problem: "1 bytes too many".to_owned(),
+        };
+        assert_eq!(Bundle::decode(&wrap(&payload)), Err(malformed));
+    }
+
+    proptest! {
+        #[test]
+        fn garbage_is_refused(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+            prop_assert!(Bundle::decode(&bytes).is_err());
+            prop_assert!(Bundle::decode(&wrap(&bytes)).is_err());
+        }
+
+        #[test]
+        fn a_payload_of_hostile_bytes_never_panics(changes in prop::collection::vec((any::<usize>(), any::<u8>()), 1..8)) {
+            let mut payload = postcard::to_stdvec(&version(level_times(1.0), 30)).expect("is a bundle");
+            for (place, byte) in changes {
+                let place = place % payload.len();
+                payload[place] = byte;
+            }
+            // What passes every check must also forecast without a panic.
+            if let Ok(bundle) = Bundle::decode(&wrap(&payload)) {
+                use crate::models::Predict;
+                let frame = history(40);
+                let origin = frame.series[0].end(&frame.grid);
+                let _ = bundle.primary.predict(&frame.series[0], &frame.grid, origin, 24);
+                let _ = bundle.fallback.predict(&frame.series[0], &frame.grid, origin, 24);
+            }
+        }
+    }
+
+    #[test]
+    fn an_artifact_is_named_by_its_bytes_in_one_spelling() {
+        let name = ArtifactName::of(b"");
+        let text = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+        assert_eq!(name.to_string(), text);
+        assert_eq!(text.parse(), Ok(name));
+        for bad in [
+            "",
+            "e3b0",
+            &text.to_uppercase(),
+            &format!("{text}00"),
+            &text.replace('e', "g"),
+        ] {
+            assert!(bad.parse::<ArtifactName>().is_err(), "{bad}");
+        }
+        let json = serde_json::to_string(&name).expect("is a text");
+        assert_eq!(json, format!("\"{text}\""));
+    }
+}

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::{
     artifact::Bundle,
-    models::{BoostedTrees, Forest, Member, Model, SeasonalNaive, Target, WeeklyMean},
+    models::{BoostedTrees, Forest, Model, SeasonalNaive, WeeklyMean},
     names::{LearnerName, SeriesId},
     preprocessing::FeatureSpec,
     series::{Frame, Grid, Series},
@@ -101,13 +101,10 @@ pub(crate) fn long_mean() -> Model {
 pub(crate) fn level_times(ratio: f64) -> Model {
     let features = FeatureSpec::for_grid(&grid(), Vec::new(), 0, false);
     let forest = Forest::new(ratio, &[], features.width()).expect("has no trees");
-    let members = vec![Member {
-        target: Target::Ratio,
-        forest,
-    }];
+    let forests = vec![forest];
     Model::BoostedTrees(BoostedTrees {
         features,
-        members,
+        forests,
         non_negative: true,
     })
 }

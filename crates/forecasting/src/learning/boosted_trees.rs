@@ -8,7 +8,7 @@ use super::{
     rows::TrainingRows,
 };
 use crate::{
-    models::{BoostedTrees, Member, Model, Target},
+    models::{BoostedTrees, Model},
     names::SeriesId,
     preprocessing::FeatureSpec,
     series::Series,
@@ -17,6 +17,8 @@ use crate::{
 
 /// With fewer rows trees would learn the noise; the fallback forecasts better.
 const LEAST_ROWS: usize = 500;
+/// Of mean weight: under two days of hours.
+const LEAST_ROWS_IN_A_LEAF: f32 = 40.0;
 
 impl Learner for BoostedTreesSpec {
     fn fit(&self, material: &Material<'_>) -> Result<Model, FitError> {
@@ -33,31 +35,40 @@ impl Learner for BoostedTreesSpec {
             values,
             levels,
         } = rows;
-        // An error of a tenth of the level weighs as much as it is large: big series count for more.
-        let mean_level = levels.iter().sum::<f64>() / levels.len() as f64;
-        let weights: Vec<f64> = levels.iter().map(|level| level / mean_level).collect();
-        let columns = BinnedColumns::new(columns, &weights, material.stop)?;
-        let targets: Vec<f64> = values
+        let ratios: Vec<f64> = values
             .iter()
             .zip(&levels)
-            .map(|(&value, &level)| Target::Ratio.of(value, level))
+            .map(|(value, level)| ratio(*value, *level))
             .collect();
-        let mut members = Vec::new();
-        for (number, &loss) in losses(self.aim).iter().enumerate() {
-            let growth = self.growth(loss, material.seed.wrapping_add(number as u64));
-            let forest = boost(&columns, &targets, &weights, &growth, material.stop)?;
-            members.push(Member {
-                target: Target::Ratio,
-                forest,
-            });
+        let weights = weights(&levels);
+        let columns = BinnedColumns::new(columns, &weights, material.stop)?;
+        let mut forests = Vec::new();
+        for (number, &loss) in (0..).zip(losses(self.aim)) {
+            let growth = self.growth(loss, material.seed.wrapping_add(number));
+            forests.push(boost(&columns, &ratios, &weights, &growth, material.stop)?);
         }
         let non_negative = values.iter().all(|&value| value >= 0.0);
         Ok(Model::BoostedTrees(BoostedTrees {
             features,
-            members,
+            forests,
             non_negative,
         }))
     }
+}
+
+/// What the trees learn. Beyond a million times the level lies no demand but a broken meter, which single
+/// precision could not take.
+fn ratio(value: f64, level: f64) -> f64 {
+    (value / level).clamp(-1e6, 1e6)
+}
+
+/// Relative to the level, an error of a large series looks like one of a small series; the weights, 1 on
+/// average, make it count as much more as the series is larger.
+fn weights(levels: &[f64]) -> Vec<f64> {
+    // Divided by the largest first: the sum of enormous levels would be no number.
+    let largest = levels.iter().copied().fold(0.0, f64::max);
+    let mean = levels.iter().map(|level| level / largest).sum::<f64>() / levels.len() as f64;
+    levels.iter().map(|level| level / largest / mean).collect()
 }
 
 fn losses(aim: Aim) -> &'static [Loss] {
@@ -80,7 +91,7 @@ impl BoostedTreesSpec {
             leaves: self.leaves as usize,
             learning_rate: self.learning_rate as f32,
             l2: self.l2 as f32,
-            least_rows: 40.0,
+            least_rows: LEAST_ROWS_IN_A_LEAF,
             row_share: self.row_share,
             column_share: self.column_share,
             seed,

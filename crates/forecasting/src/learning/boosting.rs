@@ -326,3 +326,151 @@ fn weighted_median(pairs: &mut [(f64, f64)]) -> f64 {
 fn single(value: f64) -> f32 {
     value as f32
 }
+
+#[cfg(test)]
+mod tests {
+    use forust_ml::{GradientBooster, objective::ObjectiveType};
+
+    use super::*;
+
+    /// Rows with a curve, a jump, noise and missing values.
+    fn table(rows: usize) -> (Vec<Vec<f32>>, Vec<f64>, Vec<f64>) {
+        let mut random = Random::new(3);
+        let mut columns = vec![Vec::new(); 4];
+        let (mut targets, mut weights) = (Vec::new(), Vec::new());
+        for _ in 0..rows {
+            let cells: Vec<f64> = (0..4).map(|_| random.share()).collect();
+            let jump = if cells[1] > 0.7 { 2.0 } else { 0.0 };
+            targets.push(f64::sin(6.0 * cells[0]) + jump + 0.1 * cells[3]);
+            weights.push(0.5 + cells[2]);
+            for (column, &cell) in columns.iter_mut().zip(&cells) {
+                column.push(if cell < 0.05 { f32::NAN } else { single(cell) });
+            }
+        }
+        (columns, targets, weights)
+    }
+
+    fn growth(loss: Loss) -> Growth {
+        Growth {
+            loss,
+            trees: 60,
+            leaves: 15,
+            learning_rate: 0.1,
+            l2: 1.0,
+            least_rows: 5.0,
+            row_share: 0.7,
+            column_share: 0.8,
+            seed: 7,
+        }
+    }
+
+    fn fit(loss: Loss, stop: &StopFlag) -> Result<(Forest, Vec<f32>, Vec<f64>), Stopped> {
+        let (columns, targets, weights) = table(3000);
+        let rows: Vec<f32> = (0..3000)
+            .flat_map(|row| columns.iter().map(move |column| column[row]))
+            .collect();
+        let columns = BinnedColumns::new(columns, &weights, stop)?;
+        Ok((
+            boost(&columns, &targets, &weights, &growth(loss), stop)?,
+            rows,
+            targets,
+        ))
+    }
+
+    fn mean_error(forest: &Forest, rows: &[f32], targets: &[f64]) -> f64 {
+        let forecasts = forest.predict(rows, 4);
+        forecasts
+            .iter()
+            .zip(targets)
+            .map(|(one, other)| (one - other).abs())
+            .sum::<f64>()
+            / targets.len() as f64
+    }
+
+    #[test]
+    fn both_losses_learn_the_table() {
+        for loss in [Loss::Squared, Loss::Absolute] {
+            let (forest, rows, targets) = fit(loss, &StopFlag::default()).expect("nobody stops it");
+            let error = mean_error(&forest, &rows, &targets);
+            assert!(error < 0.1, "{loss:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn the_forest_says_what_the_fit_believed() {
+        // The sums of the fit come from bins, those of the forest from values: they agree only if bins,
+        // thresholds, missing values and the flat trees all do.
+        let (columns, targets, weights) = table(3000);
+        let rows: Vec<f32> = (0..3000)
+            .flat_map(|row| columns.iter().map(move |column| column[row]))
+            .collect();
+        let columns = BinnedColumns::new(columns, &weights, &StopFlag::default()).expect("nobody stops it");
+        let mut fit = Fit::start(&columns, &targets, &weights, Loss::Absolute);
+        let mut random = Random::new(7);
+        let trees: Vec<_> = (0..30)
+            .map(|_| flat(&fit.grow(&growth(Loss::Absolute), &mut random)))
+            .collect();
+        let forest = Forest::new(fit.base, &trees, 4).expect("is a forest");
+        assert_eq!(forest.predict(&rows, 4), fit.sums);
+    }
+
+    #[test]
+    fn a_forest_made_of_forusts_trees_forecasts_exactly_like_forust() {
+        let (columns, targets, weights) = table(2000);
+        let doubles: Vec<f64> = columns.iter().flatten().copied().map(f64::from).collect();
+        let matrix = Matrix::new(&doubles, 2000, 4);
+        let mut booster = GradientBooster::default();
+        booster.objective_type = ObjectiveType::SquaredLoss;
+        booster.iterations = 40;
+        booster.initialize_base_score = true;
+        booster.max_leaves = 31;
+        booster.parallel = false;
+        booster
+            .fit(&matrix, &targets, &weights, None)
+            .expect("is a table");
+        let trees: Vec<_> = booster.trees.iter().map(flat).collect();
+        let forest = Forest::new(booster.base_score, &trees, 4).expect("is a forest");
+        let rows: Vec<f32> = (0..2000)
+            .flat_map(|row| columns.iter().map(move |column| column[row]))
+            .collect();
+        assert_eq!(forest.predict(&rows, 4), booster.predict(&matrix, false));
+    }
+
+    #[test]
+    fn the_absolute_loss_finds_the_median_and_the_squared_loss_the_mean() {
+        // One in four targets is 100, the others are 1; the feature says nothing.
+        let targets: Vec<f64> = (0..4000)
+            .map(|row| if row % 4 == 0 { 100.0 } else { 1.0 })
+            .collect();
+        let weights = vec![1.0; 4000];
+        for (loss, expected) in [(Loss::Absolute, 1.0), (Loss::Squared, 25.75)] {
+            let columns = BinnedColumns::new(vec![vec![0.0; 4000]], &weights, &StopFlag::default());
+            let columns = columns.expect("nobody stops it");
+            let forest = boost(&columns, &targets, &weights, &growth(loss), &StopFlag::default());
+            let forecast = forest.expect("nobody stops it").predict(&[0.0], 1)[0];
+            assert!((forecast - expected).abs() < 2.0, "{loss:?}: {forecast}");
+        }
+    }
+
+    #[test]
+    fn the_weighted_median_is_where_half_of_the_weight_is_reached() {
+        assert_eq!(weighted_median(&mut [(3.0, 1.0), (1.0, 1.0), (2.0, 1.0)]), 2.0);
+        assert_eq!(weighted_median(&mut [(3.0, 5.0), (1.0, 1.0), (2.0, 1.0)]), 3.0);
+        assert_eq!(weighted_median(&mut [(4.0, 1.0)]), 4.0);
+    }
+
+    #[test]
+    fn a_fit_that_is_asked_to_stop_stops() {
+        let stop = StopFlag::default();
+        stop.stop();
+        assert_eq!(fit(Loss::Squared, &stop).err(), Some(Stopped));
+    }
+
+    #[test]
+    fn values_outside_the_sample_fall_into_the_first_and_last_bin() {
+        let cuts = [1.0, 2.0, f64::MAX];
+        let bins = [-5.0, 1.0, 1.5, 2.0, 9.0].map(|value| bin_of(value, &cuts));
+        assert_eq!(bins, [1, 1, 1, 2, 2]);
+        assert_eq!(bin_of(f32::NAN, &cuts), MISSING_BIN);
+    }
+}

@@ -6,11 +6,12 @@ use jiff::Timestamp;
 use super::{
     learner::{FitError, fit},
     stop::Stopped,
-    train::{Competitor, TrainError, TrainingRequest, just_after},
+    train::{TrainError, TrainingRequest, just_after},
 };
 use crate::{
     evaluation::{Errors, Forecasts, LossScales, RowSet, holdout_origins},
     models::{Model, Predict, PredictError, WeeklyMean},
+    names::LearnerName,
     series::Frame,
     spec::LearnerSpec,
 };
@@ -53,6 +54,21 @@ pub(super) fn compete<'a>(
             reason: failures.join("; "),
         }),
     }
+}
+
+/// A learner in the competition before the cut-off.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Competitor {
+    /// Who.
+    pub learner: LearnerName,
+    /// Mean of the scaled absolute errors.
+    pub average_error: f64,
+    /// Mean of the worst hundredth of the scaled absolute errors.
+    pub worst_case_error: f64,
+    /// How many forecasts were scored.
+    pub rows: u64,
+    /// Of how many series.
+    pub series: u32,
 }
 
 /// Where learners compete: a past to fit on, and rows after it.
@@ -108,8 +124,8 @@ impl<'a> Arena<'a> {
 fn split(request: &TrainingRequest<'_>, frame: &Frame) -> Timestamp {
     let grid = &frame.grid;
     let stride = i64::try_from(grid.steps_per_stride()).expect("a day has at most 1,440 steps");
-    // One stride more, because the last origin may lie up to a stride before its latest place.
-    let wanted = stride * i64::from(ORIGINS) + i64::from(request.model.horizon_steps);
+    // All but a step of one more stride, because the last origin may lie that much before its latest place.
+    let wanted = stride * i64::from(ORIGINS) - 1 + i64::from(request.model.horizon_steps);
     let first = frame.first_target().unwrap_or(request.cut_off);
     let last = grid.floor(first, request.cut_off);
     let most = grid.steps_up_to(first, last) / LARGEST_PART;

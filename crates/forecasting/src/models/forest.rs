@@ -171,3 +171,115 @@ impl Forest {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn leaf(value: f32) -> Node {
+        Node::Leaf { value }
+    }
+
+    fn split(feature: u16, threshold: f32, right: u16, missing_goes_left: bool) -> Node {
+        Node::Split {
+            feature,
+            threshold,
+            right,
+            missing_goes_left,
+        }
+    }
+
+    /// Feature 0 below 5: 1; else feature 1 below 2 or missing: 10, else 100.
+    fn tree() -> Vec<Node> {
+        vec![
+            split(0, 5.0, 2, false),
+            leaf(1.0),
+            split(1, 2.0, 2, true),
+            leaf(10.0),
+            leaf(100.0),
+        ]
+    }
+
+    #[test]
+    fn rows_walk_down_every_tree() {
+        let forest = Forest::new(0.5, &[tree(), vec![leaf(1000.0)]], 2).expect("is a forest");
+        let rows = [4.0, 9.0, 5.0, 1.0, 5.0, 2.0, f32::NAN, f32::NAN];
+        assert_eq!(forest.predict(&rows, 2), [1001.5, 1010.5, 1100.5, 1010.5]);
+        assert_eq!(forest.trees(), 2);
+    }
+
+    #[test]
+    fn a_row_alone_gets_the_same_bits_as_among_others() {
+        let forest = Forest::new(0.1, &[tree(), tree(), tree()], 2).expect("is a forest");
+        let rows = [4.0, 9.0, 7.0, 0.3, f32::NAN, 2.0];
+        let alone: Vec<f64> = rows.chunks(2).flat_map(|row| forest.predict(row, 2)).collect();
+        assert_eq!(forest.predict(&rows, 2), alone);
+    }
+
+    #[test]
+    fn no_row_has_no_forecast() {
+        let forest = Forest::new(0.1, &[], 2).expect("is a forest");
+        assert_eq!(forest.predict(&[], 2), [0.0; 0]);
+        assert_eq!(forest.predict(&[1.0, 2.0], 2), [0.1]);
+    }
+
+    #[test]
+    fn trees_that_could_not_be_walked_are_refused() {
+        let child = |node| Err(InvalidForest::Child { node });
+        let not_finite = |node| Err(InvalidForest::NotFinite { node });
+        let cases = [
+            (vec![split(0, 1.0, 2, true), leaf(1.0)], child(0)),
+            (vec![split(0, 1.0, 0, true), leaf(1.0), leaf(2.0)], child(0)),
+            (vec![split(0, 1.0, 1, true), leaf(1.0), leaf(2.0)], child(0)),
+            (
+                vec![split(0, 1.0, u16::MAX, true), leaf(1.0), leaf(2.0)],
+                child(0),
+            ),
+            (
+                vec![split(0, 1.0, 2, true), split(0, 1.0, 2, true), leaf(1.0)],
+                child(1),
+            ),
+            (
+                vec![split(2, 1.0, 2, true), leaf(1.0), leaf(2.0)],
+                Err(InvalidForest::Feature {
+                    node: 0,
+                    feature: 2,
+                    width: 2,
+                }),
+            ),
+            (
+                vec![split(0, f32::NAN, 2, true), leaf(1.0), leaf(2.0)],
+                not_finite(0),
+            ),
+            (
+                vec![split(0, 1.0, 2, true), leaf(1.0), leaf(f32::INFINITY)],
+                not_finite(2),
+            ),
+        ];
+        for (tree, problem) in cases {
+            assert_eq!(
+                Forest::new(0.0, std::slice::from_ref(&tree), 2),
+                problem,
+                "{tree:?}"
+            );
+        }
+        assert_eq!(
+            Forest::new(f64::NAN, &[], 2),
+            Err(InvalidForest::NotFinite { node: 0 })
+        );
+        assert_eq!(
+            Forest::new(0.0, &[Vec::new(), tree()], 2),
+            Err(InvalidForest::Roots)
+        );
+        assert_eq!(
+            Forest::new(0.0, &[tree(), Vec::new()], 2),
+            Err(InvalidForest::Roots)
+        );
+        let headless = Forest {
+            base: 0.0,
+            roots: vec![1],
+            nodes: tree(),
+        };
+        assert_eq!(headless.validate(2), Err(InvalidForest::Roots));
+    }
+}

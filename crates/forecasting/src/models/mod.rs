@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::series::{Grid, OffGrid, Series};
 
-pub use boosted_trees::{BoostedTrees, Member, Target};
+pub use boosted_trees::BoostedTrees;
 pub use forest::{Forest, InvalidForest, Node};
 pub use seasonal_naive::SeasonalNaive;
 pub use weekly_mean::WeeklyMean;

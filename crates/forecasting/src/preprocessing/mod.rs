@@ -8,6 +8,7 @@
 mod calendar;
 mod feature;
 mod spec;
+mod statistics;
 mod view;
 
 pub use calendar::Calendar;

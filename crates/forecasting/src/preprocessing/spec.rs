@@ -171,3 +171,59 @@ fn clock_features(step_minutes: i64, knows_year: bool) -> Vec<Clock> {
 fn steps_in(minutes: i64, step_minutes: i64) -> u16 {
     u16::try_from((minutes / step_minutes).max(1)).expect("four weeks of minutes are under 65,536 steps")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spec(frequency: &str) -> FeatureSpec {
+        let grid = Grid::new(frequency.parse().expect("is a frequency"), "UTC").expect("is a zone");
+        FeatureSpec::for_grid(&grid, Vec::new(), 0, false)
+    }
+
+    #[test]
+    fn every_frequency_has_its_features_each_once() {
+        for frequency in ["PT1M", "PT15M", "PT1H", "PT12H", "P1D", "P2D", "P7D"] {
+            let spec = spec(frequency);
+            assert_eq!(spec.validate(), Ok(()), "{frequency}");
+            let mut names: Vec<String> = spec.features.iter().map(ToString::to_string).collect();
+            names.sort();
+            names.dedup();
+            assert_eq!(names.len(), spec.width(), "{frequency}");
+            assert!(spec.required_steps() <= spec.liked_steps());
+        }
+    }
+
+    #[test]
+    fn an_hourly_model_needs_a_week_and_likes_six() {
+        let hourly = spec("PT1H");
+        assert_eq!(hourly.required_steps(), 168);
+        assert!(
+            (6 * 168..7 * 168).contains(&hourly.liked_steps()),
+            "{}",
+            hourly.liked_steps()
+        );
+    }
+
+    #[test]
+    fn a_specification_from_outside_is_bounded() {
+        let mut features = spec("PT1H");
+        features.features = vec![Feature::Step; 257];
+        assert!(features.validate().is_err());
+        let mut step = spec("PT1H");
+        step.step_minutes = 0;
+        assert!(step.validate().is_err());
+        let mut delay = spec("PT1H");
+        delay.delay_steps = u32::MAX;
+        assert!(delay.validate().is_err());
+        let mut level = spec("PT1H");
+        level.level_steps = u32::MAX;
+        assert!(level.validate().is_err());
+        let mut series = spec("PT1H");
+        series.series = vec![
+            SeriesId::new("b").expect("is an id"),
+            SeriesId::new("a").expect("is an id"),
+        ];
+        assert!(series.validate().is_err());
+    }
+}
