@@ -24,7 +24,7 @@ use workers::{
     roles::{self, Role},
 };
 
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_mins(5);
 
 /// Reading and recording 667,581 rows into an empty history.
 fn importing(criterion: &mut Criterion) {
