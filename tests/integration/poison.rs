@@ -9,23 +9,13 @@ use workers::roles::Role;
 use crate::stack::{Stack, at, request};
 
 async fn publish(stack: &Stack, queue: Queue, message: WireMessage) {
-    stack
-        .environment
-        .broker
-        .publish(&Destination::Queue(queue), message)
-        .await
-        .expect("published");
+    stack.environment.broker.publish(&Destination::Queue(queue), message).await.expect("published");
 }
 
 /// Waits for the dead letters of a queue and returns their reasons.
 async fn reasons(stack: &Stack, queue: Queue, count: usize) -> Vec<String> {
     loop {
-        let dead = stack
-            .environment
-            .broker
-            .dead_letters(queue, 100)
-            .await
-            .expect("dead letters");
+        let dead = stack.environment.broker.dead_letters(queue, 100).await.expect("dead letters");
         if dead.len() == count {
             return dead.into_iter().map(|letter| letter.reason).collect();
         }
@@ -59,23 +49,14 @@ async fn train_jobs_that_make_no_sense_are_dead_lettered_with_field_and_value() 
     garbage.body = vec![0xff; 100].into();
     let mut unknown_kind = wire(&job("bike-demand"), "p-2");
     unknown_kind.properties.kind = "train-job.v9".into();
-    let unknown_learner = TrainJob {
-        learners: vec!["magic".into()],
-        ..job("bike-demand")
-    };
-    let unknown_spec = TrainJob {
-        spec_hash: Some("00".into()),
-        ..job("bike-demand")
-    };
+    let unknown_learner = TrainJob { learners: vec!["magic".into()], ..job("bike-demand") };
+    let unknown_spec = TrainJob { spec_hash: Some("00".into()), ..job("bike-demand") };
     let messages = [
         (garbage, "train-job cannot be decoded"),
         (unknown_kind, "type \"train-job.v9\" is unknown here"),
         (wire(&job("nobody"), "p-3"), "model \"nobody\""),
         (wire(&job("No Body"), "p-4"), "model \"No Body\" must match"),
-        (
-            wire(&unknown_learner, "p-5"),
-            "learners[0] \"magic\": model bike-demand has no such learner",
-        ),
+        (wire(&unknown_learner, "p-5"), "learners[0] \"magic\": model bike-demand has no such learner"),
         (wire(&unknown_spec, "p-6"), "spec_hash \"00\""),
     ];
     for (at, (message, expected)) in messages.into_iter().enumerate() {
@@ -114,36 +95,15 @@ async fn observations_that_make_no_sense_change_nothing() {
         let mut series = good.clone();
         change(&mut series);
         // The good one comes first: a batch is recorded as a whole or not at all.
-        ObservationBatch {
-            dataset: "washington-bikes".into(),
-            series: vec![good.clone(), series],
-        }
+        ObservationBatch { dataset: "washington-bikes".into(), series: vec![good.clone(), series] }
     };
     let cases: [(ObservationBatch, &str); 6] = [
-        (
-            ObservationBatch {
-                dataset: "nowhere".into(),
-                series: vec![],
-            },
-            "dataset \"nowhere\"",
-        ),
+        (ObservationBatch { dataset: "nowhere".into(), series: vec![] }, "dataset \"nowhere\""),
         (bad(&|s| s.id = "a\u{202e}b".into()), "series[1].id: series"),
-        (
-            bad(&|s| s.frequency = "P1D".into()),
-            "series[1].frequency: \"P1D\"",
-        ),
-        (
-            bad(&|s| s.tz = "Mars/Olympus".into()),
-            "series[1].tz: \"Mars/Olympus\"",
-        ),
-        (
-            bad(&|s| s.values = vec![Some(0.0), Some(f64::INFINITY)]),
-            "series[1].values[1]",
-        ),
-        (
-            bad(&|s| s.start = at("2031-01-01T00:00:00Z")),
-            "series[1].values: the last value is of 2031",
-        ),
+        (bad(&|s| s.frequency = "P1D".into()), "series[1].frequency: \"P1D\""),
+        (bad(&|s| s.tz = "Mars/Olympus".into()), "series[1].tz: \"Mars/Olympus\""),
+        (bad(&|s| s.values = vec![Some(0.0), Some(f64::INFINITY)]), "series[1].values[1]"),
+        (bad(&|s| s.start = at("2031-01-01T00:00:00Z")), "series[1].values: the last value is of 2031"),
     ];
     for (n, (batch, expected)) in cases.iter().enumerate() {
         let message =
@@ -166,9 +126,7 @@ async fn poison_on_the_request_queue_delays_nobody() {
         poison.body = b"{\"model\":".to_vec().into();
         publish(&stack, Queue::ForecastRequests, poison).await;
     }
-    let ForecastReply::Answered { .. } = stack.forecast(&request(&model)).await else {
-        panic!("refused")
-    };
+    let ForecastReply::Answered { .. } = stack.forecast(&request(&model)).await else { panic!("refused") };
     assert_eq!(reasons(&stack, Queue::ForecastRequests, 50).await.len(), 50);
     stack.finish_with_dead_letters().await;
 }

@@ -67,11 +67,7 @@ impl Environment {
         clock: Arc<dyn Clock>,
         ownership: Option<Ownership>,
     ) -> Result<Self, Failure> {
-        let access = if ownership.is_some() {
-            Access::Owner
-        } else {
-            Access::Guest
-        };
+        let access = if ownership.is_some() { Access::Owner } else { Access::Guest };
         let broker = SqliteBroker::open(&config.path(&config.broker.url), access, clock.clone()).await;
         let registry = SqliteRegistry::open(&config.path(&config.registry.url)).await;
         let history = SqliteHistory::open(&config.path(&config.history.url)).await;
@@ -82,10 +78,7 @@ impl Environment {
             history: Arc::new(history.or_exit(ExitCode::Unreachable)?),
             artifacts: Arc::new(artifacts.or_exit(ExitCode::Unreachable)?),
         };
-        Ok(Self {
-            ownership,
-            ..Self::of(config, clock, parts)
-        })
+        Ok(Self { ownership, ..Self::of(config, clock, parts) })
     }
 
     /// An environment of the given parts, for tests: `Stack` puts in-memory ones here.

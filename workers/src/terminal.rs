@@ -36,17 +36,13 @@ pub struct Table {
 impl Table {
     /// A table without rows.
     pub fn new<const N: usize>(header: [&'static str; N]) -> Self {
-        Self {
-            header: header.to_vec(),
-            rows: Vec::new(),
-        }
+        Self { header: header.to_vec(), rows: Vec::new() }
     }
 
     /// Adds a row with one cell per column.
     pub fn row<const N: usize>(&mut self, cells: [String; N]) {
         debug_assert_eq!(N, self.header.len(), "one cell per column");
-        self.rows
-            .push(cells.map(|cell| harmless(&cell).into_owned()).to_vec());
+        self.rows.push(cells.map(|cell| harmless(&cell).into_owned()).to_vec());
     }
 
     /// The table as lines.
@@ -83,11 +79,7 @@ fn line(cells: &[String], widths: &[usize], last: &str) -> String {
     let padded = cells.iter().zip(widths).map(|(cell, width)| {
         let fill = " ".repeat(width - cell.width());
         let is_number = cell.starts_with(|c: char| c.is_ascii_digit()) && cell.parse::<f64>().is_ok();
-        if is_number {
-            format!("{fill}{cell}  ")
-        } else {
-            format!("{cell}{fill}  ")
-        }
+        if is_number { format!("{fill}{cell}  ") } else { format!("{cell}{fill}  ") }
     });
     let line: String = padded.chain([last.to_owned()]).collect();
     line.trim_end().to_owned()
@@ -125,21 +117,13 @@ pub fn cut(text: &str, width: usize) -> String {
 
 /// Text from outside must not steer the terminal.
 fn harmless(text: &str) -> Cow<'_, str> {
-    if text.chars().any(char::is_control) {
-        text.escape_debug().to_string().into()
-    } else {
-        text.into()
-    }
+    if text.chars().any(char::is_control) { text.escape_debug().to_string().into() } else { text.into() }
 }
 
 /// One line of blocks, one per value, from 0 to the largest: `▁▂▃▅▇█`. Blank where there is no value.
 pub fn spark(values: &[f64]) -> String {
     const BLOCKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
-    let largest = values
-        .iter()
-        .copied()
-        .filter(|v| v.is_finite())
-        .fold(0.0, f64::max);
+    let largest = values.iter().copied().filter(|v| v.is_finite()).fold(0.0, f64::max);
     let block = |value: &f64| {
         if !value.is_finite() {
             return ' ';
@@ -177,15 +161,8 @@ mod tests {
         let lines = table.lines();
         assert!(lines.iter().all(|line| line.width() <= WIDTH), "{lines:#?}");
         assert_eq!(lines[0], "series                n   why");
-        assert!(
-            lines[2].starts_with("akl-1                 12  a reason"),
-            "{}",
-            lines[2]
-        );
-        assert!(
-            lines.last().is_some_and(|last| last.ends_with("   3  short")),
-            "{lines:#?}"
-        );
+        assert!(lines[2].starts_with("akl-1                 12  a reason"), "{}", lines[2]);
+        assert!(lines.last().is_some_and(|last| last.ends_with("   3  short")), "{lines:#?}");
     }
 
     #[test]

@@ -20,18 +20,11 @@ const HOURS: u32 = 24 * 120;
 
 fn forecasts(criterion: &mut Criterion) {
     let (serving, frame) = scene();
-    let question = Question {
-        series: Vec::new(),
-        horizon_steps: 24,
-        origin: None,
-    };
+    let question = Question { series: Vec::new(), horizon_steps: 24, origin: None };
     criterion.bench_function("24 steps of 21 series", |bench| {
         bench.iter(|| answer(black_box(&serving), black_box(&question), black_box(&frame)));
     });
-    let one = Question {
-        series: vec![frame.series[0].id.clone()],
-        ..question
-    };
+    let one = Question { series: vec![frame.series[0].id.clone()], ..question };
     criterion.bench_function("24 steps of 1 series", |bench| {
         bench.iter(|| answer(black_box(&serving), black_box(&one), black_box(&frame)));
     });
@@ -64,19 +57,8 @@ fn scene() -> (Serving, Frame) {
         stop: &StopFlag::default(),
     };
     let bundle = Arc::new(train(&request).expect("is enough history").bundle);
-    let incumbent = Some(Live {
-        version: 1,
-        generation: 1,
-        bundle,
-    });
-    (
-        Serving {
-            model,
-            dataset,
-            incumbent,
-        },
-        frame,
-    )
+    let incumbent = Some(Live { version: 1, generation: 1, bundle });
+    (Serving { model, dataset, incumbent }, frame)
 }
 
 /// A daily and a weekly wave with some roughness.
@@ -87,9 +69,7 @@ fn series(number: u32) -> Series {
         .map(|hour| 100.0 + 40.0 * wave(hour, 24.0) + 20.0 * wave(hour, 168.0) + 30.0 * rough(hour));
     Series {
         id: SeriesId::new(format!("sensor-{number:02}")).expect("is an id"),
-        start: "2025-05-01T00:00:00+12:00"
-            .parse::<Timestamp>()
-            .expect("is a time"),
+        start: "2025-05-01T00:00:00+12:00".parse::<Timestamp>().expect("is a time"),
         values: values.collect(),
     }
 }

@@ -131,10 +131,7 @@ impl Bundle {
         if self.horizon_steps == 0 {
             return Err("a horizon of 0 steps".to_owned());
         }
-        let bad_scale = self
-            .loss_scales
-            .iter()
-            .find(|(_, scale)| !(scale.is_finite() && **scale > 0.0));
+        let bad_scale = self.loss_scales.iter().find(|(_, scale)| !(scale.is_finite() && **scale > 0.0));
         match bad_scale {
             Some((series, scale)) => Err(format!("a loss scale of {scale} for series {series}")),
             None => Ok(()),
@@ -147,36 +144,23 @@ fn checked_payload(bytes: &[u8]) -> Result<&[u8], ArtifactError> {
     if !bytes.starts_with(MAGIC) && !MAGIC.starts_with(bytes) {
         return Err(ArtifactError::Foreign);
     }
-    let truncated = |needed_bytes| ArtifactError::Truncated {
-        has_bytes: bytes.len(),
-        needed_bytes,
-    };
-    let (header, payload) = bytes
-        .split_first_chunk::<HEADER_BYTES>()
-        .ok_or(truncated(HEADER_BYTES as u64))?;
+    let truncated = |needed_bytes| ArtifactError::Truncated { has_bytes: bytes.len(), needed_bytes };
+    let (header, payload) =
+        bytes.split_first_chunk::<HEADER_BYTES>().ok_or(truncated(HEADER_BYTES as u64))?;
     let version = u16::from_le_bytes([header[8], header[9]]);
     if version != FORMAT_VERSION {
         return Err(ArtifactError::UnsupportedFormat { version });
     }
-    let announced = header[10..18]
-        .iter()
-        .rev()
-        .fold(0, |length, &byte| length << 8 | u64::from(byte));
+    let announced = header[10..18].iter().rev().fold(0, |length, &byte| length << 8 | u64::from(byte));
     if announced > MOST_PAYLOAD_BYTES {
-        return Err(ArtifactError::TooLarge {
-            size_bytes: announced,
-            most_bytes: MOST_PAYLOAD_BYTES,
-        });
+        return Err(ArtifactError::TooLarge { size_bytes: announced, most_bytes: MOST_PAYLOAD_BYTES });
     }
     let has_bytes = payload.len() as u64;
     if has_bytes < announced {
         return Err(truncated(announced + HEADER_BYTES as u64));
     }
     if has_bytes > announced {
-        return Err(ArtifactError::TooLarge {
-            size_bytes: has_bytes,
-            most_bytes: announced,
-        });
+        return Err(ArtifactError::TooLarge { size_bytes: has_bytes, most_bytes: announced });
     }
     if Sha256::digest(payload)[..] != header[18..] {
         return Err(ArtifactError::Damaged);
@@ -213,9 +197,7 @@ impl fmt::Display for ArtifactName {
 impl FromStr for ArtifactName {
     type Err = InvalidArtifactName;
     fn from_str(value: &str) -> Result<Self, InvalidArtifactName> {
-        let refused = || InvalidArtifactName {
-            value: value.chars().take(80).collect(),
-        };
+        let refused = || InvalidArtifactName { value: value.chars().take(80).collect() };
         // Names become keys in stores that tell upper from lower case: one spelling only.
         if value.bytes().any(|byte| byte.is_ascii_uppercase()) {
             return Err(refused());
@@ -250,10 +232,7 @@ mod tests {
     };
 
     fn small() -> Bundle {
-        Bundle {
-            loss_scales: BTreeMap::from([(id("bridge"), 2.5)]),
-            ..version(seasonal_naive(), 30)
-        }
+        Bundle { loss_scales: BTreeMap::from([(id("bridge"), 2.5)]), ..version(seasonal_naive(), 30) }
     }
 
     #[test]
@@ -279,18 +258,12 @@ mod tests {
     fn every_cut_and_every_addition_is_refused() {
         let bytes = small().encode();
         for len in 0..bytes.len() {
-            let truncated = matches!(
-                Bundle::decode(&bytes[..len]),
-                Err(ArtifactError::Truncated { .. })
-            );
+            let truncated = matches!(Bundle::decode(&bytes[..len]), Err(ArtifactError::Truncated { .. }));
             assert!(truncated, "{len} bytes");
         }
         let mut longer = bytes.clone();
         longer.push(0);
-        assert!(matches!(
-            Bundle::decode(&longer),
-            Err(ArtifactError::TooLarge { .. })
-        ));
+        assert!(matches!(Bundle::decode(&longer), Err(ArtifactError::TooLarge { .. })));
     }
 
     #[test]
@@ -299,18 +272,12 @@ mod tests {
         assert_eq!(Bundle::decode(&[0; 100]), Err(ArtifactError::Foreign));
         let mut next_format = small().encode();
         next_format[8] = 2;
-        assert_eq!(
-            Bundle::decode(&next_format),
-            Err(ArtifactError::UnsupportedFormat { version: 2 })
-        );
+        assert_eq!(Bundle::decode(&next_format), Err(ArtifactError::UnsupportedFormat { version: 2 }));
         let mut endless = small().encode();
         endless[10..18].fill(0xFF);
         assert!(matches!(
             Bundle::decode(&endless),
-            Err(ArtifactError::TooLarge {
-                size_bytes: u64::MAX,
-                ..
-            })
+            Err(ArtifactError::TooLarge { size_bytes: u64::MAX, .. })
         ));
     }
 
@@ -340,22 +307,13 @@ mod tests {
         bad_scale.loss_scales.insert(id("arcade"), 0.0);
         assert_eq!(problem(&bad_scale), "a loss scale of 0 for series arcade");
         let mut trees = version(level_times(1.0), 30);
-        let Model::BoostedTrees(model) = &mut trees.primary else {
-            unreachable!("level_times is a forest")
-        };
+        let Model::BoostedTrees(model) = &mut trees.primary else { unreachable!("level_times is a forest") };
         // Valid for a thousand features, but the model has fewer.
-        let split = Node::Split {
-            feature: 999,
-            threshold: 0.0,
-            right: 2,
-            missing_goes_left: true,
-        };
+        let split = Node::Split { feature: 999, threshold: 0.0, right: 2, missing_goes_left: true };
         let tree = vec![split, Node::Leaf { value: 1.0 }, Node::Leaf { value: 2.0 }];
         model.forests[0] = Forest::new(0.0, &[tree], 1000).expect("is a tree");
         assert_eq!(problem(&trees), "model: node 0 asks for feature 999 of 40");
-        let Model::BoostedTrees(model) = &mut trees.primary else {
-            unreachable!("level_times is a forest")
-        };
+        let Model::BoostedTrees(model) = &mut trees.primary else { unreachable!("level_times is a forest") };
         model.forests.clear();
         assert_eq!(problem(&trees), "model: 0 forests, 1 to 16 are allowed");
     }
@@ -364,9 +322,7 @@ mod tests {
     fn bytes_after_the_bundle_are_refused() {
         let mut payload = postcard::to_stdvec(&small()).expect("is a bundle");
         payload.push(0);
-        let malformed = ArtifactError::Malformed {
-            problem: "1 bytes too many".to_owned(),
-        };
+        let malformed = ArtifactError::Malformed { problem: "1 bytes too many".to_owned() };
         assert_eq!(Bundle::decode(&wrap(&payload)), Err(malformed));
     }
 
@@ -401,13 +357,7 @@ mod tests {
         let text = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
         assert_eq!(name.to_string(), text);
         assert_eq!(text.parse(), Ok(name));
-        for bad in [
-            "",
-            "e3b0",
-            &text.to_uppercase(),
-            &format!("{text}00"),
-            &text.replace('e', "g"),
-        ] {
+        for bad in ["", "e3b0", &text.to_uppercase(), &format!("{text}00"), &text.replace('e', "g")] {
             assert!(bad.parse::<ArtifactName>().is_err(), "{bad}");
         }
         let json = serde_json::to_string(&name).expect("is a text");

@@ -14,10 +14,7 @@ use crate::{
 
 /// Answers a question from what is at hand. Every series gets a forecast or a refusal.
 pub fn answer(serving: &Serving, question: &Question, history: &Frame) -> Answer {
-    let mut answer = Answer {
-        forecasts: Vec::new(),
-        refused: Vec::new(),
-    };
+    let mut answer = Answer { forecasts: Vec::new(), refused: Vec::new() };
     let asked: Vec<&SeriesId> = if question.series.is_empty() {
         history.series.iter().map(|series| &series.id).collect()
     } else {
@@ -52,10 +49,7 @@ impl Serving {
     /// The steps before an origin that whoever answers makes use of.
     pub fn liked_steps(&self) -> usize {
         let fallback = self.fallback().requirement().liked_steps;
-        let primary = self
-            .incumbent
-            .as_ref()
-            .map(|live| live.bundle.primary.requirement().liked_steps);
+        let primary = self.incumbent.as_ref().map(|live| live.bundle.primary.requirement().liked_steps);
         fallback.max(primary.unwrap_or(0))
     }
 
@@ -231,10 +225,7 @@ fn answer_series(
 ) -> Result<SeriesForecast, Refusal> {
     let (asked_steps, most_steps) = (question.horizon_steps, serving.dataset.most_horizon_steps());
     if !(1..=most_steps).contains(&asked_steps) {
-        return Err(Refusal::HorizonOutOfRange {
-            asked_steps,
-            most_steps,
-        });
+        return Err(Refusal::HorizonOutOfRange { asked_steps, most_steps });
     }
     let series = history.series(id).ok_or(Refusal::UnknownSeries)?;
     let grid = &history.grid;
@@ -242,13 +233,8 @@ fn answer_series(
         Some(origin) => origin,
         None => grid.advance(series.last_target(grid).ok_or(Refusal::NothingToGoOn)?, 1),
     };
-    let task = Task {
-        dataset: &serving.dataset.name,
-        history: series,
-        grid,
-        origin,
-        horizon_steps: asked_steps,
-    };
+    let task =
+        Task { dataset: &serving.dataset.name, history: series, grid, origin, horizon_steps: asked_steps };
     let incumbent = serving.incumbent.as_ref();
     let forecast = incumbent.map_or_else(
         || without_incumbent(serving.model.fallback.weeks, &task),
@@ -288,9 +274,7 @@ impl Task<'_> {
     fn check(&self, values: Vec<f64>) -> Result<Vec<f64>, PredictError> {
         let wrong = values.iter().position(|value| !value.is_finite());
         let wrong = wrong.or((values.len() != self.horizon_steps as usize).then_some(values.len()));
-        wrong.map_or(Ok(values), |index| {
-            Err(PredictError::NotFinite { step: index + 1 })
-        })
+        wrong.map_or(Ok(values), |index| Err(PredictError::NotFinite { step: index + 1 }))
     }
 }
 
@@ -319,23 +303,16 @@ pub(crate) fn fall_back(fallback: WeeklyMean, task: &Task<'_>) -> Result<Vec<f64
 fn ask_primary(bundle: &Bundle, task: &Task<'_>) -> Result<Result<Vec<f64>, FallbackReason>, PredictError> {
     let (asked_steps, most_steps) = (task.horizon_steps, bundle.horizon_steps);
     if asked_steps > most_steps {
-        return Ok(Err(FallbackReason::HorizonTooLong {
-            asked_steps,
-            most_steps,
-        }));
+        return Ok(Err(FallbackReason::HorizonTooLong { asked_steps, most_steps }));
     }
     if bundle.grid != *task.grid || bundle.dataset != *task.dataset {
         return Ok(Err(FallbackReason::TrainedElsewhere));
     }
     match task.ask(&bundle.primary).and_then(|values| task.check(values)) {
         Ok(values) => Ok(Ok(values)),
-        Err(PredictError::HistoryTooShort {
-            needed_steps,
-            has_steps,
-        }) => Ok(Err(FallbackReason::HistoryTooShort {
-            needed_steps,
-            has_steps,
-        })),
+        Err(PredictError::HistoryTooShort { needed_steps, has_steps }) => {
+            Ok(Err(FallbackReason::HistoryTooShort { needed_steps, has_steps }))
+        }
         Err(PredictError::NotFinite { step }) => Ok(Err(FallbackReason::NotFinite { step })),
         Err(error @ (PredictError::NothingKnown | PredictError::OffGrid(_))) => Err(error),
     }
@@ -351,24 +328,12 @@ mod tests {
     };
 
     fn serving(primary: Option<Model>) -> Serving {
-        let live = |primary| Live {
-            version: 3,
-            generation: 2,
-            bundle: Arc::new(version(primary, 30)),
-        };
-        Serving {
-            model: model(),
-            dataset: dataset(),
-            incumbent: primary.map(live),
-        }
+        let live = |primary| Live { version: 3, generation: 2, bundle: Arc::new(version(primary, 30)) };
+        Serving { model: model(), dataset: dataset(), incumbent: primary.map(live) }
     }
 
     fn question(horizon_steps: u32) -> Question {
-        Question {
-            series: vec![id("bridge")],
-            horizon_steps,
-            origin: None,
-        }
+        Question { series: vec![id("bridge")], horizon_steps, origin: None }
     }
 
     fn only_forecast(answer: Answer) -> SeriesForecast {
@@ -387,10 +352,7 @@ mod tests {
     fn the_incumbent_answers_from_the_step_after_the_last_value() {
         let frame = history(60);
         let forecast = only_forecast(answer(&serving(Some(seasonal_naive())), &question(24), &frame));
-        assert_eq!(
-            (forecast.route, forecast.version, forecast.generation),
-            (Route::Primary, Some(3), 2)
-        );
+        assert_eq!((forecast.route, forecast.version, forecast.generation), (Route::Primary, Some(3), 2));
         assert_eq!(forecast.origin, frame.series[1].end(&frame.grid));
         let last_week = frame.series[1].values.len() - 168;
         assert_eq!(forecast.values, frame.series[1].values[last_week..last_week + 24]);
@@ -400,10 +362,7 @@ mod tests {
     fn without_an_incumbent_the_fallback_answers_and_says_so() {
         let forecast = only_forecast(answer(&serving(None), &question(24), &history(60)));
         assert_eq!((forecast.version, forecast.generation), (None, 0));
-        assert_eq!(
-            forecast.route.to_string(),
-            "fallback: no version has been promoted yet"
-        );
+        assert_eq!(forecast.route.to_string(), "fallback: no version has been promoted yet");
         assert_eq!(forecast.values.len(), 24);
     }
 
@@ -413,10 +372,7 @@ mod tests {
         frame.series[1].values = vec![42.0];
         let forecast = only_forecast(answer(&serving(Some(level_times(1.0))), &question(24), &frame));
         assert_eq!(forecast.values, [42.0; 24]);
-        let Route::Fallback(FallbackReason::HistoryTooShort {
-            needed_steps,
-            has_steps: 1,
-        }) = forecast.route
+        let Route::Fallback(FallbackReason::HistoryTooShort { needed_steps, has_steps: 1 }) = forecast.route
         else {
             panic!("{}", forecast.route);
         };
@@ -431,25 +387,16 @@ mod tests {
     #[test]
     fn a_longer_horizon_than_the_incumbents_is_answered_by_the_fallback() {
         let forecast = only_forecast(answer(&serving(Some(long_mean())), &question(25), &history(60)));
-        let too_long = FallbackReason::HorizonTooLong {
-            asked_steps: 25,
-            most_steps: 24,
-        };
+        let too_long = FallbackReason::HorizonTooLong { asked_steps: 25, most_steps: 24 };
         assert_eq!(forecast.route, Route::Fallback(too_long));
         assert_eq!(forecast.values.len(), 25);
     }
 
     #[test]
     fn a_forecast_that_is_no_number_never_leaves() {
-        let forecast = only_forecast(answer(
-            &serving(Some(level_times(f64::MAX))),
-            &question(24),
-            &history(60),
-        ));
-        assert_eq!(
-            forecast.route,
-            Route::Fallback(FallbackReason::NotFinite { step: 1 })
-        );
+        let forecast =
+            only_forecast(answer(&serving(Some(level_times(f64::MAX))), &question(24), &history(60)));
+        assert_eq!(forecast.route, Route::Fallback(FallbackReason::NotFinite { step: 1 }));
         assert!(forecast.values.iter().all(|value| value.is_finite()));
     }
 
@@ -465,43 +412,19 @@ mod tests {
     fn only_what_nothing_can_answer_is_refused() {
         let (serving, mut frame) = (serving(Some(long_mean())), history(60));
         frame.series[1].values.fill(f64::NAN);
-        assert_eq!(
-            only_refusal(&answer(&serving, &question(24), &frame)),
-            Refusal::NothingToGoOn
-        );
+        assert_eq!(only_refusal(&answer(&serving, &question(24), &frame)), Refusal::NothingToGoOn);
         for asked_steps in [0, 10_001, u32::MAX] {
-            let refusal = Refusal::HorizonOutOfRange {
-                asked_steps,
-                most_steps: 10_000,
-            };
-            assert_eq!(
-                only_refusal(&answer(&serving, &question(asked_steps), &frame)),
-                refusal
-            );
+            let refusal = Refusal::HorizonOutOfRange { asked_steps, most_steps: 10_000 };
+            assert_eq!(only_refusal(&answer(&serving, &question(asked_steps), &frame)), refusal);
         }
-        let nobody = Question {
-            series: vec![id("nobody")],
-            ..question(24)
-        };
-        assert_eq!(
-            only_refusal(&answer(&serving, &nobody, &frame)),
-            Refusal::UnknownSeries
-        );
+        let nobody = Question { series: vec![id("nobody")], ..question(24) };
+        assert_eq!(only_refusal(&answer(&serving, &nobody, &frame)), Refusal::UnknownSeries);
     }
 
     #[test]
     fn an_origin_may_be_any_step_after_the_first_value() {
         let (serving, frame) = (serving(Some(long_mean())), history(60));
-        let from = |origin| {
-            answer(
-                &serving,
-                &Question {
-                    origin: Some(origin),
-                    ..question(24)
-                },
-                &frame,
-            )
-        };
+        let from = |origin| answer(&serving, &Question { origin: Some(origin), ..question(24) }, &frame);
         let steps_after = |steps| frame.grid.advance(start(), steps);
         assert_eq!(only_forecast(from(steps_after(1000))).route, Route::Primary);
         assert_eq!(only_refusal(&from(start())), Refusal::NothingToGoOn);
@@ -512,16 +435,9 @@ mod tests {
 
     #[test]
     fn a_question_without_series_means_all_of_them() {
-        let all = Question {
-            series: Vec::new(),
-            ..question(24)
-        };
+        let all = Question { series: Vec::new(), ..question(24) };
         let answer = answer(&serving(Some(long_mean())), &all, &history(60));
-        let ids: Vec<_> = answer
-            .forecasts
-            .iter()
-            .map(|forecast| forecast.id.as_str())
-            .collect();
+        let ids: Vec<_> = answer.forecasts.iter().map(|forecast| forecast.id.as_str()).collect();
         assert_eq!(ids, ["arcade", "bridge", "court"]);
     }
 }

@@ -42,11 +42,7 @@ async fn measure(what: &str, hours: usize) -> Result<(), Box<dyn std::error::Err
     }
     let began = Instant::now();
     let recorded = history.record(&dataset, &observations, start).await?;
-    println!(
-        "  with {} corrections in {:?}",
-        recorded.corrected,
-        began.elapsed()
-    );
+    println!("  with {} corrections in {:?}", recorded.corrected, began.elapsed());
 
     let last_hour = &observations[..1];
     let began = Instant::now();
@@ -67,18 +63,12 @@ async fn measure(what: &str, hours: usize) -> Result<(), Box<dyn std::error::Err
 
 /// As an import brings them: hour by hour, all series of an hour.
 fn observations(start: Timestamp, hours: usize) -> Result<Vec<Observation>, Box<dyn std::error::Error>> {
-    let ids: Vec<_> = (0..SERIES)
-        .map(|n| SeriesId::new(format!("street-{n}")))
-        .collect::<Result<_, _>>()?;
+    let ids: Vec<_> = (0..SERIES).map(|n| SeriesId::new(format!("street-{n}"))).collect::<Result<_, _>>()?;
     let mut observations = Vec::with_capacity(hours * SERIES);
     for hour in 0..hours {
         let ds = start + SignedDuration::from_hours(i64::try_from(hour)?);
         for (n, series) in ids.iter().enumerate() {
-            observations.push(Observation {
-                series: series.clone(),
-                ds,
-                y: ((hour * 7 + n) % 500) as f64,
-            });
+            observations.push(Observation { series: series.clone(), ds, y: ((hour * 7 + n) % 500) as f64 });
         }
     }
     Ok(observations)

@@ -70,54 +70,33 @@ fn hourly() -> Grid {
 
 /// Hour `n` of what is observed.
 fn hour(n: i64) -> Timestamp {
-    "2025-01-01T00:00:00Z"
-        .parse::<Timestamp>()
-        .expect("is a timestamp")
-        + SignedDuration::from_hours(n)
+    "2025-01-01T00:00:00Z".parse::<Timestamp>().expect("is a timestamp") + SignedDuration::from_hours(n)
 }
 
 /// Minute `n` of those who record, long after.
 fn minute(n: i64) -> Timestamp {
-    "2025-06-01T12:00:00Z"
-        .parse::<Timestamp>()
-        .expect("is a timestamp")
-        + SignedDuration::from_mins(n)
+    "2025-06-01T12:00:00Z".parse::<Timestamp>().expect("is a timestamp") + SignedDuration::from_mins(n)
 }
 
 fn observed(id: &str, n: i64, y: f64) -> Observation {
-    Observation {
-        series: series(id),
-        ds: hour(n),
-        y,
-    }
+    Observation { series: series(id), ds: hour(n), y }
 }
 
 fn known_at(as_of: Timestamp) -> Range {
-    Range {
-        as_of: Some(as_of),
-        ..Range::default()
-    }
+    Range { as_of: Some(as_of), ..Range::default() }
 }
 
 async fn record(history: &dyn History, observations: &[Observation], at: Timestamp) -> Recorded {
-    history
-        .record(&dataset(), observations, at)
-        .await
-        .expect("can be recorded")
+    history.record(&dataset(), observations, at).await.expect("can be recorded")
 }
 
 /// Each series that was read: its id, the hour it starts at, its values, `None` where missing.
 type Read = Vec<(String, i64, Vec<Option<f64>>)>;
 
 async fn read(history: &dyn History, range: &Range) -> Read {
-    let frame = history
-        .read(&dataset(), &hourly(), range)
-        .await
-        .expect("can be read");
+    let frame = history.read(&dataset(), &hourly(), range).await.expect("can be read");
     let series = frame.series.into_iter().map(|series| {
-        let start = hourly()
-            .steps_between(hour(0), series.start)
-            .expect("on the grid");
+        let start = hourly().steps_between(hour(0), series.start).expect("on the grid");
         let values = series.values.into_iter().map(|y| (!y.is_nan()).then_some(y));
         (series.id.to_string(), start, values.collect())
     });
@@ -130,36 +109,22 @@ fn only(values: &[f64]) -> Read {
 }
 
 const fn told(new: u64, corrected: u64, unchanged: u64) -> Recorded {
-    Recorded {
-        new,
-        corrected,
-        unchanged,
-    }
+    Recorded { new, corrected, unchanged }
 }
 
 pub async fn what_is_known_already_changes_nothing(history: Arc<dyn History>, _: Arc<dyn History>) {
     let both = [observed("a", 0, 1.0), observed("a", 1, 2.0)];
     assert_eq!(record(&*history, &both, minute(0)).await, told(2, 0, 0));
     assert_eq!(record(&*history, &both, minute(1)).await, told(0, 0, 2));
-    let more = [
-        observed("a", 1, 2.0),
-        observed("a", 2, 3.0),
-        observed("b", 0, 9.0),
-    ];
+    let more = [observed("a", 1, 2.0), observed("a", 2, 3.0), observed("b", 0, 9.0)];
     assert_eq!(record(&*history, &more, minute(2)).await, told(2, 0, 1));
     assert_eq!(read(&*history, &known_at(minute(1))).await, only(&[1.0, 2.0]));
 }
 
 pub async fn a_correction_is_kept_beside_what_it_corrects(h: Arc<dyn History>, _: Arc<dyn History>) {
     record(&*h, &[observed("a", 0, 1.0), observed("a", 1, 2.0)], minute(0)).await;
-    assert_eq!(
-        record(&*h, &[observed("a", 1, 5.0)], minute(10)).await,
-        told(0, 1, 0)
-    );
-    assert_eq!(
-        record(&*h, &[observed("a", 1, 2.0)], minute(20)).await,
-        told(0, 1, 0)
-    );
+    assert_eq!(record(&*h, &[observed("a", 1, 5.0)], minute(10)).await, told(0, 1, 0));
+    assert_eq!(record(&*h, &[observed("a", 1, 2.0)], minute(20)).await, told(0, 1, 0));
     assert_eq!(read(&*h, &known_at(minute(-1))).await, vec![]);
     assert_eq!(read(&*h, &known_at(minute(0))).await, only(&[1.0, 2.0]));
     assert_eq!(read(&*h, &known_at(minute(9))).await, only(&[1.0, 2.0]));
@@ -172,25 +137,12 @@ pub async fn a_correction_wins_even_if_the_clock_stood_still_or_went_back(
     _: Arc<dyn History>,
 ) {
     record(&*history, &[observed("a", 0, 1.0)], minute(5)).await;
-    assert_eq!(
-        record(&*history, &[observed("a", 0, 2.0)], minute(5)).await,
-        told(0, 1, 0)
-    );
-    assert_eq!(
-        record(&*history, &[observed("a", 0, 3.0)], minute(0)).await,
-        told(0, 1, 0)
-    );
+    assert_eq!(record(&*history, &[observed("a", 0, 2.0)], minute(5)).await, told(0, 1, 0));
+    assert_eq!(record(&*history, &[observed("a", 0, 3.0)], minute(0)).await, told(0, 1, 0));
     assert_eq!(read(&*history, &Range::default()).await, only(&[3.0]));
-    assert_eq!(
-        read(&*history, &known_at(minute(5))).await,
-        only(&[1.0]),
-        "what was read stays"
-    );
+    assert_eq!(read(&*history, &known_at(minute(5))).await, only(&[1.0]), "what was read stays");
     let a_microsecond_later = minute(5) + SignedDuration::from_micros(1);
-    assert_eq!(
-        read(&*history, &known_at(a_microsecond_later)).await,
-        only(&[2.0])
-    );
+    assert_eq!(read(&*history, &known_at(a_microsecond_later)).await, only(&[2.0]));
     assert_eq!(read(&*history, &known_at(minute(6))).await, only(&[3.0]));
 }
 
@@ -211,11 +163,7 @@ pub async fn a_bad_batch_changes_nothing(history: Arc<dyn History>, _: Arc<dyn H
     let named = matches!(&refused, Err(RecordError::NotFinite { series, ds })
                          if series.as_str() == "b" && *ds == hour(3));
     assert!(named, "{refused:?}");
-    let contradiction = [
-        observed("b", 0, 1.0),
-        observed("a", 7, 2.0),
-        observed("a", 7, 3.0),
-    ];
+    let contradiction = [observed("b", 0, 1.0), observed("a", 7, 2.0), observed("a", 7, 3.0)];
     let refused = history.record(&dataset(), &contradiction, minute(0)).await;
     let text = "series a is given twice at 2025-01-01T07:00:00Z: as 2 and as 3";
     assert_eq!(refused.expect_err("contradicts itself").to_string(), text);
@@ -224,11 +172,7 @@ pub async fn a_bad_batch_changes_nothing(history: Arc<dyn History>, _: Arc<dyn H
 }
 
 pub async fn a_value_given_twice_counts_once(history: Arc<dyn History>, _: Arc<dyn History>) {
-    let twice = [
-        observed("a", 1, f64::NAN),
-        observed("a", 0, 1.0),
-        observed("a", 1, f64::NAN),
-    ];
+    let twice = [observed("a", 1, f64::NAN), observed("a", 0, 1.0), observed("a", 1, f64::NAN)];
     assert_eq!(record(&*history, &twice, minute(0)).await, told(2, 0, 1));
     assert_eq!(read(&*history, &Range::default()).await, only(&[1.0]));
 }
@@ -244,46 +188,24 @@ pub async fn a_read_gives_what_its_range_asks_for(history: Arc<dyn History>, _: 
         as_of: None,
     };
     let expected = vec![("a".to_owned(), 3, vec![Some(3.0), Some(4.0)])];
-    assert_eq!(
-        read(&*history, &range).await,
-        expected,
-        "from the start on, before the end"
-    );
-    let none = Range {
-        series: Some(vec![]),
-        ..Range::default()
-    };
+    assert_eq!(read(&*history, &range).await, expected, "from the start on, before the end");
+    let none = Range { series: Some(vec![]), ..Range::default() };
     assert_eq!(read(&*history, &none).await, vec![]);
-    let backwards = Range {
-        from: Some(hour(5)),
-        until: Some(hour(3)),
-        ..Range::default()
-    };
+    let backwards = Range { from: Some(hour(5)), until: Some(hour(3)), ..Range::default() };
     assert_eq!(read(&*history, &backwards).await, vec![]);
 }
 
 pub async fn gaps_are_missing_values_and_ends_are_values(h: Arc<dyn History>, _: Arc<dyn History>) {
     let b = [(2, f64::NAN), (3, 1.0), (5, 2.0), (6, f64::NAN)].map(|(n, y)| observed("b", n, y));
     record(&*h, &b, minute(0)).await;
-    record(
-        &*h,
-        &[observed("c", 0, f64::NAN), observed("a", 0, 7.0)],
-        minute(0),
-    )
-    .await;
-    let expected = vec![
-        ("a".to_owned(), 0, vec![Some(7.0)]),
-        ("b".to_owned(), 3, vec![Some(1.0), None, Some(2.0)]),
-    ];
+    record(&*h, &[observed("c", 0, f64::NAN), observed("a", 0, 7.0)], minute(0)).await;
+    let expected =
+        vec![("a".to_owned(), 0, vec![Some(7.0)]), ("b".to_owned(), 3, vec![Some(1.0), None, Some(2.0)])];
     assert_eq!(read(&*h, &Range::default()).await, expected);
 }
 
 pub async fn days_follow_the_local_calendar(history: Arc<dyn History>, _: Arc<dyn History>) {
-    let midnights = [
-        "2025-03-29T00:00+01:00",
-        "2025-03-30T00:00+01:00",
-        "2025-03-31T00:00+02:00",
-    ];
+    let midnights = ["2025-03-29T00:00+01:00", "2025-03-30T00:00+01:00", "2025-03-31T00:00+02:00"];
     let days = midnights.map(|midnight| Observation {
         series: series("a"),
         ds: midnight.parse().expect("is a timestamp"),
@@ -291,27 +213,15 @@ pub async fn days_follow_the_local_calendar(history: Arc<dyn History>, _: Arc<dy
     });
     record(&*history, &days, minute(0)).await;
     let berlin = Grid::new(Frequency::Days(1), "Europe/Berlin").expect("is a zone");
-    let frame = history
-        .read(&dataset(), &berlin, &Range::default())
-        .await
-        .expect("can be read");
+    let frame = history.read(&dataset(), &berlin, &Range::default()).await.expect("can be read");
     assert_eq!(frame.grid, berlin);
-    assert_eq!(
-        frame.series[0].values,
-        [1.0, 1.0, 1.0],
-        "the second day has 23 hours"
-    );
+    assert_eq!(frame.series[0].values, [1.0, 1.0, 1.0], "the second day has 23 hours");
 }
 
 pub async fn what_does_not_fit_the_grid_is_named(history: Arc<dyn History>, _: Arc<dyn History>) {
     let mut off = observed("b", 3, 1.0);
     off.ds += SignedDuration::from_secs(1);
-    record(
-        &*history,
-        &[observed("a", 0, 1.0), observed("b", 0, 1.0), off.clone()],
-        minute(0),
-    )
-    .await;
+    record(&*history, &[observed("a", 0, 1.0), observed("b", 0, 1.0), off.clone()], minute(0)).await;
     let refused = history.read(&dataset(), &hourly(), &Range::default()).await;
     let named = matches!(&refused, Err(ReadError::OffGrid { series, source })
                          if *series == off.series && source.at == off.ds);
@@ -322,19 +232,13 @@ pub async fn a_stray_time_stamp_does_not_fill_the_memory(h: Arc<dyn History>, _:
     let far = i64::try_from(MAX_STEPS).expect("fits");
     record(&*h, &[observed("a", 0, 1.0), observed("a", far, 1.0)], minute(0)).await;
     let refused = h.read(&dataset(), &hourly(), &Range::default()).await;
-    assert!(
-        matches!(refused, Err(ReadError::TooLong { steps, .. }) if steps == far + 1),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, Err(ReadError::TooLong { steps, .. }) if steps == far + 1), "{refused:?}");
 }
 
 pub async fn datasets_do_not_touch(history: Arc<dyn History>, _: Arc<dyn History>) {
     record(&*history, &[observed("a", 0, 1.0)], minute(0)).await;
     let other = DatasetName::new("bikes").expect("is a name");
-    let frame = history
-        .read(&other, &hourly(), &Range::default())
-        .await
-        .expect("can be read");
+    let frame = history.read(&other, &hourly(), &Range::default()).await.expect("can be read");
     assert!(frame.series.is_empty());
     assert_eq!(history.coverage(&other, None).await.expect("can be read"), None);
     let recorded = history.record(&other, &[observed("a", 0, 2.0)], minute(0)).await;
@@ -352,22 +256,8 @@ pub async fn coverage_counts_values_as_of_an_instant(h: Arc<dyn History>, _: Arc
     assert_eq!(coverage(None).await, None);
     record(&*h, &[observed("b", 0, 1.0), observed("b", 4, 1.0)], minute(0)).await;
     let b = || ("b".to_owned(), hour(0), hour(4), 2);
-    record(
-        &*h,
-        &[
-            observed("a", 1, 1.0),
-            observed("a", 2, 1.0),
-            observed("b", 0, 9.0),
-        ],
-        minute(1),
-    )
-    .await;
-    record(
-        &*h,
-        &[observed("a", 2, f64::NAN), observed("c", 0, f64::NAN)],
-        minute(2),
-    )
-    .await;
+    record(&*h, &[observed("a", 1, 1.0), observed("a", 2, 1.0), observed("b", 0, 9.0)], minute(1)).await;
+    record(&*h, &[observed("a", 2, f64::NAN), observed("c", 0, f64::NAN)], minute(2)).await;
     assert_eq!(coverage(Some(minute(-1))).await, None);
     assert_eq!(coverage(Some(minute(0))).await, Some((vec![b()], 2)));
     let a = |last, rows| ("a".to_owned(), hour(1), hour(last), rows);
@@ -376,36 +266,17 @@ pub async fn coverage_counts_values_as_of_an_instant(h: Arc<dyn History>, _: Arc
 }
 
 pub async fn values_come_back_to_the_bit(history: Arc<dyn History>, _: Arc<dyn History>) {
-    let values = [
-        0.1 + 0.2,
-        f64::MIN_POSITIVE / 8.0,
-        f64::MAX,
-        1e15 + 0.3,
-        std::f64::consts::PI,
-    ];
-    let rows: Vec<_> = values
-        .iter()
-        .zip(0..)
-        .map(|(y, n)| observed("a", n, *y))
-        .collect();
+    let values = [0.1 + 0.2, f64::MIN_POSITIVE / 8.0, f64::MAX, 1e15 + 0.3, std::f64::consts::PI];
+    let rows: Vec<_> = values.iter().zip(0..).map(|(y, n)| observed("a", n, *y)).collect();
     record(&*history, &rows, minute(0)).await;
-    let frame = history
-        .read(&dataset(), &hourly(), &Range::default())
-        .await
-        .expect("can be read");
+    let frame = history.read(&dataset(), &hourly(), &Range::default()).await.expect("can be read");
     assert_eq!(frame.series[0].values.map_bits(), values.map_bits());
 }
 
 pub async fn zero_has_no_sign(history: Arc<dyn History>, _: Arc<dyn History>) {
     record(&*history, &[observed("a", 0, -0.0)], minute(0)).await;
-    assert_eq!(
-        record(&*history, &[observed("a", 0, 0.0)], minute(1)).await,
-        told(0, 0, 1)
-    );
-    let frame = history
-        .read(&dataset(), &hourly(), &Range::default())
-        .await
-        .expect("can be read");
+    assert_eq!(record(&*history, &[observed("a", 0, 0.0)], minute(1)).await, told(0, 0, 1));
+    let frame = history.read(&dataset(), &hourly(), &Range::default()).await.expect("can be read");
     assert_eq!(frame.series[0].values.map_bits(), [0.0].map_bits());
 }
 
@@ -427,9 +298,7 @@ pub async fn recorders_that_race_lose_nothing(one: Arc<dyn History>, other: Arc<
         .map(|task| {
             let history = if task % 2 == 0 { one.clone() } else { other.clone() };
             // Neighbours overlap by half.
-            let rows: Vec<_> = (task * 50..task * 50 + 100)
-                .map(|n| observed("a", n, n as f64))
-                .collect();
+            let rows: Vec<_> = (task * 50..task * 50 + 100).map(|n| observed("a", n, n as f64)).collect();
             tokio::spawn(async move { record(&*history, &rows, minute(task)).await })
         })
         .collect();
@@ -440,29 +309,16 @@ pub async fn recorders_that_race_lose_nothing(one: Arc<dyn History>, other: Arc<
         all.corrected += recorded.corrected;
         all.unchanged += recorded.unchanged;
     }
-    assert_eq!(
-        all,
-        told(450, 0, 350),
-        "each value is new to exactly one of its recorders"
-    );
+    assert_eq!(all, told(450, 0, 350), "each value is new to exactly one of its recorders");
     let expected: Vec<f64> = (0..450).map(f64::from).collect();
     assert_eq!(read(&*other, &Range::default()).await, only(&expected));
 }
 
 pub async fn a_forecast_is_recorded_once(history: Arc<dyn History>, other: Arc<dyn History>) {
     let both = [issued("r1", "a", 0), issued("r1", "b", 0)];
-    assert_eq!(
-        history.record_forecasts(&both, minute(1)).await.expect("is new"),
-        2
-    );
+    assert_eq!(history.record_forecasts(&both, minute(1)).await.expect("is new"), 2);
     let again = [issued("r1", "b", 0), issued("r2", "b", 0), issued("r2", "b", 0)];
-    assert_eq!(
-        other
-            .record_forecasts(&again, minute(2))
-            .await
-            .expect("is partly new"),
-        1
-    );
+    assert_eq!(other.record_forecasts(&again, minute(2)).await.expect("is partly new"), 1);
     let found = history.forecasts_issued(&model(), 10).await.expect("can be read");
     assert_eq!(found.len(), 3);
 }
@@ -475,16 +331,9 @@ pub async fn forecasts_come_back_latest_first(history: Arc<dyn History>, _: Arc<
         reason: Some("the history is too short".to_owned()),
         ..issued("r1", "a", 1)
     };
-    let foreign = IssuedForecast {
-        model: ModelName::new("other").expect("is a name"),
-        ..issued("r3", "a", 9)
-    };
-    let batch = [
-        issued("r2", "a", 2),
-        fallback.clone(),
-        issued("r4", "a", 0),
-        foreign,
-    ];
+    let foreign =
+        IssuedForecast { model: ModelName::new("other").expect("is a name"), ..issued("r3", "a", 9) };
+    let batch = [issued("r2", "a", 2), fallback.clone(), issued("r4", "a", 0), foreign];
     history.record_forecasts(&batch, minute(1)).await.expect("is new");
     let found = history.forecasts_issued(&model(), 2).await.expect("can be read");
     assert_eq!(found, [issued("r2", "a", 2), fallback]);
@@ -494,17 +343,9 @@ pub async fn forecasts_come_back_latest_first(history: Arc<dyn History>, _: Arc<
 pub async fn a_forecast_without_a_number_is_refused(history: Arc<dyn History>, _: Arc<dyn History>) {
     let mut bad = issued("r1", "b", 0);
     bad.values[1] = f64::NAN;
-    let refused = history
-        .record_forecasts(&[issued("r1", "a", 0), bad], minute(0))
-        .await;
-    assert!(
-        matches!(refused, Err(RecordError::NotFinite { .. })),
-        "{refused:?}"
-    );
-    assert_eq!(
-        history.forecasts_issued(&model(), 10).await.expect("can be read"),
-        []
-    );
+    let refused = history.record_forecasts(&[issued("r1", "a", 0), bad], minute(0)).await;
+    assert!(matches!(refused, Err(RecordError::NotFinite { .. })), "{refused:?}");
+    assert_eq!(history.forecasts_issued(&model(), 10).await.expect("can be read"), []);
 }
 
 fn model() -> ModelName {

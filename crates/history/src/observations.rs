@@ -85,10 +85,7 @@ impl<'a> Batch<'a> {
                 });
             }
             // SQLite does not keep the sign of a zero, so that no adapter may: -0.0 + 0.0 is 0.0.
-            let point = Point {
-                ds: to_micros(observation.ds),
-                y: observation.y + 0.0,
-            };
+            let point = Point { ds: to_micros(observation.ds), y: observation.y + 0.0 };
             series.entry(&observation.series).or_default().push(point);
         }
         let mut repeated = 0;
@@ -104,9 +101,8 @@ impl<'a> Batch<'a> {
 }
 
 fn refuse_contradictions(id: &SeriesId, points: &[Point]) -> Result<(), RecordError> {
-    let contradiction = points
-        .windows(2)
-        .find(|pair| pair[0].ds == pair[1].ds && !same_value(pair[0].y, pair[1].y));
+    let contradiction =
+        points.windows(2).find(|pair| pair[0].ds == pair[1].ds && !same_value(pair[0].y, pair[1].y));
     match contradiction {
         None => Ok(()),
         Some(pair) => Err(RecordError::Contradiction {

@@ -22,11 +22,7 @@ fn second(n: i64) -> Timestamp {
 
 fn observation(series: u8, hour: i64, y: f64) -> Observation {
     let series = SeriesId::new(format!("s{series}")).expect("is an id");
-    Observation {
-        series,
-        ds: second(3600 * hour),
-        y,
-    }
+    Observation { series, ds: second(3600 * hour), y }
 }
 
 #[tokio::test]
@@ -34,10 +30,7 @@ async fn what_was_recorded_is_there_after_a_restart() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("history.db");
     let before = SqliteHistory::open(&path).await.unwrap();
-    before
-        .record(&dataset(), &[observation(0, 0, 1.5)], second(9))
-        .await
-        .unwrap();
+    before.record(&dataset(), &[observation(0, 0, 1.5)], second(9)).await.unwrap();
     before.close().await;
     let after = SqliteHistory::open(&path).await.unwrap();
     let frame = after.read(&dataset(), &grid(), &Range::default()).await.unwrap();
@@ -54,43 +47,20 @@ fn batches() -> impl Strategy<Value = Vec<(Vec<Observation>, i64)>> {
 
 async fn agree(batches: Vec<(Vec<Observation>, i64)>) {
     let folder = tempfile::tempdir().expect("a folder for a test");
-    let sqlite = SqliteHistory::open(folder.path().join("history.db"))
-        .await
-        .expect("a new file");
+    let sqlite = SqliteHistory::open(folder.path().join("history.db")).await.expect("a new file");
     let memory = MemoryHistory::new();
     for (observations, at) in &batches {
         let one = sqlite.record(&dataset(), observations, second(*at)).await;
         let other = memory.record(&dataset(), observations, second(*at)).await;
-        assert_eq!(
-            one.map_err(|error| error.to_string()),
-            other.map_err(|error| error.to_string())
-        );
+        assert_eq!(one.map_err(|error| error.to_string()), other.map_err(|error| error.to_string()));
     }
     for as_of in (-1..6).map(|at| Some(second(at))).chain([None]) {
-        let range = Range {
-            from: Some(second(3600)),
-            as_of,
-            ..Range::default()
-        };
-        let one = sqlite
-            .read(&dataset(), &grid(), &range)
-            .await
-            .expect("can be read");
-        let other = memory
-            .read(&dataset(), &grid(), &range)
-            .await
-            .expect("can be read");
-        assert_eq!(
-            format!("{:?}", one.series),
-            format!("{:?}", other.series),
-            "as of {as_of:?}"
-        );
+        let range = Range { from: Some(second(3600)), as_of, ..Range::default() };
+        let one = sqlite.read(&dataset(), &grid(), &range).await.expect("can be read");
+        let other = memory.read(&dataset(), &grid(), &range).await.expect("can be read");
+        assert_eq!(format!("{:?}", one.series), format!("{:?}", other.series), "as of {as_of:?}");
         let one = sqlite.coverage(&dataset(), as_of).await.expect("can be read");
-        assert_eq!(
-            one,
-            memory.coverage(&dataset(), as_of).await.expect("can be read"),
-            "as of {as_of:?}"
-        );
+        assert_eq!(one, memory.coverage(&dataset(), as_of).await.expect("can be read"), "as of {as_of:?}");
     }
     assert_eq!(
         sqlite.revision(&dataset()).await.expect("can be read"),

@@ -161,10 +161,7 @@ pub async fn a_queue_delivers_its_own_messages_only(broker: &dyn Broker) {
 
 pub async fn a_consumer_that_waits_is_woken(broker: &dyn Broker) {
     let mut deliveries = consume(broker, Queue::TrainJobs, 1).await;
-    let (id, ()) = tokio::join!(
-        next_id(&mut deliveries),
-        publish(broker, Queue::TrainJobs, &["a"])
-    );
+    let (id, ()) = tokio::join!(next_id(&mut deliveries), publish(broker, Queue::TrainJobs, &["a"]));
     assert_eq!(id, "a");
 }
 
@@ -284,13 +281,7 @@ pub async fn a_dead_letter_keeps_message_and_reason(broker: &dyn Broker) {
         let reason = reason.to_owned();
         settle(next(&mut deliveries).await, Settlement::DeadLetter { reason }).await;
     }
-    assert_eq!(
-        depth(broker, queue).await,
-        Depth {
-            dead: 3,
-            ..Depth::default()
-        }
-    );
+    assert_eq!(depth(broker, queue).await, Depth { dead: 3, ..Depth::default() });
     let oldest = broker.dead_letters(queue, 2).await.expect("dead letters");
     let reasons: Vec<&str> = oldest.iter().map(|dead| dead.reason.as_str()).collect();
     assert_eq!(reasons, ["no such field: ä", "too late"]);
@@ -312,11 +303,7 @@ pub async fn a_message_that_is_already_there_is_not_added_again(broker: &dyn Bro
     let sent = broker.publish(&Destination::Queue(queue), other_kind).await;
     sent.expect("it is published");
     let now = depth(broker, queue).await;
-    assert_eq!(
-        (now.ready + now.leased, now.delayed),
-        (2, 1),
-        "b, and a of another kind"
-    );
+    assert_eq!((now.ready + now.leased, now.delayed), (2, 1), "b, and a of another kind");
 }
 
 pub async fn an_oversized_body_is_refused_and_one_of_the_largest_size_is_not(broker: &dyn Broker) {
@@ -360,10 +347,7 @@ pub async fn a_consumer_that_stops_leaves_untouched_what_it_had_taken_ahead(brok
         assert_eq!((now.ready, now.leased), (2, 1), "what is out stays out");
         settle(out, Settlement::GiveBack).await;
     }
-    let all_ready = Depth {
-        ready: 3,
-        ..Depth::default()
-    };
+    let all_ready = Depth { ready: 3, ..Depth::default() };
     assert_eq!(depth(broker, queue).await, all_ready);
     let mut deliveries = consume(broker, queue, 1).await;
     for id in ["a", "b", "c"] {
@@ -380,10 +364,7 @@ pub async fn a_cancelled_wait_loses_nothing(broker: &dyn Broker) {
         assert!(futures::poll!(deliveries.next()).is_pending());
         assert!(futures::poll!(replies.next()).is_pending());
         publish(broker, Queue::TrainJobs, &["a"]).await;
-        broker
-            .publish(&asker, message("r"))
-            .await
-            .expect("it is published");
+        broker.publish(&asker, message("r")).await.expect("it is published");
         // Each wait is begun, given up if it would take longer, and begun again.
         let delivery = match futures::poll!(deliveries.next()) {
             Poll::Ready(delivery) => delivery.expect("a delivery"),
@@ -400,36 +381,19 @@ pub async fn a_cancelled_wait_loses_nothing(broker: &dyn Broker) {
 
 pub async fn events_reach_every_listener_whose_pattern_matches(broker: &dyn Broker) {
     let mut bikes = broker.listen(&["*.bikes"]).await.expect("it listens");
-    let mut refusals = broker
-        .listen(&["x", "candidate-refused.*"])
-        .await
-        .expect("it listens");
+    let mut refusals = broker.listen(&["x", "candidate-refused.*"]).await.expect("it listens");
     let mut everything = broker.listen(&["#"]).await.expect("it listens");
-    for (kind, model) in [
-        ("model-promoted", "feet"),
-        ("model-promoted", "bikes"),
-        ("candidate-refused", "bikes"),
-    ] {
+    for (kind, model) in
+        [("model-promoted", "feet"), ("model-promoted", "bikes"), ("candidate-refused", "bikes")]
+    {
         let key = RoutingKey::new(kind, model);
-        let sent = broker
-            .publish(&Destination::Event(key.clone()), message(key.as_str()))
-            .await;
+        let sent = broker.publish(&Destination::Event(key.clone()), message(key.as_str())).await;
         sent.expect("it is published");
     }
     for (listener, expected) in [
-        (
-            &mut bikes,
-            &["model-promoted.bikes", "candidate-refused.bikes"][..],
-        ),
+        (&mut bikes, &["model-promoted.bikes", "candidate-refused.bikes"][..]),
         (&mut refusals, &["candidate-refused.bikes"]),
-        (
-            &mut everything,
-            &[
-                "model-promoted.feet",
-                "model-promoted.bikes",
-                "candidate-refused.bikes",
-            ],
-        ),
+        (&mut everything, &["model-promoted.feet", "model-promoted.bikes", "candidate-refused.bikes"]),
     ] {
         for &expected in expected {
             assert_eq!(listener.next().await.expect("an event"), message(expected));
@@ -439,15 +403,9 @@ pub async fn events_reach_every_listener_whose_pattern_matches(broker: &dyn Brok
 
 pub async fn events_from_before_are_not_heard(broker: &dyn Broker) {
     let event = Destination::Event(RoutingKey::new("model-promoted", "bikes"));
-    broker
-        .publish(&event, message("before"))
-        .await
-        .expect("it is published");
+    broker.publish(&event, message("before")).await.expect("it is published");
     let mut listener = broker.listen(&["#"]).await.expect("it listens");
-    broker
-        .publish(&event, message("after"))
-        .await
-        .expect("it is published");
+    broker.publish(&event, message("after")).await.expect("it is published");
     assert_eq!(listener.next().await.expect("an event"), message("after"));
 }
 
@@ -457,10 +415,7 @@ pub async fn a_reply_reaches_the_asker_and_nobody_else(broker: &dyn Broker) {
     assert_ne!(one.address(), other.address());
     for (replies, id) in [(&one, "1"), (&other, "2"), (&one, "3")] {
         let asker = Destination::Asker(replies.address().clone());
-        broker
-            .publish(&asker, message(id))
-            .await
-            .expect("it is published");
+        broker.publish(&asker, message(id)).await.expect("it is published");
     }
     assert_eq!(one.next().await.expect("a reply"), message("1"));
     assert_eq!(one.next().await.expect("a reply"), message("3"));
@@ -472,9 +427,6 @@ pub async fn a_reply_to_an_asker_who_has_gone_does_no_harm(broker: &dyn Broker) 
     let asker = Destination::Asker(replies.address().clone());
     drop(replies);
     let sent = broker.publish(&asker, message("a")).await;
-    assert!(
-        matches!(sent, Ok(()) | Err(PublishError::Unroutable(_))),
-        "{sent:?}"
-    );
+    assert!(matches!(sent, Ok(()) | Err(PublishError::Unroutable(_))), "{sent:?}");
     publish(broker, Queue::TrainJobs, &["a"]).await;
 }

@@ -19,9 +19,7 @@ const FILE: &str = "GATECAST_TEST_QUEUE_FILE";
 const CONFIRMED: usize = 25;
 
 async fn open(file: &Path) -> SqliteBroker {
-    SqliteBroker::open(file, Access::Owner, Arc::new(SystemClock))
-        .await
-        .expect("it opens")
+    SqliteBroker::open(file, Access::Owner, Arc::new(SystemClock)).await.expect("it opens")
 }
 
 fn start_child(name: &str, file: &Path) -> Child {
@@ -72,9 +70,7 @@ async fn a_confirmed_message_survives_the_kill_of_its_publisher_and_of_its_consu
     for id in &settled {
         assert!(!found.contains(id), "{id} was settled and came back");
     }
-    let lost = confirmed
-        .iter()
-        .filter(|id| !found.contains(*id) && !settled.contains(id));
+    let lost = confirmed.iter().filter(|id| !found.contains(*id) && !settled.contains(id));
     // One more may have been settled without the child having lived to say so.
     assert!(lost.count() <= 1, "confirmed messages are lost");
 }
@@ -97,9 +93,7 @@ async fn publish_until_killed() {
             reason: TrainReason::Requested,
         };
         let message = WireMessage::new(&job, ContentType::Json, id.as_str()).expect("a small body");
-        let sent = broker
-            .publish(&Destination::Queue(Queue::TrainJobs), message)
-            .await;
+        let sent = broker.publish(&Destination::Queue(Queue::TrainJobs), message).await;
         sent.expect("it is published");
         println!("confirmed {id}");
     }

@@ -18,10 +18,7 @@ use tempfile::TempDir;
 
 async fn open_one() -> Stage {
     let folder = Folder::new();
-    Stage {
-        broker: Arc::new(folder.owner().await),
-        keep: Box::new(folder),
-    }
+    Stage { broker: Arc::new(folder.owner().await), keep: Box::new(folder) }
 }
 
 messaging::broker_contract!(open_one, #[tokio::test]);
@@ -58,9 +55,7 @@ impl Folder {
     }
 
     async fn open(&self, access: Access, clock: Arc<dyn Clock>) -> SqliteBroker {
-        SqliteBroker::open(self.file(), access, clock)
-            .await
-            .expect("it opens")
+        SqliteBroker::open(self.file(), access, clock).await.expect("it opens")
     }
 
     /// Behind the broker's back.
@@ -79,10 +74,8 @@ impl Folder {
     async fn until_empty(&self, count_rows: &'static str) {
         let mut connection = self.connect().await;
         loop {
-            let count: i64 = sqlx::query_scalar(count_rows)
-                .fetch_one(&mut connection)
-                .await
-                .expect("a count");
+            let count: i64 =
+                sqlx::query_scalar(count_rows).fetch_one(&mut connection).await.expect("a count");
             if count == 0 {
                 return;
             }
@@ -177,13 +170,8 @@ async fn waiting_delayed_and_dead_messages_survive_their_process() {
     }
     let mut deliveries = consume(&first, queue).await;
     for settlement in [
-        Settlement::DeadLetter {
-            reason: "no good".into(),
-        },
-        Settlement::RetryAfter {
-            delay: Duration::from_hours(1),
-            error: "not yet".into(),
-        },
+        Settlement::DeadLetter { reason: "no good".into() },
+        Settlement::RetryAfter { delay: Duration::from_hours(1), error: "not yet".into() },
     ] {
         let delivery = deliveries.next().await.expect("a delivery");
         delivery.settle(settlement).await.expect("it is settled");
@@ -197,10 +185,7 @@ async fn waiting_delayed_and_dead_messages_survive_their_process() {
     for (id, attempt) in [("ready", 1), ("delayed", 2)] {
         let delivery = deliveries.next().await.expect("a delivery");
         let properties = &delivery.message.properties;
-        assert_eq!(
-            (properties.message_id.as_str(), properties.attempt),
-            (id, attempt)
-        );
+        assert_eq!((properties.message_id.as_str(), properties.attempt), (id, attempt));
         delivery.settle(Settlement::Done).await.expect("it is settled");
         folder.clock.advance(SignedDuration::from_hours(1));
     }
@@ -218,10 +203,7 @@ async fn a_guest_asks_the_owner_and_hears_the_reply() {
     let question = deliveries.next().await.expect("a delivery");
     assert_eq!(question.message, message("question"));
     let asker = Destination::Asker(replies.address().clone());
-    owner
-        .publish(&asker, message("answer"))
-        .await
-        .expect("it is published");
+    owner.publish(&asker, message("answer")).await.expect("it is published");
     question.settle(Settlement::Done).await.expect("it is settled");
     assert_eq!(replies.next().await.expect("a reply"), message("answer"));
 }
@@ -233,10 +215,7 @@ async fn events_cross_from_process_to_process() {
     for (speaker, hearer) in [(&owner, &guest), (&guest, &owner)] {
         let mut listener = hearer.listen(&["model-promoted.*"]).await.expect("it listens");
         let event = Destination::Event(RoutingKey::new("model-promoted", "bikes"));
-        speaker
-            .publish(&event, message("event"))
-            .await
-            .expect("it is published");
+        speaker.publish(&event, message("event")).await.expect("it is published");
         assert_eq!(listener.next().await.expect("an event"), message("event"));
     }
 }
@@ -247,10 +226,7 @@ async fn a_guest_never_consumes_a_work_queue() {
     let _owner = folder.owner().await;
     let refused = folder.guest().await.consume(Queue::TrainJobs, 1).await;
     let error = refused.err().expect("it is refused");
-    assert!(
-        matches!(error, ConsumeError::NotOwner(Queue::TrainJobs)),
-        "{error:?}"
-    );
+    assert!(matches!(error, ConsumeError::NotOwner(Queue::TrainJobs)), "{error:?}");
 }
 
 #[tokio::test]
@@ -286,27 +262,16 @@ async fn a_row_that_cannot_be_read_goes_to_the_dead_letters_and_the_next_is_deli
     for id in ["garbage", "no text", "good"] {
         publish(&owner, queue, id).await;
     }
-    folder
-        .run("UPDATE messages SET properties = '{\"kind\": 7' WHERE message_id = 'garbage'")
-        .await;
-    folder
-        .run("UPDATE messages SET properties = CAST(x'c328' AS TEXT) WHERE message_id = 'no text'")
-        .await;
+    folder.run("UPDATE messages SET properties = '{\"kind\": 7' WHERE message_id = 'garbage'").await;
+    folder.run("UPDATE messages SET properties = CAST(x'c328' AS TEXT) WHERE message_id = 'no text'").await;
 
     let delivery = next(&owner, queue).await;
     assert_eq!(delivery.message, message("good"));
     let dead = owner.dead_letters(queue, 10).await.expect("dead letters");
-    let ids: Vec<&str> = dead
-        .iter()
-        .map(|dead| dead.message.properties.message_id.as_str())
-        .collect();
+    let ids: Vec<&str> = dead.iter().map(|dead| dead.message.properties.message_id.as_str()).collect();
     assert_eq!(ids, ["garbage", "no text"]);
     for dead in dead {
-        assert!(
-            dead.reason.starts_with("the properties cannot be read: "),
-            "{}",
-            dead.reason
-        );
+        assert!(dead.reason.starts_with("the properties cannot be read: "), "{}", dead.reason);
         assert_eq!(dead.message.body, message("good").body);
     }
 }
@@ -317,17 +282,11 @@ async fn a_reply_is_deleted_once_it_was_read_and_so_are_those_of_an_asker_who_le
     let owner = folder.owner().await;
     let mut replies = owner.replies().await.expect("a private queue");
     let asker = Destination::Asker(replies.address().clone());
-    owner
-        .publish(&asker, message("read"))
-        .await
-        .expect("it is published");
+    owner.publish(&asker, message("read")).await.expect("it is published");
     replies.next().await.expect("a reply");
     folder.until_empty("SELECT count(*) FROM replies").await;
 
-    owner
-        .publish(&asker, message("unread"))
-        .await
-        .expect("it is published");
+    owner.publish(&asker, message("unread")).await.expect("it is published");
     drop(replies);
     folder.until_empty("SELECT count(*) FROM replies").await;
 }
@@ -337,16 +296,11 @@ async fn old_events_and_replies_that_nobody_came_for_are_deleted() {
     let folder = Folder::new();
     let first = folder.owner_on_manual_clock().await;
     let gone = first.replies().await.expect("a private queue").address().clone();
-    for to in [
-        Destination::Event(RoutingKey::new("model-promoted", "bikes")),
-        Destination::Asker(gone),
-    ] {
+    for to in [Destination::Event(RoutingKey::new("model-promoted", "bikes")), Destination::Asker(gone)] {
         first.publish(&to, message("old")).await.expect("it is published");
     }
     drop(first);
     folder.clock.advance(SignedDuration::from_mins(61));
     let _second = folder.owner_on_manual_clock().await;
-    folder
-        .until_empty("SELECT (SELECT count(*) FROM events) + (SELECT count(*) FROM replies)")
-        .await;
+    folder.until_empty("SELECT (SELECT count(*) FROM events) + (SELECT count(*) FROM replies)").await;
 }

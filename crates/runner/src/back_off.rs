@@ -24,10 +24,7 @@ pub(crate) fn before_publishing_again(message_id: &str, tries: u32) -> Duration 
 
 /// The wait after the failed try number `tries` (from 1) to consume: 0.25 s, 1 s, 4 s … 64 s ±25 %.
 pub(crate) fn before_consuming_again(queue: &str, tries: u32) -> Duration {
-    spread(
-        growing(Duration::from_millis(250), tries),
-        &(queue, std::process::id(), tries),
-    )
+    spread(growing(Duration::from_millis(250), tries), &(queue, std::process::id(), tries))
 }
 
 /// `first`, then four times as long each time.
@@ -50,14 +47,7 @@ mod tests {
 
     #[test]
     fn waits_grow_fourfold_within_a_quarter() {
-        for (attempt, expected) in [
-            (1, 1.0),
-            (2, 4.0),
-            (3, 16.0),
-            (4, 64.0),
-            (5, 64.0),
-            (u32::MAX, 64.0),
-        ] {
+        for (attempt, expected) in [(1, 1.0), (2, 4.0), (3, 16.0), (4, 64.0), (5, 64.0), (u32::MAX, 64.0)] {
             for id in ["a", "b", "c", "d"] {
                 let wait = before_retry(id, attempt).as_secs_f64();
                 assert!((wait / expected - 1.0).abs() <= JITTER, "{attempt}: {wait}");

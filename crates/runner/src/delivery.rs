@@ -71,10 +71,7 @@ fn span<H>(worker: &Worker<H>, properties: &Properties) -> Span {
 }
 
 async fn handle_and_publish<H: Handler>(worker: &Worker<H>, message: &WireMessage) -> Outcome {
-    let expired = message
-        .properties
-        .deadline
-        .is_some_and(|at| at <= worker.clock.now());
+    let expired = message.properties.deadline.is_some_and(|at| at <= worker.clock.now());
     if expired {
         return Outcome::Expired;
     }
@@ -141,10 +138,7 @@ async fn publish<H>(worker: &Worker<H>, publication: Publication) -> Result<(), 
                 return Ok(());
             }
             Err(error @ PublishError::TooLarge { .. }) => {
-                return Err(Outcome::Dead(format!(
-                    "the reply cannot be sent: {}",
-                    chain(&error)
-                )));
+                return Err(Outcome::Dead(format!("the reply cannot be sent: {}", chain(&error))));
             }
             Err(error @ (PublishError::Unavailable(_) | PublishError::Unroutable(_))) => error,
         };
@@ -152,11 +146,7 @@ async fn publish<H>(worker: &Worker<H>, publication: Publication) -> Result<(), 
             let problem = format!("the reply to {destination} cannot be sent: {}", chain(&error));
             return Err(Outcome::Unpublished(problem));
         }
-        time::sleep(back_off::before_publishing_again(
-            &message.properties.message_id,
-            tries,
-        ))
-        .await;
+        time::sleep(back_off::before_publishing_again(&message.properties.message_id, tries)).await;
         tries += 1;
     }
 }

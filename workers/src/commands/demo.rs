@@ -101,9 +101,7 @@ pub(super) async fn demo(mut config: Config, once: bool, json: bool) -> CommandR
         let (environment, stop) = (environment.clone(), roles_stop.clone());
         async move { roles::run(&environment, &Role::ALL, stop).await }
     });
-    let told = stop
-        .run_until_cancelled(tell(&environment, &models, narrator))
-        .await;
+    let told = stop.run_until_cancelled(tell(&environment, &models, narrator)).await;
     let Some(told) = told else {
         return finish(roles_stop, running).await;
     };
@@ -177,10 +175,8 @@ async fn tell(
     for step in &STORY {
         narrator.show("");
         narrator.tell(step.introduction);
-        let model = models
-            .iter()
-            .find(|model| model.name.as_str() == step.model)
-            .context("a model of the demo")?;
+        let model =
+            models.iter().find(|model| model.name.as_str() == step.model).context("a model of the demo")?;
         let progress = spinner("training and judging");
         let learner = LearnerName::new(step.learner)?;
         let decision = train::decide(environment, model, &[learner]).await?;
@@ -210,10 +206,7 @@ async fn tell(
         for line in forecast::table(forecasts).lines() {
             narrator.show(&line);
         }
-        narrator.tell(&format!(
-            "{} series answered through the queue in {waited:.1?}.",
-            forecasts.len()
-        ));
+        narrator.tell(&format!("{} series answered through the queue in {waited:.1?}.", forecasts.len()));
     }
     Ok((decided, reply))
 }
@@ -226,10 +219,8 @@ fn fresh_folder(folder: &Path) -> CommandResult {
         fs::remove_dir_all(folder).with_context(|| format!("emptying {}", folder.display()))?;
         drop(owned);
     } else if is_used(folder)? {
-        let message = format!(
-            "{} holds something else than a demo; name another --data-folder",
-            folder.display()
-        );
+        let message =
+            format!("{} holds something else than a demo; name another --data-folder", folder.display());
         return Err(Failure::say(ExitCode::Invalid, message));
     }
     fs::create_dir_all(folder)
@@ -249,20 +240,11 @@ fn is_used(folder: &Path) -> io::Result<bool> {
 fn next_commands(folder: &Path, took: Duration, once: bool) {
     let folder = folder.display();
     print(format_args!("\nTold in {:.0} s.", took.as_secs_f64()));
-    let elsewhere = if once {
-        ""
-    } else {
-        " in another terminal, while this one answers (ctrl-c ends it)"
-    };
+    let elsewhere = if once { "" } else { " in another terminal, while this one answers (ctrl-c ends it)" };
     print(format_args!("Next{elsewhere}:"));
-    for command in [
-        "decisions auckland-pedestrians",
-        "forecast washington-bikes --horizon 48",
-        "models list",
-    ] {
-        print(format_args!(
-            "  cargo run --release -- {command} --data-folder {folder}"
-        ));
+    for command in ["decisions auckland-pedestrians", "forecast washington-bikes --horizon 48", "models list"]
+    {
+        print(format_args!("  cargo run --release -- {command} --data-folder {folder}"));
     }
 }
 

@@ -44,9 +44,7 @@ pub(super) async fn forecast(
         print_json(&reply)?;
     }
     match reply {
-        ForecastReply::Answered {
-            forecasts, refused, ..
-        } => {
+        ForecastReply::Answered { forecasts, refused, .. } => {
             if !json {
                 table(&forecasts).print();
                 for refusal in &refused {
@@ -69,11 +67,7 @@ pub(super) async fn reply(
     request: &ForecastRequest,
 ) -> Result<ForecastReply, Failure> {
     let asked = ask(&*environment.broker, Queue::ForecastRequests, request).await;
-    let reply = asked
-        .or_exit(ExitCode::Unreachable)?
-        .reply(PATIENCE)
-        .await
-        .or_exit(ExitCode::Unreachable)?;
+    let reply = asked.or_exit(ExitCode::Unreachable)?.reply(PATIENCE).await.or_exit(ExitCode::Unreachable)?;
     Ok(decode(&reply)?)
 }
 
@@ -88,12 +82,7 @@ fn refusal_code(reason: RefusalReason) -> ExitCode {
 pub(super) fn table(forecasts: &[SeriesForecast]) -> Table {
     let mut table = Table::new(["series", "from", "steps", "largest", "answered by"]);
     for forecast in forecasts {
-        let values: Vec<f64> = forecast
-            .points
-            .values
-            .iter()
-            .map(|value| value.unwrap_or(f64::NAN))
-            .collect();
+        let values: Vec<f64> = forecast.points.values.iter().map(|value| value.unwrap_or(f64::NAN)).collect();
         table.row([
             cut(&forecast.points.id, 18),
             local(&forecast.points),
@@ -114,21 +103,13 @@ fn local(points: &SeriesValues) -> String {
 /// Means of neighbours, where there are more values than a chart is wide.
 fn narrowed(values: &[f64]) -> Vec<f64> {
     let together = values.len().div_ceil(CHART).max(1);
-    values
-        .chunks(together)
-        .map(|chunk| chunk.iter().sum::<f64>() / chunk.len() as f64)
-        .collect()
+    values.chunks(together).map(|chunk| chunk.iter().sum::<f64>() / chunk.len() as f64).collect()
 }
 
 fn answered_by(forecast: &SeriesForecast) -> String {
-    let version = forecast
-        .version
-        .map_or_else(|| "-".to_owned(), |version| format!("v{version}"));
+    let version = forecast.version.map_or_else(|| "-".to_owned(), |version| format!("v{version}"));
     let route = wire_name(&forecast.route);
-    let reason = forecast
-        .reason
-        .as_ref()
-        .map(|reason| format!(" ({})", wire_name(reason)))
-        .unwrap_or_default();
+    let reason =
+        forecast.reason.as_ref().map(|reason| format!(" ({})", wire_name(reason))).unwrap_or_default();
     format!("{version} g{} {route}{reason}", forecast.generation)
 }

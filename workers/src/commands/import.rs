@@ -64,10 +64,7 @@ pub(super) async fn record(
     let spec = dataset.clone();
     let reading = tokio::task::spawn_blocking(move || read(input, &options, &spec, now)).await?;
     let imported = reading.or_exit(ExitCode::Invalid)?;
-    let recorded = environment
-        .history
-        .record(&dataset.name, &imported.observations, now)
-        .await;
+    let recorded = environment.history.record(&dataset.name, &imported.observations, now).await;
     let recorded = recorded.or_exit(ExitCode::Unreachable)?;
     announce(environment, dataset, recorded).await?;
     Ok((imported.report, recorded))
@@ -86,10 +83,7 @@ async fn announce(
     };
     let message = WireMessage::new(&event, ContentType::MessagePack, Uuid::now_v7().to_string())?;
     let key = RoutingKey::new(ObservationsRecorded::KIND, dataset.name.as_str());
-    environment
-        .broker
-        .publish(&Destination::Event(key), message)
-        .await?;
+    environment.broker.publish(&Destination::Event(key), message).await?;
     Ok(())
 }
 

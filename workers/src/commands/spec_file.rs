@@ -19,22 +19,11 @@ pub(super) fn read<T: DeserializeOwned>(file: &Path) -> Result<T, Failure> {
     let metadata = std::fs::metadata(file).with_context(named);
     let metadata = metadata.map_err(|error| Failure::new(ExitCode::NotFound, error))?;
     if metadata.len() > MAX_BYTES {
-        let error = anyhow!(
-            "{} has {} bytes, at most {MAX_BYTES} are allowed",
-            named(),
-            metadata.len()
-        );
+        let error = anyhow!("{} has {} bytes, at most {MAX_BYTES} are allowed", named(), metadata.len());
         return Err(Failure::new(ExitCode::Invalid, error));
     }
-    parse(
-        &std::fs::read_to_string(file)
-            .with_context(named)
-            .map_err(|e| Failure::new(ExitCode::Invalid, e))?,
-    )
-    .map_err(|failure| Failure {
-        error: failure.error.map(|error| error.context(named())),
-        ..failure
-    })
+    parse(&std::fs::read_to_string(file).with_context(named).map_err(|e| Failure::new(ExitCode::Invalid, e))?)
+        .map_err(|failure| Failure { error: failure.error.map(|error| error.context(named())), ..failure })
 }
 
 /// Parses a specification.

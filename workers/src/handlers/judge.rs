@@ -35,12 +35,7 @@ impl Handler for JudgeHandler {
 
     async fn handle(&self, message: TrainResult, context: &JobContext) -> Result<GateDecision, HandleError> {
         let job = JobId::new(context.message_id.as_str()).map_err(rejected)?;
-        if let Some(decision) = self
-            .registry
-            .decision_of_job(&job)
-            .await
-            .map_err(registry_error)?
-        {
+        if let Some(decision) = self.registry.decision_of_job(&job).await.map_err(registry_error)? {
             return self.announcement(decision).await;
         }
         let model = ModelName::new(message.model.as_str()).map_err(rejected)?;
@@ -62,12 +57,7 @@ impl Handler for JudgeHandler {
                 judged_against: incumbent.map(|incumbent| incumbent.generation),
                 judgement,
             };
-            match self
-                .registry
-                .decide(&decision, context.now)
-                .await
-                .map_err(registry_error)?
-            {
+            match self.registry.decide(&decision, context.now).await.map_err(registry_error)? {
                 Decided::Recorded(decision) => {
                     let (verdict, job) = (decision.judgement.verdict.name(), &decision.job);
                     info!(model = %model, version, verdict, %job, "decided on {model}: {verdict}");
@@ -111,15 +101,8 @@ impl JudgeHandler {
         // Load.
         let case = self.case(version, incumbent).await?;
         let grid = case.dataset.grid();
-        let range = Range {
-            as_of: Some(version.proposal.as_of),
-            ..Range::default()
-        };
-        let frame = self
-            .history
-            .read(&case.dataset.name, &grid, &range)
-            .await
-            .map_err(read_error)?;
+        let range = Range { as_of: Some(version.proposal.as_of), ..Range::default() };
+        let frame = self.history.read(&case.dataset.name, &grid, &range).await.map_err(read_error)?;
 
         // Decide.
         let judged = compute(&self.cpu, &context.stop, move |stop| {
@@ -144,11 +127,7 @@ impl JudgeHandler {
             .map_err(registry_error)?;
         let model =
             stored.ok_or_else(|| rejected(format!("spec_hash {:?} was not applied", proposal.spec_hash)))?;
-        let dataset = self
-            .registry
-            .dataset(&model.spec.dataset)
-            .await
-            .map_err(registry_error)?;
+        let dataset = self.registry.dataset(&model.spec.dataset).await.map_err(registry_error)?;
         let dataset =
             dataset.ok_or_else(|| rejected(format!("dataset {} was not applied", model.spec.dataset)))?;
         let incumbent = match incumbent {
@@ -169,11 +148,7 @@ impl JudgeHandler {
 
     /// The recorded decision as an event; the same every time it is asked for.
     async fn announcement(&self, decision: Decision) -> Result<GateDecision, HandleError> {
-        let incumbents = self
-            .registry
-            .incumbent_history(&decision.model)
-            .await
-            .map_err(registry_error)?;
+        let incumbents = self.registry.incumbent_history(&decision.model).await.map_err(registry_error)?;
         Ok(convert::gate_decision(&decision, &incumbents))
     }
 }

@@ -79,32 +79,16 @@ impl TrainHandler {
             None => self.registry.model(&name).await,
             Some(hash) => self.registry.model_by_hash(&name, hash).await,
         };
-        let hash = message
-            .spec_hash
-            .as_ref()
-            .map(|hash| format!(" with spec_hash {hash:?}"))
-            .unwrap_or_default();
-        let unknown = || {
-            rejected(format!(
-                "model {:?}{hash}: no such specification was applied",
-                message.model
-            ))
-        };
+        let hash =
+            message.spec_hash.as_ref().map(|hash| format!(" with spec_hash {hash:?}")).unwrap_or_default();
+        let unknown =
+            || rejected(format!("model {:?}{hash}: no such specification was applied", message.model));
         let stored = stored.map_err(registry_error)?.ok_or_else(unknown)?;
         let learners = chosen_learners(&stored.spec, &message.learners)?;
-        let dataset = self
-            .registry
-            .dataset(&stored.spec.dataset)
-            .await
-            .map_err(registry_error)?;
+        let dataset = self.registry.dataset(&stored.spec.dataset).await.map_err(registry_error)?;
         let dataset =
             dataset.ok_or_else(|| rejected(format!("dataset {:?} was not applied", stored.spec.dataset)))?;
-        Ok(Task {
-            dataset: dataset.spec,
-            model: stored.spec,
-            spec_hash: stored.hash,
-            learners,
-        })
+        Ok(Task { dataset: dataset.spec, model: stored.spec, spec_hash: stored.hash, learners })
     }
 
     /// The job as it was first recorded, so that a second delivery trains on the same rows; or why there
@@ -132,11 +116,7 @@ impl TrainHandler {
             learners: task.learners.iter().map(|learner| learner.name.clone()).collect(),
             reason: message.reason.as_str().to_owned(),
         };
-        let job = self
-            .registry
-            .record_job(&job, now)
-            .await
-            .map_err(registry_error)?;
+        let job = self.registry.record_job(&job, now).await.map_err(registry_error)?;
         Ok(planned.map(|_cut_off| job))
     }
 
@@ -150,10 +130,7 @@ impl TrainHandler {
             until: Some(grid.advance(job.cut_off, 1)),
             as_of: Some(job.as_of),
         };
-        self.history
-            .read(&task.dataset.name, &grid, &range)
-            .await
-            .map_err(read_error)
+        self.history.read(&task.dataset.name, &grid, &range).await.map_err(read_error)
     }
 
     async fn fit(
@@ -204,10 +181,7 @@ impl TrainHandler {
             code_version: bundle.code_version.clone(),
             competed: competed(&trained.competed)?,
         };
-        self.registry
-            .propose(&proposal, now)
-            .await
-            .map_err(registry_error)
+        self.registry.propose(&proposal, now).await.map_err(registry_error)
     }
 }
 
@@ -216,15 +190,9 @@ fn chosen_learners(model: &ModelSpec, names: &[String]) -> Result<Vec<LearnerSpe
     if names.is_empty() {
         return Ok(model.learners.clone());
     }
-    let known: Vec<&str> = model
-        .learners
-        .iter()
-        .map(|learner| learner.name.as_str())
-        .collect();
+    let known: Vec<&str> = model.learners.iter().map(|learner| learner.name.as_str()).collect();
     let find = |(at, name): (usize, &String)| {
-        let learner = LearnerName::new(name.as_str())
-            .ok()
-            .and_then(|name| model.learner(&name).cloned());
+        let learner = LearnerName::new(name.as_str()).ok().and_then(|name| model.learner(&name).cloned());
         learner.ok_or_else(|| {
             let known = known.join(", ");
             rejected(format!(
@@ -256,18 +224,12 @@ fn candidate(version: &Version) -> Result<TrainResult, HandleError> {
         competed: serde_json::from_value(version.proposal.competed.clone())
             .map_err(HandleError::transient)?,
     };
-    Ok(TrainResult {
-        model: version.proposal.model.to_string(),
-        outcome,
-    })
+    Ok(TrainResult { model: version.proposal.model.to_string(), outcome })
 }
 
 fn no_candidate(model: &ModelName, reason: String) -> TrainResult {
     info!(model = %model, "no candidate for {model}: {reason}");
-    TrainResult {
-        model: model.to_string(),
-        outcome: TrainOutcome::NoCandidate { reason },
-    }
+    TrainResult { model: model.to_string(), outcome: TrainOutcome::NoCandidate { reason } }
 }
 
 fn put_error(error: ArtifactStoreError) -> HandleError {

@@ -103,9 +103,7 @@ impl ImportOptions {
         match self.time_zone.as_deref() {
             None => Ok(None),
             Some("none") if dataset.grid().time_zone_name() == "UTC" => Ok(Some(TimeZone::UTC)),
-            Some("none") => Err(ImportError::PlainGrid {
-                time_zone: dataset.time_zone.clone(),
-            }),
+            Some("none") => Err(ImportError::PlainGrid { time_zone: dataset.time_zone.clone() }),
             Some(name) => Ok(Some(time_zone(name)?)),
         }
     }

@@ -36,11 +36,7 @@ pub fn judge(hearing: &Hearing<'_>) -> Result<Judgement, Stopped> {
     }
     let Some(last_target) = hearing.frame.last_target() else {
         let needed_origins = hearing.needed_origins();
-        let nothing = Shortage {
-            origins: 0,
-            needed_origins,
-            expected: None,
-        };
+        let nothing = Shortage { origins: 0, needed_origins, expected: None };
         return Ok(Judgement::without_evidence(Verdict::NotEnoughEvidence(nothing)));
     };
     let rows = hearing.rows(last_target);
@@ -79,31 +75,23 @@ struct Testimony {
 impl Hearing<'_> {
     /// No target of the rows was a target of either side's training.
     fn later_cut_off(&self) -> Timestamp {
-        self.incumbent.map_or(self.candidate.cut_off, |incumbent| {
-            incumbent.cut_off.max(self.candidate.cut_off)
-        })
+        self.incumbent
+            .map_or(self.candidate.cut_off, |incumbent| incumbent.cut_off.max(self.candidate.cut_off))
     }
 
     /// Losses are scaled by what both sides had before them. While an incumbent stays in use its cut-off
     /// is the earlier one, so the errors of all candidates that are judged against it have one unit.
     fn earlier_cut_off(&self) -> Timestamp {
-        self.incumbent.map_or(self.candidate.cut_off, |incumbent| {
-            incumbent.cut_off.min(self.candidate.cut_off)
-        })
+        self.incumbent
+            .map_or(self.candidate.cut_off, |incumbent| incumbent.cut_off.min(self.candidate.cut_off))
     }
 
     fn needed_origins(&self) -> u32 {
-        self.model
-            .gate
-            .needed_origins(&self.frame.grid, self.model.horizon_steps)
+        self.model.gate.needed_origins(&self.frame.grid, self.model.horizon_steps)
     }
 
     fn opponent(&self) -> Side {
-        if self.incumbent.is_some() {
-            Side::Incumbent
-        } else {
-            Side::Fallback
-        }
+        if self.incumbent.is_some() { Side::Incumbent } else { Side::Fallback }
     }
 
     fn rows(&self, last_target: Timestamp) -> RowSet<'_> {
@@ -117,24 +105,17 @@ impl Hearing<'_> {
         let mut fallback_forecasts = 0;
         let forecasts = rows.forecast(|history, origin| {
             self.stop.check()?;
-            Ok(
-                forecast(bundle, &self.task(history, origin)).and_then(|(values, route)| match route {
-                    Route::Primary => Ok(values),
-                    // A forecaster would hide this behind the fallback; a gate must not.
-                    Route::Fallback(FallbackReason::NotFinite { step }) => {
-                        Err(PredictError::NotFinite { step })
-                    }
-                    Route::Fallback(_) => {
-                        fallback_forecasts += 1;
-                        Ok(values)
-                    }
-                }),
-            )
+            Ok(forecast(bundle, &self.task(history, origin)).and_then(|(values, route)| match route {
+                Route::Primary => Ok(values),
+                // A forecaster would hide this behind the fallback; a gate must not.
+                Route::Fallback(FallbackReason::NotFinite { step }) => Err(PredictError::NotFinite { step }),
+                Route::Fallback(_) => {
+                    fallback_forecasts += 1;
+                    Ok(values)
+                }
+            }))
         })?;
-        Ok(Testimony {
-            forecasts,
-            fallback_forecasts,
-        })
+        Ok(Testimony { forecasts, fallback_forecasts })
     }
 
     fn hear_fallback(&self, rows: &RowSet<'_>) -> Result<Testimony, Stopped> {
@@ -144,10 +125,7 @@ impl Hearing<'_> {
             fallback_forecasts += 1;
             Ok(fall_back(self.candidate.fallback, &self.task(history, origin)))
         })?;
-        Ok(Testimony {
-            forecasts,
-            fallback_forecasts,
-        })
+        Ok(Testimony { forecasts, fallback_forecasts })
     }
 
     fn task<'a>(&'a self, history: &'a Series, origin: Timestamp) -> Task<'a> {
@@ -169,12 +147,7 @@ impl Hearing<'_> {
     ) -> Judgement {
         let evidence = gather(rows, scales, candidate, opponent);
         Judgement {
-            verdict: self.find(
-                rows,
-                scales,
-                &evidence,
-                [&candidate.forecasts, &opponent.forecasts],
-            ),
+            verdict: self.find(rows, scales, &evidence, [&candidate.forecasts, &opponent.forecasts]),
             candidate: rows.errors(&candidate.forecasts, scales),
             incumbent: rows.errors(&opponent.forecasts, scales),
             evidence,
@@ -201,31 +174,17 @@ impl Hearing<'_> {
             Ok(losses) => losses,
             Err(unpaired) => return Verdict::KeepIncumbent(vec![veto::not_comparable(&unpaired)]),
         };
-        let comparison = Comparison {
-            losses: &losses,
-            opponent: self.opponent(),
-        };
+        let comparison = Comparison { losses: &losses, opponent: self.opponent() };
         let objections: Vec<Objection> = LEGS.iter().filter_map(|leg| leg(&comparison)).collect();
-        if objections.is_empty() {
-            Verdict::Promote
-        } else {
-            Verdict::KeepIncumbent(objections)
-        }
+        if objections.is_empty() { Verdict::Promote } else { Verdict::KeepIncumbent(objections) }
     }
 
     fn shortage(&self, origins: u32, needed_origins: u32) -> Shortage {
         let grid = &self.frame.grid;
         let missing_steps = u64::from(needed_origins - origins) * grid.steps_per_stride() as u64;
         let missing_steps = i64::try_from(missing_steps).unwrap_or(i64::MAX);
-        let expected = self
-            .frame
-            .last_target()
-            .map(|last| grid.advance(last, missing_steps));
-        Shortage {
-            origins,
-            needed_origins,
-            expected,
-        }
+        let expected = self.frame.last_target().map(|last| grid.advance(last, missing_steps));
+        Shortage { origins, needed_origins, expected }
     }
 }
 
@@ -241,11 +200,7 @@ fn gather(rows: &RowSet<'_>, scales: &LossScales, candidate: &Testimony, opponen
         last_target: rows.rows().iter().map(|row| row.target).max(),
         tail_points: tail.map_or(0, |tail| count(tail.points)),
         tail_share: tail.map_or(0.0, Tail::share),
-        pooled_scale_series: count(
-            rows.scored_series()
-                .filter(|series| !scales.is_own(series))
-                .count(),
-        ),
+        pooled_scale_series: count(rows.scored_series().filter(|series| !scales.is_own(series)).count()),
         candidate_fallback_forecasts: candidate.fallback_forecasts,
         incumbent_fallback_forecasts: opponent.fallback_forecasts,
         rows_hash: rows.hash(),
@@ -266,14 +221,7 @@ mod tests {
 
     fn judge_on(frame: &Frame, candidate: &Bundle, incumbent: Option<&Bundle>) -> Judgement {
         let (model, dataset, stop) = (model(), dataset(), StopFlag::default());
-        let hearing = Hearing {
-            model: &model,
-            dataset: &dataset,
-            candidate,
-            incumbent,
-            frame,
-            stop: &stop,
-        };
+        let hearing = Hearing { model: &model, dataset: &dataset, candidate, incumbent, frame, stop: &stop };
         judge(&hearing).expect("nobody stops it")
     }
 
@@ -282,10 +230,8 @@ mod tests {
         let (better, worse) = (version(long_mean(), TRAINED), version(seasonal_naive(), TRAINED));
         let judgement = judge_on(&history(DAYS), &better, Some(&worse));
         assert_eq!(judgement.verdict, Verdict::Promote);
-        let (candidate, incumbent) = (
-            judgement.candidate.expect("scored"),
-            judgement.incumbent.expect("scored"),
-        );
+        let (candidate, incumbent) =
+            (judgement.candidate.expect("scored"), judgement.incumbent.expect("scored"));
         assert!(candidate.average < incumbent.average && candidate.worst_case < incumbent.worst_case);
         let evidence = judgement.evidence;
         assert_eq!((evidence.origins, evidence.series), (30, 3));
@@ -314,12 +260,7 @@ mod tests {
         let judgement = judge_on(&history(DAYS), &one, Some(&one));
         let reasons = judgement.verdict.reasons();
         assert_eq!(reasons.len(), 2, "{reasons:?}");
-        assert!(
-            reasons
-                .iter()
-                .all(|reason| reason.ends_with("a tie keeps the incumbent")),
-            "{reasons:?}"
-        );
+        assert!(reasons.iter().all(|reason| reason.ends_with("a tie keeps the incumbent")), "{reasons:?}");
     }
 
     #[test]
@@ -327,11 +268,7 @@ mod tests {
         let promoted = judge_on(&history(DAYS), &version(long_mean(), TRAINED), None);
         assert_eq!(promoted.verdict, Verdict::Promote);
         let refused = judge_on(&history(DAYS), &version(seasonal_naive(), TRAINED), None);
-        assert!(
-            refused.verdict.reasons()[0].contains("the fallback's"),
-            "{:?}",
-            refused.verdict
-        );
+        assert!(refused.verdict.reasons()[0].contains("the fallback's"), "{:?}", refused.verdict);
         assert_eq!(refused.evidence.incumbent_fallback_forecasts, 90);
     }
 
@@ -354,9 +291,7 @@ mod tests {
         let earlier = scales(&incumbent).of(&frame.series[0].id);
         assert_ne!(earlier, scales(&candidate).of(&frame.series[0].id));
         for (candidate, incumbent) in [(&candidate, &incumbent), (&incumbent, &candidate)] {
-            let errors = judge_on(&frame, candidate, Some(incumbent))
-                .candidate
-                .expect("scored");
+            let errors = judge_on(&frame, candidate, Some(incumbent)).candidate.expect("scored");
             assert!((errors.mae / errors.average - earlier).abs() < 1e-9);
         }
     }
@@ -384,50 +319,33 @@ mod tests {
     #[test]
     fn fewer_than_28_origins_are_not_enough() {
         let (better, worse) = (version(long_mean(), TRAINED), version(seasonal_naive(), TRAINED));
-        for (days, name) in [
-            (58, "promote"),
-            (57, "not-enough-evidence"),
-            (TRAINED, "not-enough-evidence"),
-        ] {
+        for (days, name) in [(58, "promote"), (57, "not-enough-evidence"), (TRAINED, "not-enough-evidence")] {
             let judgement = judge_on(&history(days), &better, Some(&worse));
             assert_eq!(judgement.verdict.name(), name, "{days} days");
         }
         let judgement = judge_on(&history(57), &better, Some(&worse));
         let text =
             "28 origins after the cut-off are needed and 27 are there; the missing 1 are expected by about";
-        assert!(
-            judgement.verdict.reasons()[0].starts_with(text),
-            "{:?}",
-            judgement.verdict.reasons()
-        );
+        assert!(judgement.verdict.reasons()[0].starts_with(text), "{:?}", judgement.verdict.reasons());
     }
 
     #[test]
     fn a_history_without_values_is_not_enough() {
         let mut empty = history(DAYS);
-        empty
-            .series
-            .iter_mut()
-            .for_each(|series| series.values.fill(f64::NAN));
+        empty.series.iter_mut().for_each(|series| series.values.fill(f64::NAN));
         let judgement = judge_on(&empty, &version(long_mean(), TRAINED), None);
         assert_eq!(judgement.verdict.name(), "not-enough-evidence");
     }
 
     #[test]
     fn a_forecast_that_is_no_number_refuses_whoever_made_it() {
-        let (sound, broken) = (
-            version(long_mean(), TRAINED),
-            version(level_times(f64::MAX), TRAINED),
-        );
+        let (sound, broken) = (version(long_mean(), TRAINED), version(level_times(f64::MAX), TRAINED));
         for (candidate, incumbent, side) in [(&broken, &sound, "candidate"), (&sound, &broken, "incumbent")] {
             let judgement = judge_on(&history(DAYS), candidate, Some(incumbent));
             let reasons = judgement.verdict.reasons();
             let text = format!("the {side}'s forecast of series arcade from ");
             assert!(reasons.len() == 1 && reasons[0].starts_with(&text), "{reasons:?}");
-            assert!(
-                reasons[0].contains("the forecast of step 1 is not a finite number"),
-                "{reasons:?}"
-            );
+            assert!(reasons[0].contains("the forecast of step 1 is not a finite number"), "{reasons:?}");
         }
     }
 
@@ -440,10 +358,7 @@ mod tests {
         let judgement = judge_on(&frame, &version(level_times(1.0), TRAINED), None);
         assert_eq!(judgement.evidence.rows, 3 * 30 * 24);
         assert_eq!(judgement.evidence.pooled_scale_series, 1);
-        assert!(
-            (1..10).contains(&judgement.evidence.candidate_fallback_forecasts),
-            "{judgement:?}"
-        );
+        assert!((1..10).contains(&judgement.evidence.candidate_fallback_forecasts), "{judgement:?}");
     }
 
     #[test]

@@ -82,12 +82,7 @@ impl Judgement {
     }
 
     pub(super) fn without_evidence(verdict: Verdict) -> Self {
-        Self {
-            verdict,
-            candidate: None,
-            incumbent: None,
-            evidence: Evidence::default(),
-        }
+        Self { verdict, candidate: None, incumbent: None, evidence: Evidence::default() }
     }
 }
 
@@ -115,11 +110,7 @@ impl Verdict {
 
 impl Shortage {
     fn sentence(&self) -> String {
-        let Self {
-            origins,
-            needed_origins,
-            expected,
-        } = self;
+        let Self { origins, needed_origins, expected } = self;
         let missing = needed_origins.saturating_sub(*origins);
         let there = format!("{needed_origins} origins after the cut-off are needed and {origins} are there");
         match expected {
@@ -139,28 +130,18 @@ mod tests {
 
     #[test]
     fn a_judgement_survives_the_registry() {
-        let objection = Objection::AverageNotBetter {
-            candidate: 0.5,
-            opponent: 0.4,
-            against: Side::Incumbent,
-        };
+        let objection =
+            Objection::AverageNotBetter { candidate: 0.5, opponent: 0.4, against: Side::Incumbent };
         let expected = Some("2025-03-01T00:00:00Z".parse().expect("is a time"));
         for verdict in [
             Verdict::Promote,
             Verdict::KeepIncumbent(vec![objection]),
-            Verdict::NotEnoughEvidence(Shortage {
-                origins: 3,
-                needed_origins: 28,
-                expected,
-            }),
+            Verdict::NotEnoughEvidence(Shortage { origins: 3, needed_origins: 28, expected }),
             Verdict::NoCandidate("too little history".to_owned()),
         ] {
             let judgement = Judgement::without_evidence(verdict);
             let json = serde_json::to_string(&judgement).expect("is JSON");
-            assert_eq!(
-                serde_json::from_str::<Judgement>(&json).expect("was just written"),
-                judgement
-            );
+            assert_eq!(serde_json::from_str::<Judgement>(&json).expect("was just written"), judgement);
             assert!(json.contains(judgement.verdict.name()), "{json}");
         }
     }
@@ -168,11 +149,7 @@ mod tests {
     #[test]
     fn a_shortage_says_how_much_is_missing_and_until_when() {
         let expected = Some("2025-03-01T00:00:00Z".parse().expect("is a time"));
-        let shortage = Shortage {
-            origins: 12,
-            needed_origins: 28,
-            expected,
-        };
+        let shortage = Shortage { origins: 12, needed_origins: 28, expected };
         let text = "28 origins after the cut-off are needed and 12 are there; the missing 16 are expected by \
                     about 2025-03-01";
         assert_eq!(Verdict::NotEnoughEvidence(shortage).reasons(), [text]);

@@ -30,16 +30,9 @@ impl Learner for BoostedTreesSpec {
                 needed_rows: LEAST_ROWS,
             });
         }
-        let TrainingRows {
-            columns,
-            values,
-            levels,
-        } = rows;
-        let ratios: Vec<f64> = values
-            .iter()
-            .zip(&levels)
-            .map(|(value, level)| ratio(*value, *level))
-            .collect();
+        let TrainingRows { columns, values, levels } = rows;
+        let ratios: Vec<f64> =
+            values.iter().zip(&levels).map(|(value, level)| ratio(*value, *level)).collect();
         let weights = weights(&levels);
         let columns = BinnedColumns::new(columns, &weights, material.stop)?;
         let mut forests = Vec::new();
@@ -48,11 +41,7 @@ impl Learner for BoostedTreesSpec {
             forests.push(boost(&columns, &ratios, &weights, &growth, material.stop)?);
         }
         let non_negative = values.iter().all(|&value| value >= 0.0);
-        Ok(Model::BoostedTrees(BoostedTrees {
-            features,
-            forests,
-            non_negative,
-        }))
+        Ok(Model::BoostedTrees(BoostedTrees { features, forests, non_negative }))
     }
 }
 
@@ -80,10 +69,7 @@ fn losses(aim: Aim) -> &'static [Loss] {
 }
 
 impl BoostedTreesSpec {
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "forust computes in single precision"
-    )]
+    #[expect(clippy::cast_possible_truncation, reason = "forust computes in single precision")]
     fn growth(&self, loss: Loss, seed: u64) -> Growth {
         Growth {
             loss,

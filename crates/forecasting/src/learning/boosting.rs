@@ -74,12 +74,7 @@ impl BinnedColumns {
             cuts.push(column_cuts);
         }
         let cuts = JaggedMatrix::from_vecs(&cuts);
-        Ok(Self {
-            rows,
-            width,
-            bins,
-            cuts,
-        })
+        Ok(Self { rows, width, bins, cuts })
     }
 }
 
@@ -90,13 +85,7 @@ fn cuts_of(column: &[f32], weights: &[f64]) -> Vec<f64> {
     let every = column.len() / SAMPLE_ROWS / 6 * 6 + 1;
     let sample: Vec<f64> = column.iter().step_by(every).copied().map(f64::from).collect();
     let weights: Vec<f64> = weights.iter().step_by(every).copied().collect();
-    let binned = bin_matrix(
-        &Matrix::new(&sample, sample.len(), 1),
-        &weights,
-        BINS,
-        f64::NAN,
-        false,
-    );
+    let binned = bin_matrix(&Matrix::new(&sample, sample.len(), 1), &weights, BINS, f64::NAN, false);
     binned.expect("the bins of a column fit into 16 bits").cuts.data
 }
 
@@ -193,12 +182,7 @@ impl<'a> Fit<'a> {
             &GrowPolicy::LossGuide,
             None, // a second, tiled copy of the bins was no faster
         );
-        self.add(
-            &mut tree,
-            rows_of_nodes.as_ref(),
-            (&chosen, &left_out),
-            growth.learning_rate,
-        );
+        self.add(&mut tree, rows_of_nodes.as_ref(), (&chosen, &left_out), growth.learning_rate);
         tree
     }
 
@@ -252,10 +236,7 @@ impl<'a> Fit<'a> {
             let (start, end) = rows_of_nodes.ranges[leaf.num];
             let rows = &rows_of_nodes.index[start..end];
             errors.clear();
-            errors.extend(
-                rows.iter()
-                    .map(|&row| (self.targets[row] - self.sums[row], self.weights[row])),
-            );
+            errors.extend(rows.iter().map(|&row| (self.targets[row] - self.sums[row], self.weights[row])));
             if !errors.is_empty() {
                 leaf.weight_value = learning_rate * single(weighted_median(&mut errors));
             }
@@ -277,9 +258,7 @@ fn flat(tree: &Tree) -> Vec<Node> {
         }
         let node = &tree.nodes[index];
         if node.is_leaf {
-            nodes.push(Node::Leaf {
-                value: node.weight_value,
-            });
+            nodes.push(Node::Leaf { value: node.weight_value });
             continue;
         }
         nodes.push(Node::Split {
@@ -296,11 +275,7 @@ fn flat(tree: &Tree) -> Vec<Node> {
 }
 
 fn weighted_mean(values: &[f64], weights: &[f64]) -> f64 {
-    let sum: f64 = values
-        .iter()
-        .zip(weights)
-        .map(|(value, weight)| value * weight)
-        .sum();
+    let sum: f64 = values.iter().zip(weights).map(|(value, weight)| value * weight).sum();
     sum / weights.iter().sum::<f64>()
 }
 
@@ -319,10 +294,7 @@ fn weighted_median(pairs: &mut [(f64, f64)]) -> f64 {
 }
 
 /// Gradients, thresholds and leaves are single precision, in forust and in [`Forest`].
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "single precision is what is wanted"
-)]
+#[expect(clippy::cast_possible_truncation, reason = "single precision is what is wanted")]
 fn single(value: f64) -> f32 {
     value as f32
 }
@@ -366,24 +338,15 @@ mod tests {
 
     fn fit(loss: Loss, stop: &StopFlag) -> Result<(Forest, Vec<f32>, Vec<f64>), Stopped> {
         let (columns, targets, weights) = table(3000);
-        let rows: Vec<f32> = (0..3000)
-            .flat_map(|row| columns.iter().map(move |column| column[row]))
-            .collect();
+        let rows: Vec<f32> =
+            (0..3000).flat_map(|row| columns.iter().map(move |column| column[row])).collect();
         let columns = BinnedColumns::new(columns, &weights, stop)?;
-        Ok((
-            boost(&columns, &targets, &weights, &growth(loss), stop)?,
-            rows,
-            targets,
-        ))
+        Ok((boost(&columns, &targets, &weights, &growth(loss), stop)?, rows, targets))
     }
 
     fn mean_error(forest: &Forest, rows: &[f32], targets: &[f64]) -> f64 {
         let forecasts = forest.predict(rows, 4);
-        forecasts
-            .iter()
-            .zip(targets)
-            .map(|(one, other)| (one - other).abs())
-            .sum::<f64>()
+        forecasts.iter().zip(targets).map(|(one, other)| (one - other).abs()).sum::<f64>()
             / targets.len() as f64
     }
 
@@ -401,15 +364,12 @@ mod tests {
         // The sums of the fit come from bins, those of the forest from values: they agree only if bins,
         // thresholds, missing values and the flat trees all do.
         let (columns, targets, weights) = table(3000);
-        let rows: Vec<f32> = (0..3000)
-            .flat_map(|row| columns.iter().map(move |column| column[row]))
-            .collect();
+        let rows: Vec<f32> =
+            (0..3000).flat_map(|row| columns.iter().map(move |column| column[row])).collect();
         let columns = BinnedColumns::new(columns, &weights, &StopFlag::default()).expect("nobody stops it");
         let mut fit = Fit::start(&columns, &targets, &weights, Loss::Absolute);
         let mut random = Random::new(7);
-        let trees: Vec<_> = (0..30)
-            .map(|_| flat(&fit.grow(&growth(Loss::Absolute), &mut random)))
-            .collect();
+        let trees: Vec<_> = (0..30).map(|_| flat(&fit.grow(&growth(Loss::Absolute), &mut random))).collect();
         let forest = Forest::new(fit.base, &trees, 4).expect("is a forest");
         assert_eq!(forest.predict(&rows, 4), fit.sums);
     }
@@ -425,23 +385,18 @@ mod tests {
         booster.initialize_base_score = true;
         booster.max_leaves = 31;
         booster.parallel = false;
-        booster
-            .fit(&matrix, &targets, &weights, None)
-            .expect("is a table");
+        booster.fit(&matrix, &targets, &weights, None).expect("is a table");
         let trees: Vec<_> = booster.trees.iter().map(flat).collect();
         let forest = Forest::new(booster.base_score, &trees, 4).expect("is a forest");
-        let rows: Vec<f32> = (0..2000)
-            .flat_map(|row| columns.iter().map(move |column| column[row]))
-            .collect();
+        let rows: Vec<f32> =
+            (0..2000).flat_map(|row| columns.iter().map(move |column| column[row])).collect();
         assert_eq!(forest.predict(&rows, 4), booster.predict(&matrix, false));
     }
 
     #[test]
     fn the_absolute_loss_finds_the_median_and_the_squared_loss_the_mean() {
         // One in four targets is 100, the others are 1; the feature says nothing.
-        let targets: Vec<f64> = (0..4000)
-            .map(|row| if row % 4 == 0 { 100.0 } else { 1.0 })
-            .collect();
+        let targets: Vec<f64> = (0..4000).map(|row| if row % 4 == 0 { 100.0 } else { 1.0 }).collect();
         let weights = vec![1.0; 4000];
         for (loss, expected) in [(Loss::Absolute, 1.0), (Loss::Squared, 25.75)] {
             let columns = BinnedColumns::new(vec![vec![0.0; 4000]], &weights, &StopFlag::default());

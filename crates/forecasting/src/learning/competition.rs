@@ -43,16 +43,11 @@ pub(super) fn compete<'a>(
     // A stable sort: among equals the one that the specification names first wins.
     ranking.sort_by(|(_, one), (_, other)| one.average_error.total_cmp(&other.average_error));
     match ranking.first() {
-        Some(&(best, _)) => Ok((
-            best,
-            ranking.into_iter().map(|(_, competitor)| competitor).collect(),
-        )),
-        None if failures.is_empty() => Err(TrainError::NoCandidate {
-            reason: "no learner is named".to_owned(),
-        }),
-        None => Err(TrainError::NoCandidate {
-            reason: failures.join("; "),
-        }),
+        Some(&(best, _)) => Ok((best, ranking.into_iter().map(|(_, competitor)| competitor).collect())),
+        None if failures.is_empty() => {
+            Err(TrainError::NoCandidate { reason: "no learner is named".to_owned() })
+        }
+        None => Err(TrainError::NoCandidate { reason: failures.join("; ") }),
     }
 }
 

@@ -16,11 +16,7 @@ pub(super) fn data_hash(frame: &Frame) -> String {
         sha256.update((series.values.len() as u64).to_le_bytes());
         for value in &series.values {
             // One kind of missing value, whatever its bits.
-            let bits = if value.is_nan() {
-                f64::NAN.to_bits()
-            } else {
-                value.to_bits()
-            };
+            let bits = if value.is_nan() { f64::NAN.to_bits() } else { value.to_bits() };
             sha256.update(bits.to_le_bytes());
         }
     }

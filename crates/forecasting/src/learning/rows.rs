@@ -29,22 +29,14 @@ impl TrainingRows {
             .iter()
             .map(|series| Origins::of(series, material, spec))
             .collect::<Vec<_>>();
-        let all: usize = origins_of_series
-            .iter()
-            .map(|origins| origins.indices.len())
-            .sum();
+        let all: usize = origins_of_series.iter().map(|origins| origins.indices.len()).sum();
         let every = (all * material.horizon_steps).div_ceil(MOST_ROWS).max(1);
         let mut rows = Self::with_capacity(spec.width(), all.div_ceil(every) * material.horizon_steps);
         let mut row = vec![0.0; spec.width()];
         for (number, (series, origins)) in material.frame.series.iter().zip(&origins_of_series).enumerate() {
             material.stop.check()?;
             let place = spec.place(&series.id);
-            let view = View {
-                spec,
-                calendar: &origins.calendar,
-                values: &series.values,
-                place,
-            };
+            let view = View { spec, calendar: &origins.calendar, values: &series.values, place };
             // Series start at different origins, so that together they see every day.
             for &origin in origins.indices.iter().skip(number % every).step_by(every) {
                 rows.push_origin(view, origin, material.horizon_steps, &mut row);

@@ -73,18 +73,15 @@ pub fn train(request: &TrainingRequest<'_>) -> Result<Trained, TrainError> {
         several => compete(request, &frame, several)?,
     };
     let primary = fit(learner, &request.material(&frame)).map_err(|error| no_candidate(learner, &error))?;
-    Ok(Trained {
-        bundle: request.bundle(&frame, learner, primary),
-        competed,
-    })
+    Ok(Trained { bundle: request.bundle(&frame, learner, primary), competed })
 }
 
 fn no_candidate(learner: &LearnerSpec, error: &FitError) -> TrainError {
     match error {
         FitError::Stopped(stopped) => TrainError::Stopped(*stopped),
-        FitError::TooLittleHistory { .. } => TrainError::NoCandidate {
-            reason: format!("{}: {error}", learner.name),
-        },
+        FitError::TooLittleHistory { .. } => {
+            TrainError::NoCandidate { reason: format!("{}: {error}", learner.name) }
+        }
     }
 }
 
@@ -132,19 +129,14 @@ impl TrainingRequest<'_> {
             as_of: self.as_of,
             primary,
             fallback: WeeklyMean::new(self.model.fallback.weeks, &frame.grid),
-            loss_scales: scales
-                .own()
-                .map(|(series, scale)| (series.clone(), scale))
-                .collect(),
+            loss_scales: scales.own().map(|(series, scale)| (series.clone(), scale)).collect(),
         }
     }
 }
 
 /// A window's end does not belong to it.
 pub(super) fn just_after(last_step: Timestamp) -> Timestamp {
-    last_step
-        .checked_add(SignedDuration::from_nanos(1))
-        .unwrap_or(Timestamp::MAX)
+    last_step.checked_add(SignedDuration::from_nanos(1)).unwrap_or(Timestamp::MAX)
 }
 
 #[cfg(test)]
@@ -159,10 +151,7 @@ mod tests {
     const TREES: &str = "learner = 'boosted-trees'\ntrees = 30\nleaves = 15";
 
     fn learners(texts: &[&str]) -> Vec<LearnerSpec> {
-        texts
-            .iter()
-            .map(|text| toml::from_str(text).expect("is a learner"))
-            .collect()
+        texts.iter().map(|text| toml::from_str(text).expect("is a learner")).collect()
     }
 
     /// Trains on all of `frame` up to the end of day `days`.
@@ -180,23 +169,11 @@ mod tests {
         let cut_off = frame.grid.advance(frame.grid.start_of_day(start(), days), -1);
         let stop = StopFlag::default();
         let (spec_hash, as_of) = ("hash", cut_off);
-        train(&TrainingRequest {
-            dataset,
-            model,
-            spec_hash,
-            frame,
-            as_of,
-            cut_off,
-            learners,
-            stop: &stop,
-        })
+        train(&TrainingRequest { dataset, model, spec_hash, frame, as_of, cut_off, learners, stop: &stop })
     }
 
     fn bytes(frame: &Frame, days: i64) -> Vec<u8> {
-        train_on(frame, days, &learners(&[TREES]))
-            .expect("is enough")
-            .bundle
-            .encode()
+        train_on(frame, days, &learners(&[TREES])).expect("is enough").bundle.encode()
     }
 
     #[test]
@@ -232,10 +209,7 @@ mod tests {
         let mut model = model();
         model.train.memory_days = Some(59);
         let train = |frame| train_with(&dataset(), &model, frame, 80, &learners(&[TREES]));
-        let (one, other) = (
-            train(&frame).expect("is enough"),
-            train(&other).expect("is enough"),
-        );
+        let (one, other) = (train(&frame).expect("is enough"), train(&other).expect("is enough"));
         assert_eq!(one.bundle.primary, other.bundle.primary);
         assert_eq!(one.bundle.data_hash, other.bundle.data_hash);
     }
@@ -249,57 +223,36 @@ mod tests {
                 *value *= if hour / 168 % 3 == 0 { 0.5 } else { 1.0 };
             }
         }
-        let bundle = train_on(&frame, 80, &learners(&[TREES]))
-            .expect("is enough")
-            .bundle;
-        let unseen = Series {
-            id: id("unseen"),
-            ..frame.series[0].clone()
-        };
+        let bundle = train_on(&frame, 80, &learners(&[TREES])).expect("is enough").bundle;
+        let unseen = Series { id: id("unseen"), ..frame.series[0].clone() };
         for series in [&frame.series[0], &unseen] {
             let error = |model: &dyn Predict| {
                 let origins = (80..89).map(|days| frame.grid.start_of_day(start(), days));
                 origins.map(|origin| error_of(model, series, origin)).sum::<f64>()
             };
             let (trees, fallback) = (error(&bundle.primary), error(&bundle.fallback));
-            assert!(
-                trees < 0.7 * fallback,
-                "{}: {trees} against {fallback}",
-                series.id
-            );
+            assert!(trees < 0.7 * fallback, "{}: {trees} against {fallback}", series.id);
         }
     }
 
     fn error_of(model: &dyn Predict, series: &Series, origin: Timestamp) -> f64 {
         let forecast = model.predict(series, &grid(), origin, 24).expect("has history");
         let actual = &series.values[series.index_of(&grid(), origin)..];
-        forecast
-            .iter()
-            .zip(actual)
-            .map(|(one, other)| (one - other).abs())
-            .sum()
+        forecast.iter().zip(actual).map(|(one, other)| (one - other).abs()).sum()
     }
 
     #[test]
     fn a_model_needs_only_the_history_that_it_likes() {
         let frame = history(90);
-        let bundle = train_on(&frame, 70, &learners(&[TREES]))
-            .expect("is enough")
-            .bundle;
+        let bundle = train_on(&frame, 70, &learners(&[TREES])).expect("is enough").bundle;
         let (series, origin) = (&frame.series[1], frame.grid.start_of_day(start(), 85));
         let whole = bundle.primary.predict(series, &frame.grid, origin, 24);
         let liked_steps = i64::try_from(bundle.primary.requirement().liked_steps).expect("is small");
         let newest = series.window(&frame.grid, frame.grid.advance(origin, -liked_steps), origin);
         assert_eq!(bundle.primary.predict(&newest, &frame.grid, origin, 24), whole);
         let day = series.window(&frame.grid, frame.grid.advance(origin, -24), origin);
-        let too_short = PredictError::HistoryTooShort {
-            needed_steps: 168,
-            has_steps: 24,
-        };
-        assert_eq!(
-            bundle.primary.predict(&day, &frame.grid, origin, 24),
-            Err(too_short)
-        );
+        let too_short = PredictError::HistoryTooShort { needed_steps: 168, has_steps: 24 };
+        assert_eq!(bundle.primary.predict(&day, &frame.grid, origin, 24), Err(too_short));
     }
 
     #[test]
@@ -310,16 +263,10 @@ mod tests {
             *value -= 140.0;
         }
         let lowest = |frame: &Frame| {
-            let model = train_on(frame, 60, &learners(&[TREES]))
-                .expect("is enough")
-                .bundle
-                .primary;
+            let model = train_on(frame, 60, &learners(&[TREES])).expect("is enough").bundle.primary;
             let series = &frame.series[0];
             let forecast = model.predict(series, &frame.grid, series.end(&frame.grid), 168);
-            forecast
-                .expect("has history")
-                .into_iter()
-                .fold(f64::INFINITY, f64::min)
+            forecast.expect("has history").into_iter().fold(f64::INFINITY, f64::min)
         };
         assert!(lowest(&frame) >= 0.0);
         assert!(lowest(&negative) < -20.0);
@@ -336,11 +283,7 @@ mod tests {
                 for aim in ["mean", "median"] {
                     let trees = learners(&[&format!("{TREES}\naim = '{aim}'\nl2 = 0")]);
                     let bundle = train_on(&frame, 60, &trees).expect("is enough").bundle;
-                    assert_eq!(
-                        Bundle::decode(&bundle.encode()),
-                        Ok(bundle),
-                        "{absurd} {every} {aim}"
-                    );
+                    assert_eq!(Bundle::decode(&bundle.encode()), Ok(bundle), "{absurd} {every} {aim}");
                 }
             }
         }
@@ -359,10 +302,7 @@ mod tests {
         let before = trained.bundle.primary.predict(&series, &frame.grid, origin, 24);
         let known = series.values.len() - 48;
         series.values[known..].fill(1e6);
-        assert_eq!(
-            trained.bundle.primary.predict(&series, &frame.grid, origin, 24),
-            before
-        );
+        assert_eq!(trained.bundle.primary.predict(&series, &frame.grid, origin, 24), before);
     }
 
     #[test]
@@ -376,14 +316,8 @@ mod tests {
                 "name = 'm'\ndataset = 'd'\nhorizon = {horizon}\nlearners = [{{ learner = 'weekly-mean' }}]"
             ))
             .expect("is a model");
-            let values = (0..steps)
-                .map(|step| f64::from(20 + step % 7 + step % 4))
-                .collect();
-            let series = Series {
-                id: id("a"),
-                start: start(),
-                values,
-            };
+            let values = (0..steps).map(|step| f64::from(20 + step % 7 + step % 4)).collect();
+            let series = Series { id: id("a"), start: start(), values };
             let end = series.end(&dataset.grid());
             let frame = Frame::new(dataset.grid(), vec![series]).expect("one series");
             let stop = StopFlag::default();
@@ -398,9 +332,7 @@ mod tests {
                 stop: &stop,
             };
             let bundle = train(&request).expect("is enough").bundle;
-            let forecast = bundle
-                .primary
-                .predict(&frame.series[0], &frame.grid, end, horizon);
+            let forecast = bundle.primary.predict(&frame.series[0], &frame.grid, end, horizon);
             let in_range = |value: &f64| (15.0..35.0).contains(value);
             assert!(forecast.expect("has history").iter().all(in_range), "{frequency}");
         }
@@ -414,19 +346,10 @@ mod tests {
             other => panic!("{other:?}"),
         };
         let trees = learners(&[TREES]);
-        assert_eq!(
-            reason(0, &trees),
-            "footfall has no value up to 2025-01-05T22:00:00Z"
-        );
-        assert_eq!(
-            reason(8, &trees),
-            "boosted-trees: 87 training rows, at least 500 are needed"
-        );
+        assert_eq!(reason(0, &trees), "footfall has no value up to 2025-01-05T22:00:00Z");
+        assert_eq!(reason(8, &trees), "boosted-trees: 87 training rows, at least 500 are needed");
         assert_eq!(reason(60, &[]), "no learner is named");
-        assert!(
-            train_on(&frame, 1, &learners(&["learner = 'weekly-mean'"])).is_ok(),
-            "needs no history"
-        );
+        assert!(train_on(&frame, 1, &learners(&["learner = 'weekly-mean'"])).is_ok(), "needs no history");
     }
 
     #[test]
@@ -458,18 +381,11 @@ mod tests {
             "learner = 'weekly-mean'\nname = 'late'\nweeks = 1",
         ]);
         let trained = train_on(&frame, 80, &several).expect("is enough");
-        let names: Vec<&str> = trained
-            .competed
-            .iter()
-            .map(|competitor| competitor.learner.as_str())
-            .collect();
+        let names: Vec<&str> =
+            trained.competed.iter().map(|competitor| competitor.learner.as_str()).collect();
         // Noise around a fixed week: the mean of four weeks wins, a tie keeps the order of the specification.
         assert_eq!(names, ["weekly-mean", "seasonal-naive", "late"]);
-        assert!(
-            trained
-                .competed
-                .is_sorted_by(|one, next| one.average_error <= next.average_error)
-        );
+        assert!(trained.competed.is_sorted_by(|one, next| one.average_error <= next.average_error));
         assert_eq!(
             (trained.competed[0].rows, trained.competed[0].series),
             (26 * 24 * 3, 3),

@@ -31,10 +31,7 @@ impl BoostedTrees {
             return refuse(invalid.to_string());
         }
         if !(1..=MOST_FORESTS).contains(&self.forests.len()) {
-            return refuse(format!(
-                "{} forests, 1 to {MOST_FORESTS} are allowed",
-                self.forests.len()
-            ));
+            return refuse(format!("{} forests, 1 to {MOST_FORESTS} are allowed", self.forests.len()));
         }
         for forest in &self.forests {
             if let Err(invalid) = forest.validate(self.features.width()) {
@@ -76,26 +73,15 @@ impl Predict for BoostedTrees {
         origin: Timestamp,
         horizon_steps: usize,
     ) -> Result<Vec<f64>, PredictError> {
-        let Requirement {
-            required_steps,
-            liked_steps,
-        } = self.requirement();
+        let Requirement { required_steps, liked_steps } = self.requirement();
         let past = Past::before(history, grid, origin, liked_steps)?;
-        let too_short = |has_steps| PredictError::HistoryTooShort {
-            needed_steps: required_steps,
-            has_steps,
-        };
+        let too_short = |has_steps| PredictError::HistoryTooShort { needed_steps: required_steps, has_steps };
         if past.known_steps < required_steps {
             return Err(too_short(past.known_steps));
         }
         let calendar = past.calendar(grid, horizon_steps);
         let place = self.features.place(&history.id);
-        let view = View {
-            spec: &self.features,
-            calendar: &calendar,
-            values: past.values,
-            place,
-        };
+        let view = View { spec: &self.features, calendar: &calendar, values: past.values, place };
         let at_origin = view.at_origin(past.origin).ok_or(too_short(0))?;
         let mut rows = vec![0.0; horizon_steps * self.features.width()];
         for (step, row) in rows.chunks_exact_mut(self.features.width()).enumerate() {

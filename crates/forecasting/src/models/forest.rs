@@ -94,18 +94,13 @@ impl Forest {
         }
         let starts_at_first = self.roots.first().is_none_or(|&first| first == 0);
         let ascending = self.roots.windows(2).all(|pair| pair[0] < pair[1]);
-        let last_is_inside = self
-            .roots
-            .last()
-            .map_or(self.nodes.is_empty(), |&last| (last as usize) < self.nodes.len());
+        let last_is_inside =
+            self.roots.last().map_or(self.nodes.is_empty(), |&last| (last as usize) < self.nodes.len());
         if !(starts_at_first && ascending && last_is_inside) {
             return Err(InvalidForest::Roots);
         }
         for (tree, &root) in self.roots.iter().enumerate() {
-            let end = self
-                .roots
-                .get(tree + 1)
-                .map_or(self.nodes.len(), |&next| next as usize);
+            let end = self.roots.get(tree + 1).map_or(self.nodes.len(), |&next| next as usize);
             for node in root as usize..end {
                 self.validate_node(node, end, width)?;
             }
@@ -116,12 +111,7 @@ impl Forest {
     fn validate_node(&self, node: usize, end: usize, width: usize) -> Result<(), InvalidForest> {
         let finite = match self.nodes[node] {
             Node::Leaf { value } => value.is_finite(),
-            Node::Split {
-                feature,
-                threshold,
-                right,
-                ..
-            } => {
+            Node::Split { feature, threshold, right, .. } => {
                 if right < 2 || node + usize::from(right) >= end {
                     return Err(InvalidForest::Child { node });
                 }
@@ -131,11 +121,7 @@ impl Forest {
                 threshold.is_finite()
             }
         };
-        if finite {
-            Ok(())
-        } else {
-            Err(InvalidForest::NotFinite { node })
-        }
+        if finite { Ok(()) } else { Err(InvalidForest::NotFinite { node }) }
     }
 
     /// The sum of the trees for every row; `rows` holds them one after the other.
@@ -157,12 +143,7 @@ impl Forest {
         loop {
             match self.nodes[node] {
                 Node::Leaf { value } => return value,
-                Node::Split {
-                    feature,
-                    threshold,
-                    right,
-                    missing_goes_left,
-                } => {
+                Node::Split { feature, threshold, right, missing_goes_left } => {
                     let value = row[usize::from(feature)];
                     let left = value < threshold || (missing_goes_left && value.is_nan());
                     node += if left { 1 } else { usize::from(right) };
@@ -181,23 +162,12 @@ mod tests {
     }
 
     fn split(feature: u16, threshold: f32, right: u16, missing_goes_left: bool) -> Node {
-        Node::Split {
-            feature,
-            threshold,
-            right,
-            missing_goes_left,
-        }
+        Node::Split { feature, threshold, right, missing_goes_left }
     }
 
     /// Feature 0 below 5: 1; else feature 1 below 2 or missing: 10, else 100.
     fn tree() -> Vec<Node> {
-        vec![
-            split(0, 5.0, 2, false),
-            leaf(1.0),
-            split(1, 2.0, 2, true),
-            leaf(10.0),
-            leaf(100.0),
-        ]
+        vec![split(0, 5.0, 2, false), leaf(1.0), split(1, 2.0, 2, true), leaf(10.0), leaf(100.0)]
     }
 
     #[test]
@@ -231,55 +201,22 @@ mod tests {
             (vec![split(0, 1.0, 2, true), leaf(1.0)], child(0)),
             (vec![split(0, 1.0, 0, true), leaf(1.0), leaf(2.0)], child(0)),
             (vec![split(0, 1.0, 1, true), leaf(1.0), leaf(2.0)], child(0)),
-            (
-                vec![split(0, 1.0, u16::MAX, true), leaf(1.0), leaf(2.0)],
-                child(0),
-            ),
-            (
-                vec![split(0, 1.0, 2, true), split(0, 1.0, 2, true), leaf(1.0)],
-                child(1),
-            ),
+            (vec![split(0, 1.0, u16::MAX, true), leaf(1.0), leaf(2.0)], child(0)),
+            (vec![split(0, 1.0, 2, true), split(0, 1.0, 2, true), leaf(1.0)], child(1)),
             (
                 vec![split(2, 1.0, 2, true), leaf(1.0), leaf(2.0)],
-                Err(InvalidForest::Feature {
-                    node: 0,
-                    feature: 2,
-                    width: 2,
-                }),
+                Err(InvalidForest::Feature { node: 0, feature: 2, width: 2 }),
             ),
-            (
-                vec![split(0, f32::NAN, 2, true), leaf(1.0), leaf(2.0)],
-                not_finite(0),
-            ),
-            (
-                vec![split(0, 1.0, 2, true), leaf(1.0), leaf(f32::INFINITY)],
-                not_finite(2),
-            ),
+            (vec![split(0, f32::NAN, 2, true), leaf(1.0), leaf(2.0)], not_finite(0)),
+            (vec![split(0, 1.0, 2, true), leaf(1.0), leaf(f32::INFINITY)], not_finite(2)),
         ];
         for (tree, problem) in cases {
-            assert_eq!(
-                Forest::new(0.0, std::slice::from_ref(&tree), 2),
-                problem,
-                "{tree:?}"
-            );
+            assert_eq!(Forest::new(0.0, std::slice::from_ref(&tree), 2), problem, "{tree:?}");
         }
-        assert_eq!(
-            Forest::new(f64::NAN, &[], 2),
-            Err(InvalidForest::NotFinite { node: 0 })
-        );
-        assert_eq!(
-            Forest::new(0.0, &[Vec::new(), tree()], 2),
-            Err(InvalidForest::Roots)
-        );
-        assert_eq!(
-            Forest::new(0.0, &[tree(), Vec::new()], 2),
-            Err(InvalidForest::Roots)
-        );
-        let headless = Forest {
-            base: 0.0,
-            roots: vec![1],
-            nodes: tree(),
-        };
+        assert_eq!(Forest::new(f64::NAN, &[], 2), Err(InvalidForest::NotFinite { node: 0 }));
+        assert_eq!(Forest::new(0.0, &[Vec::new(), tree()], 2), Err(InvalidForest::Roots));
+        assert_eq!(Forest::new(0.0, &[tree(), Vec::new()], 2), Err(InvalidForest::Roots));
+        let headless = Forest { base: 0.0, roots: vec![1], nodes: tree() };
         assert_eq!(headless.validate(2), Err(InvalidForest::Roots));
     }
 }

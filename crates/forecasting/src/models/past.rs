@@ -58,13 +58,10 @@ impl<'a> Past<'a> {
         every_minutes: i64,
         count: usize,
     ) -> impl Iterator<Item = f64> {
-        calendar
-            .newest_same_times(target, self.origin, every_minutes)
-            .take(count)
-            .filter_map(|step| {
-                let value = *self.values.get(step?)?;
-                (!value.is_nan()).then_some(value)
-            })
+        calendar.newest_same_times(target, self.origin, every_minutes).take(count).filter_map(|step| {
+            let value = *self.values.get(step?)?;
+            (!value.is_nan()).then_some(value)
+        })
     }
 
     /// The mean of everything known in the past; else the newest value known at all.

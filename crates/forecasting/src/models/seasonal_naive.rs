@@ -48,15 +48,10 @@ mod tests {
         let series = &history(30).series[0];
         let values = &series.values;
         let origin = series.end(&grid());
-        let forecast = SeasonalNaive::new(&grid())
-            .predict(series, &grid(), origin, 200)
-            .expect("has history");
+        let forecast =
+            SeasonalNaive::new(&grid()).predict(series, &grid(), origin, 200).expect("has history");
         let last_week = &values[values.len() - 168..];
         assert_eq!(forecast[..168], *last_week);
-        assert_eq!(
-            forecast[168..],
-            last_week[..32],
-            "the newest known week, also beyond a week"
-        );
+        assert_eq!(forecast[168..], last_week[..32], "the newest known week, also beyond a week");
     }
 }

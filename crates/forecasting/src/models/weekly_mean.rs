@@ -33,21 +33,14 @@ impl WeeklyMean {
     /// The mean over `weeks` weeks (at least 1, at most 53) of series on `grid`.
     pub fn new(weeks: u32, grid: &Grid) -> Self {
         let season_steps = u32::try_from(grid.steps_per_season()).expect("a season is at most 10,080 steps");
-        Self {
-            weeks: weeks.clamp(1, MOST_WEEKS),
-            season_steps,
-        }
+        Self { weeks: weeks.clamp(1, MOST_WEEKS), season_steps }
     }
 
     pub(crate) fn validate(self) -> Result<(), InvalidModel> {
         let fine =
             (1..=MOST_WEEKS).contains(&self.weeks) && (1..=MOST_SEASON_STEPS).contains(&self.season_steps);
         let problem = || format!("a mean over {} weeks of {} steps", self.weeks, self.season_steps);
-        if fine {
-            Ok(())
-        } else {
-            Err(InvalidModel { problem: problem() })
-        }
+        if fine { Ok(()) } else { Err(InvalidModel { problem: problem() }) }
     }
 }
 
@@ -55,10 +48,7 @@ impl Predict for WeeklyMean {
     fn requirement(&self) -> Requirement {
         // One more week for targets more than a week ahead, whose same time is then further back.
         let liked_steps = (self.weeks as usize + 1) * self.season_steps as usize;
-        Requirement {
-            required_steps: 1,
-            liked_steps,
-        }
+        Requirement { required_steps: 1, liked_steps }
     }
 
     fn predict(
@@ -88,20 +78,14 @@ mod tests {
     use crate::examples::{grid, id, start};
 
     fn history(values: Vec<f64>) -> Series {
-        Series {
-            id: id("a"),
-            start: start(),
-            values,
-        }
+        Series { id: id("a"), start: start(), values }
     }
 
     /// The forecast of the first step after the values.
     fn next(weeks: u32, values: Vec<f64>) -> Result<f64, PredictError> {
         let series = history(values);
         let origin = series.end(&grid());
-        WeeklyMean::new(weeks, &grid())
-            .predict(&series, &grid(), origin, 1)
-            .map(|forecast| forecast[0])
+        WeeklyMean::new(weeks, &grid()).predict(&series, &grid(), origin, 1).map(|forecast| forecast[0])
     }
 
     /// `weeks` weeks of hours, each hour of week w being w + 1.
@@ -123,11 +107,7 @@ mod tests {
         gap[3 * 168] = f64::NAN;
         assert_eq!(next(4, gap), Ok(2.0), "the mean of the weeks that are there");
         let three_days: Vec<f64> = (0..72).map(f64::from).collect();
-        assert_eq!(
-            next(4, three_days),
-            Ok(24.0),
-            "the same hour of the days that are there"
-        );
+        assert_eq!(next(4, three_days), Ok(24.0), "the same hour of the days that are there");
         assert_eq!(next(4, vec![2.0, 4.0, f64::NAN]), Ok(3.0), "whatever is there");
         assert_eq!(next(4, vec![7.0]), Ok(7.0), "a single observation");
         assert_eq!(next(4, vec![f64::NAN; 30]), Err(PredictError::NothingKnown));
@@ -138,10 +118,7 @@ mod tests {
     fn an_old_history_still_gives_its_newest_value() {
         let series = history(vec![3.0, 8.0]);
         let origin = grid().advance(start(), 30 * 168);
-        assert_eq!(
-            WeeklyMean::new(4, &grid()).predict(&series, &grid(), origin, 2),
-            Ok(vec![8.0, 8.0])
-        );
+        assert_eq!(WeeklyMean::new(4, &grid()).predict(&series, &grid(), origin, 2), Ok(vec![8.0, 8.0]));
     }
 
     #[test]
@@ -150,9 +127,8 @@ mod tests {
         let hours = (0..24 * 90).map(|step| f64::from(grid().local(grid().advance(start(), step)).hour()));
         let series = history(hours.collect());
         let origin = "2025-03-31T00:00:00+02:00".parse().expect("is a time");
-        let forecast = WeeklyMean::new(4, &grid())
-            .predict(&series, &grid(), origin, 24)
-            .expect("has history");
+        let forecast =
+            WeeklyMean::new(4, &grid()).predict(&series, &grid(), origin, 24).expect("has history");
         assert_eq!(forecast, (0..24).map(f64::from).collect::<Vec<_>>());
     }
 
@@ -160,9 +136,8 @@ mod tests {
     fn targets_more_than_a_week_ahead_use_the_newest_known_week() {
         let series = history(weeks(3));
         let origin = series.end(&grid());
-        let forecast = WeeklyMean::new(1, &grid())
-            .predict(&series, &grid(), origin, 400)
-            .expect("has history");
+        let forecast =
+            WeeklyMean::new(1, &grid()).predict(&series, &grid(), origin, 400).expect("has history");
         assert_eq!(forecast, [3.0; 400]);
     }
 
@@ -180,16 +155,10 @@ mod tests {
     fn an_origin_off_the_grid_or_before_the_history_is_refused() {
         let (series, model) = (history(weeks(1)), WeeklyMean::new(4, &grid()));
         let half_past = "2025-01-08T00:30:00+01:00".parse().expect("is a time");
-        assert!(matches!(
-            model.predict(&series, &grid(), half_past, 1),
-            Err(PredictError::OffGrid(_))
-        ));
+        assert!(matches!(model.predict(&series, &grid(), half_past, 1), Err(PredictError::OffGrid(_))));
         for too_early in [0, -1] {
             let origin = grid().advance(start(), too_early);
-            assert_eq!(
-                model.predict(&series, &grid(), origin, 1),
-                Err(PredictError::NothingKnown)
-            );
+            assert_eq!(model.predict(&series, &grid(), origin, 1), Err(PredictError::NothingKnown));
         }
     }
 }

@@ -26,21 +26,14 @@ impl Calendar {
     /// The calendar of `len` steps from `start` on.
     pub fn new(grid: &Grid, start: Timestamp, len: usize) -> Self {
         match grid.frequency() {
-            Frequency::Minutes(minutes) => Self {
-                wall_clock: wall_clock_minutes(grid, start, len),
-                step_minutes: minutes.into(),
-            },
+            Frequency::Minutes(minutes) => {
+                Self { wall_clock: wall_clock_minutes(grid, start, len), step_minutes: minutes.into() }
+            }
             Frequency::Days(days) => {
                 let first_day = days_since_epoch(grid.local(start).date());
                 let step_minutes = i64::from(days) * DAY;
-                let wall_clock = (0..)
-                    .map(|step| first_day * DAY + step * step_minutes)
-                    .take(len)
-                    .collect();
-                Self {
-                    wall_clock,
-                    step_minutes,
-                }
+                let wall_clock = (0..).map(|step| first_day * DAY + step * step_minutes).take(len).collect();
+                Self { wall_clock, step_minutes }
             }
         }
     }
@@ -132,9 +125,7 @@ fn wall_clock_minutes(grid: &Grid, start: Timestamp, len: usize) -> Vec<i64> {
             Some(change) => grid.steps_up_to(from, change.timestamp() - SignedDuration::from_nanos(1)) + 1,
             None => i64::MAX,
         };
-        let steps = usize::try_from(steps)
-            .unwrap_or(usize::MAX)
-            .min(len - minutes.len());
+        let steps = usize::try_from(steps).unwrap_or(usize::MAX).min(len - minutes.len());
         let step_minutes = grid.frequency().nominal().as_mins();
         let first = (from.as_second() + offset).div_euclid(60);
         minutes.extend((0..).map(|step| first + step * step_minutes).take(steps));
@@ -167,16 +158,9 @@ mod tests {
 
     #[test]
     fn every_step_shows_the_wall_clock_of_its_zone() {
-        let zones = [
-            "UTC",
-            "Europe/Berlin",
-            "Pacific/Auckland",
-            "Australia/Lord_Howe",
-            "America/Sao_Paulo",
-        ];
-        for (zone, frequency) in zones
-            .iter()
-            .flat_map(|zone| [(zone, "PT15M"), (zone, "PT1H"), (zone, "P1D")])
+        let zones = ["UTC", "Europe/Berlin", "Pacific/Auckland", "Australia/Lord_Howe", "America/Sao_Paulo"];
+        for (zone, frequency) in
+            zones.iter().flat_map(|zone| [(zone, "PT15M"), (zone, "PT1H"), (zone, "P1D")])
         {
             let grid = Grid::new(frequency.parse().expect("is a frequency"), zone).expect("is a zone");
             let start = grid.start_of_day(at("2018-01-05T12:00:00Z"), 0);
@@ -199,14 +183,8 @@ mod tests {
         let (grid, berlin) = calendar("PT1H", "Europe/Berlin", start, 600);
         // Clocks went forward on 2025-03-30.
         let monday = step(&grid, start, "2025-03-31T08:00:00+02:00");
-        assert_eq!(
-            berlin.back(monday, WEEK),
-            Some(step(&grid, start, "2025-03-24T08:00:00+01:00"))
-        );
-        assert_eq!(
-            berlin.back(monday, DAY),
-            Some(step(&grid, start, "2025-03-30T08:00:00+02:00"))
-        );
+        assert_eq!(berlin.back(monday, WEEK), Some(step(&grid, start, "2025-03-24T08:00:00+01:00")));
+        assert_eq!(berlin.back(monday, DAY), Some(step(&grid, start, "2025-03-30T08:00:00+02:00")));
         let skipped = step(&grid, start, "2025-03-31T02:00:00+02:00");
         assert_eq!(berlin.back(skipped, DAY), None, "02:00 did not exist on the 30th");
         assert_eq!(
@@ -242,17 +220,9 @@ mod tests {
         let (_, utc) = calendar("PT1H", "UTC", "2025-01-01T00:00:00Z", 24 * 40);
         let origin = 24 * 20;
         for (ahead, days, weeks) in [(0, 1, 1), (23, 1, 1), (24, 2, 1), (167, 7, 1), (168, 8, 2)] {
-            let newest = |every| {
-                utc.newest_same_times(origin + ahead, origin, every)
-                    .next()
-                    .flatten()
-            };
+            let newest = |every| utc.newest_same_times(origin + ahead, origin, every).next().flatten();
             assert_eq!(newest(DAY), Some(origin + ahead - 24 * days), "{ahead} h ahead");
-            assert_eq!(
-                newest(WEEK),
-                Some(origin + ahead - 168 * weeks),
-                "{ahead} h ahead"
-            );
+            assert_eq!(newest(WEEK), Some(origin + ahead - 168 * weeks), "{ahead} h ahead");
         }
     }
 }

@@ -41,27 +41,14 @@ impl FeatureSpec {
     pub fn for_grid(grid: &Grid, series: Vec<SeriesId>, delay_steps: u32, knows_year: bool) -> Self {
         let step_minutes = grid.frequency().nominal().as_mins();
         let within_days = step_minutes < DAY;
-        let mut features = vec![
-            Feature::Series,
-            Feature::Step,
-            Feature::LogLevel,
-            Feature::LevelTrend,
-        ];
+        let mut features = vec![Feature::Series, Feature::Step, Feature::LogLevel, Feature::LevelTrend];
         features.extend([1, 2].map(Feature::EarlierLevel));
         features.extend([0, 1, 2, 3].map(Feature::SameTimeOfWeek));
-        features.extend([
-            Feature::ProfileMean,
-            Feature::ProfileMedian,
-            Feature::ProfileSpread,
-        ]);
+        features.extend([Feature::ProfileMean, Feature::ProfileMedian, Feature::ProfileSpread]);
         features.extend([Feature::ProfileLowest, Feature::ProfileHighest]);
         if step_minutes <= DAY {
             features.extend((0..7).map(Feature::SameTimeOfDay));
-            features.extend([
-                Feature::DaysMean,
-                Feature::SameKindOfDayMean,
-                Feature::SameTimeDeviation,
-            ]);
+            features.extend([Feature::DaysMean, Feature::SameKindOfDayMean, Feature::SameTimeDeviation]);
         }
         if within_days {
             features.extend([-1, 1].map(Feature::AroundSameTimeOfDay));
@@ -69,16 +56,8 @@ impl FeatureSpec {
         }
         features.extend((0..4).map(Feature::Newest));
         features.extend(deviation_spans(step_minutes).map(|steps| Feature::RecentDeviation { steps }));
-        features.extend(
-            clock_features(step_minutes, knows_year)
-                .into_iter()
-                .map(Feature::Clock),
-        );
-        let level_minutes = if within_days {
-            WEEK
-        } else {
-            4 * WEEK.max(step_minutes)
-        };
+        features.extend(clock_features(step_minutes, knows_year).into_iter().map(Feature::Clock));
+        let level_minutes = if within_days { WEEK } else { 4 * WEEK.max(step_minutes) };
         Self {
             features,
             series,
@@ -140,9 +119,7 @@ impl FeatureSpec {
 /// Within days: 3 hours to a week. From days on: 2 to 28 steps.
 fn deviation_spans(step_minutes: i64) -> impl Iterator<Item = u16> {
     let mut spans: Vec<u16> = if step_minutes < DAY {
-        [180, 360, DAY, 3 * DAY, WEEK]
-            .map(|minutes| steps_in(minutes, step_minutes))
-            .to_vec()
+        [180, 360, DAY, 3 * DAY, WEEK].map(|minutes| steps_in(minutes, step_minutes)).to_vec()
     } else {
         vec![2, 4, 7, 14, 28]
     };
@@ -160,9 +137,7 @@ fn clock_features(step_minutes: i64, knows_year: bool) -> Vec<Clock> {
     }
     if knows_year {
         clocks.extend(
-            [1, 2]
-                .into_iter()
-                .flat_map(|periods| [Clock::YearSine(periods), Clock::YearCosine(periods)]),
+            [1, 2].into_iter().flat_map(|periods| [Clock::YearSine(periods), Clock::YearCosine(periods)]),
         );
     }
     clocks
@@ -198,11 +173,7 @@ mod tests {
     fn an_hourly_model_needs_a_week_and_likes_six() {
         let hourly = spec("PT1H");
         assert_eq!(hourly.required_steps(), 168);
-        assert!(
-            (6 * 168..7 * 168).contains(&hourly.liked_steps()),
-            "{}",
-            hourly.liked_steps()
-        );
+        assert!((6 * 168..7 * 168).contains(&hourly.liked_steps()), "{}", hourly.liked_steps());
     }
 
     #[test]
@@ -220,10 +191,7 @@ mod tests {
         level.level_steps = u32::MAX;
         assert!(level.validate().is_err());
         let mut series = spec("PT1H");
-        series.series = vec![
-            SeriesId::new("b").expect("is an id"),
-            SeriesId::new("a").expect("is an id"),
-        ];
+        series.series = vec![SeriesId::new("b").expect("is an id"), SeriesId::new("a").expect("is an id")];
         assert!(series.validate().is_err());
     }
 }

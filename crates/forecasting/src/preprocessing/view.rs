@@ -24,22 +24,10 @@ impl<'a> View<'a> {
     /// What is known at `origin`, the index of the first step to forecast; `None` without a single value
     /// in the newest four level spans, because then nothing can be said relative to a level.
     pub fn at_origin(self, origin: usize) -> Option<OriginView<'a>> {
-        let known = origin
-            .checked_sub(self.spec.delay_steps as usize)?
-            .min(self.values.len());
-        let mut at_origin = OriginView {
-            view: self,
-            origin,
-            known,
-            level: f64::NAN,
-            fixed: Vec::new(),
-        };
+        let known = origin.checked_sub(self.spec.delay_steps as usize)?.min(self.values.len());
+        let mut at_origin = OriginView { view: self, origin, known, level: f64::NAN, fixed: Vec::new() };
         at_origin.level = at_origin.recent_level()?;
-        let fixed = self
-            .spec
-            .features
-            .iter()
-            .map(|&feature| at_origin.fixed_value(feature).map(cell));
+        let fixed = self.spec.features.iter().map(|&feature| at_origin.fixed_value(feature).map(cell));
         at_origin.fixed = fixed.collect();
         Some(at_origin)
     }
@@ -122,9 +110,7 @@ impl OriginView<'_> {
                 self.amount(*target.days.get(usize::from(day)).unwrap_or(&f64::NAN))
             }
             Feature::AroundSameTimeOfDay(steps) => {
-                let around = self
-                    .newest_day(target)
-                    .and_then(|day| day.checked_add_signed(steps.into()));
+                let around = self.newest_day(target).and_then(|day| day.checked_add_signed(steps.into()));
                 self.amount(self.value(around))
             }
             Feature::DaysMean => self.amount(mean(&target.days)),
@@ -144,11 +130,7 @@ impl OriginView<'_> {
     }
 
     fn amount(&self, value: f64) -> f64 {
-        if self.level > 0.0 {
-            value / self.level
-        } else {
-            0.0 * value
-        }
+        if self.level > 0.0 { value / self.level } else { 0.0 * value }
     }
 
     fn level_steps(&self) -> usize {
@@ -190,19 +172,14 @@ impl OriginView<'_> {
     fn day_over_week_before(&self) -> f64 {
         let day_steps = (1440 / self.view.spec.step_minutes).max(1) as usize;
         let newest = self.known.saturating_sub(day_steps)..self.known;
-        let week_before = newest
-            .clone()
-            .map(|index| self.value(self.view.calendar.back(index, WEEK)));
+        let week_before = newest.clone().map(|index| self.value(self.view.calendar.back(index, WEEK)));
         mean_of(newest.map(|index| self.value(Some(index)))) / mean_of(week_before)
     }
 
     fn target(&self, index: usize) -> Target {
         let calendar = self.view.calendar;
         let mut weeks = [f64::NAN; 5];
-        for (step, value) in calendar
-            .newest_same_times(index, self.known, WEEK)
-            .zip(&mut weeks)
-        {
+        for (step, value) in calendar.newest_same_times(index, self.known, WEEK).zip(&mut weeks) {
             *value = self.value(step);
         }
         let days_ago = calendar.newest_before(index, self.known, DAY);
@@ -210,12 +187,7 @@ impl OriginView<'_> {
         for (step, value) in calendar.newest_same_times(index, self.known, DAY).zip(&mut days) {
             *value = self.value(step);
         }
-        Target {
-            index,
-            weeks,
-            days,
-            days_ago,
-        }
+        Target { index, weeks, days, days_ago }
     }
 
     fn newest_day(&self, target: &Target) -> Option<usize> {
@@ -223,8 +195,7 @@ impl OriginView<'_> {
     }
 
     fn same_time_deviation(&self, target: &Target) -> f64 {
-        self.newest_day(target)
-            .map_or(f64::NAN, |day| self.deviation(day))
+        self.newest_day(target).map_or(f64::NAN, |day| self.deviation(day))
     }
 
     fn same_kind_of_day_mean(&self, target: &Target) -> f64 {
@@ -285,37 +256,21 @@ mod tests {
                 Grid::new(frequency.parse().expect("is a frequency"), "Europe/Berlin").expect("is a zone");
             let start = grid.start_of_day("2025-01-20T12:00:00Z".parse().expect("is a time"), 0);
             let series = vec![SeriesId::new("a").expect("is an id")];
-            Self {
-                spec: FeatureSpec::for_grid(&grid, series, delay_steps, true),
-                grid,
-                start,
-                values,
-            }
+            Self { spec: FeatureSpec::for_grid(&grid, series, delay_steps, true), grid, start, values }
         }
 
         /// The bits of every feature of every step, seen from `origin` with `values` from step `from` on.
         fn rows(&self, from: usize, values: &[f64], origin: usize) -> Option<Vec<u32>> {
-            let start = self
-                .grid
-                .advance(self.start, i64::try_from(from).expect("is small"));
+            let start = self.grid.advance(self.start, i64::try_from(from).expect("is small"));
             let calendar = Calendar::new(&self.grid, start, origin - from + HORIZON);
-            let view = View {
-                spec: &self.spec,
-                calendar: &calendar,
-                values,
-                place: Some(0),
-            };
+            let view = View { spec: &self.spec, calendar: &calendar, values, place: Some(0) };
             let at_origin = view.at_origin(origin - from)?;
             let mut rows = vec![0.0_f32; HORIZON * self.spec.width()];
             for (step, row) in rows.chunks_exact_mut(self.spec.width()).enumerate() {
                 at_origin.fill_row(step, row);
             }
             // Missing is missing, whatever its sign bit.
-            Some(
-                rows.iter()
-                    .map(|cell| if cell.is_nan() { u32::MAX } else { cell.to_bits() })
-                    .collect(),
-            )
+            Some(rows.iter().map(|cell| if cell.is_nan() { u32::MAX } else { cell.to_bits() }).collect())
         }
     }
 
@@ -366,31 +321,20 @@ mod tests {
         }
     }
 
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a part of a length"
-    )]
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a part of a length")]
     fn place(part: f64, len: usize) -> usize {
         (part * len as f64) as usize
     }
 
     /// Hour of the week + 1000 × week, so that every value says where it comes from; week 5 begins at 840.
     fn numbered_hours() -> History {
-        let values = (0..840)
-            .map(|hour| f64::from(hour % 168) + 1000.0 * f64::from(hour / 168))
-            .collect();
+        let values = (0..840).map(|hour| f64::from(hour % 168) + 1000.0 * f64::from(hour / 168)).collect();
         History::new("PT1H", 0, values)
     }
 
     fn feature(history: &History, feature: Feature, step: usize) -> f64 {
         let calendar = Calendar::new(&history.grid, history.start, history.values.len() + HORIZON);
-        let view = View {
-            spec: &history.spec,
-            calendar: &calendar,
-            values: &history.values,
-            place: Some(0),
-        };
+        let view = View { spec: &history.spec, calendar: &calendar, values: &history.values, place: Some(0) };
         let at_origin = view.at_origin(history.values.len()).expect("has a level");
         let mut row = vec![0.0; history.spec.width()];
         at_origin.fill_row(step, &mut row);
@@ -424,17 +368,11 @@ mod tests {
         ];
         for (name, expected) in cases {
             let found = feature(&history, name, 3);
-            assert!(
-                (found - expected).abs() < 0.01,
-                "{name}: {found} instead of {expected}"
-            );
+            assert!((found - expected).abs() < 0.01, "{name}: {found} instead of {expected}");
         }
         for (name, expected) in [(Feature::Step, 4.0), (Feature::Clock(Clock::HourOfWeek), 3.0)] {
             let level = 4083.5;
-            assert!(
-                (feature(&history, name, 3) / level - expected).abs() < 1e-6,
-                "{name}"
-            );
+            assert!((feature(&history, name, 3) / level - expected).abs() < 1e-6, "{name}");
         }
     }
 
@@ -443,10 +381,7 @@ mod tests {
         let mut history = numbered_hours();
         history.values[4 * 168 + 3] = f64::NAN;
         assert!(feature(&history, Feature::SameTimeOfWeek(0), 3).is_nan());
-        assert!(
-            (feature(&history, Feature::ProfileMean, 3) - 2003.0).abs() < 0.01,
-            "of three weeks"
-        );
+        assert!((feature(&history, Feature::ProfileMean, 3) - 2003.0).abs() < 0.01, "of three weeks");
     }
 
     #[test]
@@ -455,10 +390,7 @@ mod tests {
         values.extend([f64::NAN; 672]);
         let history = History::new("PT1H", 0, values);
         assert_eq!(history.rows(0, &history.values, 772), None);
-        assert!(
-            history.rows(0, &history.values, 771).is_some(),
-            "the last value is four weeks old"
-        );
+        assert!(history.rows(0, &history.values, 771).is_some(), "the last value is four weeks old");
     }
 
     #[test]
@@ -467,12 +399,7 @@ mod tests {
         values[3 * 168..].fill(0.0);
         let history = History::new("PT1H", 0, values);
         let calendar = Calendar::new(&history.grid, history.start, 700);
-        let view = View {
-            spec: &history.spec,
-            calendar: &calendar,
-            values: &history.values,
-            place: None,
-        };
+        let view = View { spec: &history.spec, calendar: &calendar, values: &history.values, place: None };
         let level = view.at_origin(672).expect("has a level").level();
         assert!((level - 75.0 / 20.0).abs() < 1e-9, "{level}");
     }

@@ -57,11 +57,7 @@ impl DatasetSpec {
         check_time_zone("time_zone", &self.time_zone)?;
         if !(SignedDuration::ZERO..=LONGEST_DELAY).contains(&self.availability_delay) {
             let problem = "must be from PT0S to 366 days";
-            return Err(SpecError::new(
-                "availability_delay",
-                &self.availability_delay,
-                problem,
-            ));
+            return Err(SpecError::new("availability_delay", &self.availability_delay, problem));
         }
         Ok(())
     }
@@ -140,9 +136,6 @@ mod tests {
         assert_eq!(spelled_out.hash(), read(BIKES).hash());
         assert_ne!(read(&BIKES.replace("PT1H", "PT30M")).hash(), read(BIKES).hash());
         let json = serde_json::to_string(&spelled_out).expect("is JSON");
-        assert_eq!(
-            serde_json::from_str::<DatasetSpec>(&json).expect("was just written"),
-            spelled_out
-        );
+        assert_eq!(serde_json::from_str::<DatasetSpec>(&json).expect("was just written"), spelled_out);
     }
 }

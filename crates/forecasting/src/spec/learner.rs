@@ -209,47 +209,22 @@ mod tests {
         let named = read("learner = 'boosted-trees'\nname = 'trees-median'\naim = 'median'\ntrees = 100");
         let named = named.expect("is a learner");
         assert_eq!(named.name.as_str(), "trees-median");
-        let settings = BoostedTreesSpec {
-            aim: Aim::Median,
-            trees: 100,
-            ..BoostedTreesSpec::default()
-        };
+        let settings = BoostedTreesSpec { aim: Aim::Median, trees: 100, ..BoostedTreesSpec::default() };
         assert_eq!(named.algorithm, Algorithm::BoostedTrees(settings));
     }
 
     #[test]
     fn a_setting_of_another_algorithm_is_refused_by_name() {
         let cases = [
-            (
-                "learner = 'seasonal-naive'\ntrees = 3",
-                "learner seasonal-naive: unknown field `trees`",
-            ),
-            (
-                "learner = 'weekly-mean'\naim = 'mean'",
-                "learner weekly-mean: unknown field `aim`",
-            ),
-            (
-                "learner = 'boosted-trees'\ntreees = 3",
-                "learner boosted-trees: unknown field `treees`",
-            ),
-            (
-                "learner = 'boosted-trees'\ntrees = -1",
-                "invalid value: integer `-1`",
-            ),
-            (
-                "learner = 'boosted-trees'\naim = 'max'",
-                "unknown variant `max`, expected one of `mean`",
-            ),
-            (
-                "learner = 'xgboost'",
-                "learner = \"xgboost\": is not one of seasonal-naive, weekly-mean",
-            ),
+            ("learner = 'seasonal-naive'\ntrees = 3", "learner seasonal-naive: unknown field `trees`"),
+            ("learner = 'weekly-mean'\naim = 'mean'", "learner weekly-mean: unknown field `aim`"),
+            ("learner = 'boosted-trees'\ntreees = 3", "learner boosted-trees: unknown field `treees`"),
+            ("learner = 'boosted-trees'\ntrees = -1", "invalid value: integer `-1`"),
+            ("learner = 'boosted-trees'\naim = 'max'", "unknown variant `max`, expected one of `mean`"),
+            ("learner = 'xgboost'", "learner = \"xgboost\": is not one of seasonal-naive, weekly-mean"),
             ("learner = 7", "learner = 7: must be a text"),
             ("name = 'trees'", "missing field `learner`"),
-            (
-                "learner = 'weekly-mean'\nname = 'My Mean'",
-                "learner \"My Mean\" must match",
-            ),
+            ("learner = 'weekly-mean'\nname = 'My Mean'", "learner \"My Mean\" must match"),
         ];
         for (toml, problem) in cases {
             let error = read(toml).expect_err(toml);
@@ -260,18 +235,9 @@ mod tests {
     #[test]
     fn settings_out_of_range_are_refused() {
         let cases = [
-            (
-                "learner = 'weekly-mean'\nweeks = 0",
-                "weeks = 0: must be from 1 to 52",
-            ),
-            (
-                "learner = 'boosted-trees'\ntrees = 0",
-                "trees = 0: must be from 1 to 5000",
-            ),
-            (
-                "learner = 'boosted-trees'\nlearning_rate = 2",
-                "learning_rate = 2: must be from 0.001 to 1",
-            ),
+            ("learner = 'weekly-mean'\nweeks = 0", "weeks = 0: must be from 1 to 52"),
+            ("learner = 'boosted-trees'\ntrees = 0", "trees = 0: must be from 1 to 5000"),
+            ("learner = 'boosted-trees'\nlearning_rate = 2", "learning_rate = 2: must be from 0.001 to 1"),
         ];
         for (toml, text) in cases {
             let problem = read(toml).expect("is a learner").validate().expect_err(toml);
@@ -286,10 +252,7 @@ mod tests {
             assert_eq!(learner.algorithm.name(), name);
             assert_eq!(learner.validate(), Ok(()));
             let json = serde_json::to_string(&learner).expect("is JSON");
-            assert_eq!(
-                serde_json::from_str::<LearnerSpec>(&json).expect("was just written"),
-                learner
-            );
+            assert_eq!(serde_json::from_str::<LearnerSpec>(&json).expect("was just written"), learner);
             let toml = toml::to_string(&learner).expect("is TOML");
             assert_eq!(read(&toml).expect("was just written"), learner);
         }

@@ -31,19 +31,12 @@ pub struct SpecError {
 impl SpecError {
     fn new(field: impl Into<String>, value: &(impl ToString + ?Sized), problem: impl Into<String>) -> Self {
         let value = value.to_string().chars().take(80).collect();
-        Self {
-            field: field.into(),
-            value,
-            problem: problem.into(),
-        }
+        Self { field: field.into(), value, problem: problem.into() }
     }
 
     /// The same error, seen from the table that `field` lies in.
     fn within(self, table: &str) -> Self {
-        Self {
-            field: format!("{table}.{}", self.field),
-            ..self
-        }
+        Self { field: format!("{table}.{}", self.field), ..self }
     }
 }
 
@@ -55,11 +48,7 @@ where
     if range.contains(&value) {
         return Ok(());
     }
-    let problem = format!(
-        "must be from {} to {}",
-        range.start().to_string(),
-        range.end().to_string()
-    );
+    let problem = format!("must be from {} to {}", range.start().to_string(), range.end().to_string());
     Err(SpecError::new(field, &value, problem))
 }
 

@@ -28,10 +28,7 @@ pub(super) async fn record(
 ) -> Result<Recorded, RecordError> {
     let batch = Batch::new(observations)?;
     let recorded_at = to_micros(recorded_at);
-    let mut recorded = Recorded {
-        unchanged: batch.repeated,
-        ..Recorded::default()
-    };
+    let mut recorded = Recorded { unchanged: batch.repeated, ..Recorded::default() };
     let mut transaction = file.write().await?;
     let dataset_id = dataset_id(&mut transaction, dataset, recorded_at).await?;
     let mut rows = NewRows::default();
@@ -121,13 +118,7 @@ async fn latest(
     .fetch_all(db)
     .await?;
     let known = rows.into_iter().map(|(ds, recorded_at, y)| {
-        (
-            ds,
-            Known {
-                recorded_at,
-                y: y.unwrap_or(f64::NAN),
-            },
-        ) // a later row of the same step replaces
+        (ds, Known { recorded_at, y: y.unwrap_or(f64::NAN) }) // a later row of the same step replaces
     });
     Ok(known.collect())
 }
@@ -144,16 +135,8 @@ impl NewRows {
         point: Point,
         change: Change,
     ) -> sqlx::Result<()> {
-        self.0.extend(
-            change
-                .recorded_at()
-                .map(|recorded_at| (series_id, point, recorded_at)),
-        );
-        if self.0.len() == ROWS_PER_INSERT {
-            self.write(db).await
-        } else {
-            Ok(())
-        }
+        self.0.extend(change.recorded_at().map(|recorded_at| (series_id, point, recorded_at)));
+        if self.0.len() == ROWS_PER_INSERT { self.write(db).await } else { Ok(()) }
     }
 
     async fn write(&mut self, db: &mut SqliteConnection) -> sqlx::Result<()> {
@@ -165,10 +148,7 @@ impl NewRows {
             QueryBuilder::new("INSERT INTO observation (series_id, ds, recorded_at, y) ");
         insert.push_values(self.0.drain(..), |mut row, (series_id, point, recorded_at)| {
             let y = (!point.y.is_nan()).then_some(point.y);
-            row.push_bind(series_id)
-                .push_bind(point.ds)
-                .push_bind(recorded_at)
-                .push_bind(y);
+            row.push_bind(series_id).push_bind(point.ds).push_bind(recorded_at).push_bind(y);
         });
         // Only the statement of a full set is worth keeping compiled.
         insert.build().persistent(full).execute(db).await?;

@@ -37,16 +37,8 @@ struct Leased {
 pub(super) fn start(store: &Arc<Store>, queue: Queue, prefetch: u16) -> SqliteDeliveries {
     let prefetch = usize::from(prefetch.max(1));
     let (out, leased) = mpsc::channel(prefetch);
-    let feed = Feed {
-        store: Arc::clone(store),
-        queue,
-        permits: Arc::new(Semaphore::new(prefetch)),
-        out,
-    };
-    SqliteDeliveries {
-        leased,
-        feed: tokio::spawn(feed.run()),
-    }
+    let feed = Feed { store: Arc::clone(store), queue, permits: Arc::new(Semaphore::new(prefetch)), out };
+    SqliteDeliveries { leased, feed: tokio::spawn(feed.run()) }
 }
 
 #[async_trait]
@@ -174,11 +166,7 @@ impl Receipt for SqliteReceipt {
         let settled = self.store.settle(&self.lease, message, settlement).await;
         let found = settled.map_err(|e| SettleError::Unavailable(e.into()))?;
         self.settled = true;
-        if found {
-            Ok(())
-        } else {
-            Err(SettleError::LeaseLost)
-        }
+        if found { Ok(()) } else { Err(SettleError::LeaseLost) }
     }
 }
 

@@ -36,11 +36,7 @@ impl Store {
         {
             let mut writer = self.writer.lock().await;
             let writer = &mut *writer;
-            let connection = if queue.is_durable() {
-                &mut writer.durable
-            } else {
-                &mut writer.quick
-            };
+            let connection = if queue.is_durable() { &mut writer.durable } else { &mut writer.quick };
             statement.execute(connection).await?;
         }
         self.wakes.queue(queue).send_replace(());
@@ -65,15 +61,8 @@ impl Store {
         .fetch_all(&mut self.writer.lock().await.quick)
         .await?;
         leased.sort_by_key(|message| message.id); // RETURNING promises no order
-        let lease = |message: &StoredMessage| Lease {
-            queue,
-            id: message.id,
-            name: name.clone(),
-        };
-        Ok(leased
-            .into_iter()
-            .map(|message| (lease(&message), message))
-            .collect())
+        let lease = |message: &StoredMessage| Lease { queue, id: message.id, name: name.clone() };
+        Ok(leased.into_iter().map(|message| (lease(&message), message)).collect())
     }
 
     /// Settles; `false` if the lease has ended.
@@ -96,9 +85,8 @@ impl Store {
     }
 
     async fn remove(&self, lease: &Lease) -> Result<bool, sqlx::Error> {
-        let statement = sqlx::query("DELETE FROM messages WHERE id = ? AND lease = ?")
-            .bind(lease.id)
-            .bind(&lease.name);
+        let statement =
+            sqlx::query("DELETE FROM messages WHERE id = ? AND lease = ?").bind(lease.id).bind(&lease.name);
         self.change(statement).await
     }
 
@@ -111,8 +99,7 @@ impl Store {
     ) -> Result<bool, sqlx::Error> {
         let due_at = (!delay.is_zero()).then(|| {
             let microseconds = delay.min(MAX_DELAY).as_micros();
-            self.now()
-                .saturating_add(i64::try_from(microseconds).unwrap_or(i64::MAX))
+            self.now().saturating_add(i64::try_from(microseconds).unwrap_or(i64::MAX))
         });
         let statement = sqlx::query(
             "UPDATE messages
@@ -213,12 +200,7 @@ impl Store {
         .bind(queue.name())
         .fetch_one(&mut *self.reader.lock().await)
         .await?;
-        Ok(Depth {
-            ready,
-            delayed,
-            leased,
-            dead,
-        })
+        Ok(Depth { ready, delayed, leased, dead })
     }
 
     pub(super) async fn dead_letters(
@@ -264,10 +246,7 @@ impl DeadRow {
         let properties = self.message.properties();
         let properties = properties.unwrap_or_else(|_| what_is_known(&self.kind, &self.message_id));
         DeadLetter {
-            message: WireMessage {
-                properties,
-                body: self.message.body.into(),
-            },
+            message: WireMessage { properties, body: self.message.body.into() },
             reason: self.reason,
             died_at: timestamp(self.died_at),
         }

@@ -17,15 +17,10 @@ use crate::{
 /// be replaced.
 pub(in crate::gate) fn misfits(hearing: &Hearing<'_>) -> Vec<Objection> {
     let wrong = |side, problem| Objection::WrongArtifact { side, problem };
-    let incumbent = hearing
-        .incumbent
-        .and_then(|incumbent| other_model(incumbent, hearing));
+    let incumbent = hearing.incumbent.and_then(|incumbent| other_model(incumbent, hearing));
     let candidate = other_model(hearing.candidate, hearing).or_else(|| elsewhere(hearing.candidate, hearing));
     let candidate = candidate.map(|problem| wrong(Side::Candidate, problem));
-    candidate
-        .into_iter()
-        .chain(incumbent.map(|problem| wrong(Side::Incumbent, problem)))
-        .collect()
+    candidate.into_iter().chain(incumbent.map(|problem| wrong(Side::Incumbent, problem))).collect()
 }
 
 fn other_model(bundle: &Bundle, hearing: &Hearing<'_>) -> Option<String> {
@@ -46,26 +41,14 @@ fn elsewhere(bundle: &Bundle, hearing: &Hearing<'_>) -> Option<String> {
 /// One objection for each side with forecasts that cannot be scored.
 pub(in crate::gate) fn faults(sides: [(Side, &Forecasts); 2]) -> Vec<Objection> {
     let with_faults = sides.into_iter().filter_map(|(side, forecasts)| {
-        let Fault {
-            series,
-            origin,
-            problem,
-        } = forecasts.faults.first()?.clone();
+        let Fault { series, origin, problem } = forecasts.faults.first()?.clone();
         let others = forecasts.faults.len() as u64 - 1;
-        Some(Objection::ForecastUnusable {
-            side,
-            series,
-            origin,
-            problem: problem.to_string(),
-            others,
-        })
+        Some(Objection::ForecastUnusable { side, series, origin, problem: problem.to_string(), others })
     });
     with_faults.collect()
 }
 
 /// Numbers that are none.
 pub(in crate::gate) fn not_comparable(problem: &impl Display) -> Objection {
-    Objection::NotComparable {
-        problem: problem.to_string(),
-    }
+    Objection::NotComparable { problem: problem.to_string() }
 }
