@@ -18,6 +18,7 @@ async fn a_candidate_that_wins_on_both_errors_answers_from_then_on() {
     assert_eq!((event.version, event.generation, event.previous_version), (1, 1, None));
     assert!(event.candidate.average < event.incumbent.average, "{event:?}");
     assert!(event.candidate.worst_case < event.incumbent.worst_case, "{event:?}");
+    assert!(event.reasons.iter().any(|reason| reason.starts_with("worst-case error")), "{:?}", event.reasons);
 
     let event = refused(stack.train(&model, "seasonal-naive").await);
     assert_eq!((event.version, event.incumbent_version), (Some(2), Some(1)));

@@ -61,7 +61,7 @@ struct Step {
     introduction: &'static str,
 }
 
-const STORY: [Step; 3] = [
+const STORY: [Step; 4] = [
     Step {
         model: "auckland-pedestrians",
         learner: "trees-quick",
@@ -76,6 +76,11 @@ const STORY: [Step; 3] = [
         model: "auckland-pedestrians",
         learner: "trees-thorough",
         introduction: "A third one: more and larger trees that learn more slowly, judged against the first.",
+    },
+    Step {
+        model: "washington-bikes",
+        learner: "trees-mean",
+        introduction: "And a first candidate for the bikes of Washington, again judged against a weekly mean.",
     },
 ];
 
@@ -242,8 +247,7 @@ fn next_commands(folder: &Path, took: Duration, once: bool) {
     print(format_args!("\nTold in {:.0} s.", took.as_secs_f64()));
     let elsewhere = if once { "" } else { " in another terminal, while this one answers (ctrl-c ends it)" };
     print(format_args!("Next{elsewhere}:"));
-    for command in ["decisions auckland-pedestrians", "forecast washington-bikes --horizon 48", "models list"]
-    {
+    for command in ["decisions auckland-pedestrians", "forecast washington-bikes", "models list"] {
         print(format_args!("  cargo run --release -- {command} --data-folder {folder}"));
     }
 }

@@ -310,7 +310,7 @@ pub fn gate_decision(decision: &Decision, incumbents: &[Incumbent]) -> GateDecis
     let (candidate, incumbent) =
         (judgement.candidate.as_ref().map(errors), judgement.incumbent.as_ref().map(errors));
     let model = decision.model.to_string();
-    let (reasons, decided_at) = (judgement.verdict.reasons(), decision.decided_at);
+    let (reasons, decided_at) = (judgement.reasons(), decision.decided_at);
     match (&decision.promoted, candidate, incumbent) {
         (Some(promoted), Some(candidate), Some(incumbent)) => GateDecision::Promoted(ModelPromoted {
             model,

@@ -81,6 +81,24 @@ impl Judgement {
         Self::without_evidence(Verdict::NoCandidate(reason.into()))
     }
 
+    /// The verdict in sentences with numbers: what speaks for a promotion, or everything against it.
+    pub fn reasons(&self) -> Vec<String> {
+        let (Verdict::Promote, Some(candidate), Some(opponent)) =
+            (&self.verdict, &self.candidate, &self.incumbent)
+        else {
+            return self.verdict.reasons();
+        };
+        let Evidence { origins, rows, series, tail_points, .. } = &self.evidence;
+        vec![
+            format!("average error {:.4} is below {:.4}", candidate.average, opponent.average),
+            format!(
+                "worst-case error (mean of the worst {tail_points} of {rows} points) {:.4} is below {:.4}",
+                candidate.worst_case, opponent.worst_case
+            ),
+            format!("both were scored on the same {rows} points of {series} series from {origins} origins"),
+        ]
+    }
+
     pub(super) fn without_evidence(verdict: Verdict) -> Self {
         Self { verdict, candidate: None, incumbent: None, evidence: Evidence::default() }
     }
