@@ -51,6 +51,7 @@ async fn train_jobs_that_make_no_sense_are_dead_lettered_with_field_and_value() 
     unknown_kind.properties.kind = "train-job.v9".into();
     let unknown_learner = TrainJob { learners: vec!["magic".into()], ..job("bike-demand") };
     let unknown_spec = TrainJob { spec_hash: Some("00".into()), ..job("bike-demand") };
+    let from_the_future = TrainJob { as_of: at("2031-01-01T00:00:00Z"), ..job("bike-demand") };
     let messages = [
         (garbage, "train-job cannot be decoded"),
         (unknown_kind, "type \"train-job.v9\" is unknown here"),
@@ -58,6 +59,7 @@ async fn train_jobs_that_make_no_sense_are_dead_lettered_with_field_and_value() 
         (wire(&job("No Body"), "p-4"), "model \"No Body\" must match"),
         (wire(&unknown_learner, "p-5"), "learners[0] \"magic\": model bike-demand has no such learner"),
         (wire(&unknown_spec, "p-6"), "spec_hash \"00\""),
+        (wire(&from_the_future, "p-7"), "as_of 2031-01-01T00:00:00Z: lies after now"),
     ];
     for (at, (message, expected)) in messages.into_iter().enumerate() {
         publish(&stack, Queue::TrainJobs, message).await;
