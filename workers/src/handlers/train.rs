@@ -204,7 +204,7 @@ impl TrainHandler {
 /// whose clock is a little fast waits.
 fn wait_for(as_of: Timestamp, now: Timestamp) -> Result<(), HandleError> {
     match Duration::try_from(now.duration_until(as_of)) {
-        Err(_past) | Ok(Duration::ZERO) => Ok(()),
+        Err(_) | Ok(Duration::ZERO) => Ok(()),
         Ok(after) if after <= FAST_CLOCK => Err(HandleError::Postponed { after }),
         Ok(_) => Err(rejected(format!("as_of {as_of}: lies after now ({now})"))),
     }
