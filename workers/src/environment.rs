@@ -31,7 +31,7 @@ pub struct Environment {
     /// The trained models, decoded.
     pub models: Arc<DecodedModels>,
     /// Held for as long as this process owns the data folder.
-    ownership: Option<Ownership>,
+    _ownership: Option<Ownership>,
 }
 
 impl Environment {
@@ -44,22 +44,26 @@ impl Environment {
         Self::open(config, clock, Some(ownership)).await
     }
 
-    /// The environment of a command: it owns the data folder if nobody else does.
+    /// As [`own`](Self::own); none if another process owns the data folder.
     ///
     /// # Errors
     /// If the folder or a part cannot be opened.
-    pub async fn join(config: Config, clock: Arc<dyn Clock>) -> Result<Self, Failure> {
-        let ownership = match data_folder::own(&config.data_folder) {
-            Ok(ownership) => Some(ownership),
-            Err(DataFolderError::Owned { .. }) => None,
-            Err(unusable) => return Err(Failure::new(ExitCode::Unreachable, unusable)),
-        };
-        Self::open(config, clock, ownership).await
+    pub async fn own_if_free(config: Config, clock: Arc<dyn Clock>) -> Result<Option<Self>, Failure> {
+        match data_folder::own(&config.data_folder) {
+            Ok(ownership) => Self::open(config, clock, Some(ownership)).await.map(Some),
+            Err(DataFolderError::Owned { .. }) => Ok(None),
+            Err(unusable) => Err(Failure::new(ExitCode::Unreachable, unusable)),
+        }
     }
 
-    /// Whether this process may run roles itself; if not, another one does.
-    pub fn is_owner(&self) -> bool {
-        self.ownership.is_some()
+    /// The environment of a command: it publishes, waits for replies and looks at the stores beside the
+    /// process that owns the folder, if there is one.
+    ///
+    /// # Errors
+    /// If the folder or a part cannot be opened.
+    pub async fn visit(config: Config, clock: Arc<dyn Clock>) -> Result<Self, Failure> {
+        data_folder::create(&config.data_folder).or_exit(ExitCode::Unreachable)?;
+        Self::open(config, clock, None).await
     }
 
     async fn open(
@@ -78,7 +82,7 @@ impl Environment {
             history: Arc::new(history.or_exit(ExitCode::Unreachable)?),
             artifacts: Arc::new(artifacts.or_exit(ExitCode::Unreachable)?),
         };
-        Ok(Self { ownership, ..Self::of(config, clock, parts) })
+        Ok(Self { _ownership: ownership, ..Self::of(config, clock, parts) })
     }
 
     /// An environment of the given parts, for tests: `Stack` puts in-memory ones here.
@@ -92,7 +96,7 @@ impl Environment {
             models: Arc::new(models),
             artifacts: parts.artifacts,
             config,
-            ownership: None,
+            _ownership: None,
         }
     }
 }

@@ -1,7 +1,11 @@
 //! What people read: tables and small charts that fit 80 columns. Results go to stdout, progress and logs
 //! to stderr.
 
-use std::{borrow::Cow, time::Duration};
+use std::{
+    borrow::Cow,
+    io::{self, Write as _},
+    time::Duration,
+};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
@@ -13,17 +17,27 @@ pub const WIDTH: usize = 80;
 /// Prints the one JSON document of a command.
 ///
 /// # Errors
-/// If stdout is gone.
-#[expect(clippy::print_stdout, reason = "this is where results go")]
+/// If the document cannot be written as JSON.
 pub fn print_json(document: &impl Serialize) -> anyhow::Result<()> {
-    println!("{}", serde_json::to_string_pretty(document)?);
+    print(serde_json::to_string_pretty(document)?);
     Ok(())
 }
 
-/// Prints a line for people.
-#[expect(clippy::print_stdout, reason = "this is where results go")]
+/// Prints a line for people. Ends the process quietly if nobody reads any more (`gatecast … | head`), and with
+/// an error if the line cannot be written.
 pub fn print(line: impl std::fmt::Display) {
-    println!("{line}");
+    let Err(error) = writeln!(io::stdout(), "{line}") else { return };
+    if error.kind() == io::ErrorKind::BrokenPipe {
+        std::process::exit(0);
+    }
+    complain(format_args!("stdout: {error}"));
+    std::process::exit(1);
+}
+
+/// The last word of a command that failed, on stderr.
+pub fn complain(error: impl std::fmt::Display) {
+    // Where stderr is gone too there is nobody left to tell.
+    let _ = writeln!(io::stderr(), "error: {error}");
 }
 
 /// A table: columns as wide as their cells, the last one wrapped into what is left of [`WIDTH`].

@@ -18,11 +18,10 @@ use forecasting::{
 };
 use protocol::messages::{ForecastReply, ForecastRequest};
 use serde_json::json;
-use tokio_util::sync::CancellationToken;
 
 use super::{datasets, decisions, forecast, import, models, run, spec_file, train};
 use crate::{
-    config::Config,
+    config::{Config, Setting},
     environment::Environment,
     failure::{CommandResult, ExitCode, Failure, OrExit as _},
     import::ImportOptions,
@@ -85,11 +84,12 @@ const STORY: [Step; 4] = [
 ];
 
 /// Tells the story; without `once` goes on answering until told to stop.
-pub(super) async fn demo(mut config: Config, once: bool, json: bool) -> CommandResult {
+pub(super) async fn demo(config: Config, settings: &[Setting], once: bool, json: bool) -> CommandResult {
     let started = Instant::now();
-    if config.data_folder == Config::default().data_folder {
-        config.data_folder = PathBuf::from(FOLDER);
-    }
+    let is_default = |setting: &Setting| setting.key == "data_folder" && setting.origin == "default";
+    let folder = if settings.iter().any(is_default) { PathBuf::from(FOLDER) } else { config.data_folder };
+    // Whatever the configuration says, the demo touches nothing but its own folder.
+    let config = Config { data_folder: folder, log: config.log, ..Config::default() };
     fresh_folder(&config.data_folder)?;
     let environment = Arc::new(Environment::own(config, Arc::new(SystemClock)).await?);
     let stop = run::stop_on_signal()?;
@@ -101,16 +101,23 @@ pub(super) async fn demo(mut config: Config, once: bool, json: bool) -> CommandR
         models.push(bring(&environment, example, narrator).await?);
     }
 
-    let roles_stop = stop.child_token();
-    let running = tokio::spawn({
-        let (environment, stop) = (environment.clone(), roles_stop.clone());
+    let mut running = tokio::spawn({
+        let (environment, stop) = (environment.clone(), stop.clone());
         async move { roles::run(&environment, &Role::ALL, stop).await }
     });
-    let told = stop.run_until_cancelled(tell(&environment, &models, narrator)).await;
-    let Some(told) = told else {
-        return finish(roles_stop, running).await;
+    let told = tokio::select! {
+        told = tell(&environment, &models, narrator) => told,
+        () = stop.cancelled() => Err(Failure::silent(ExitCode::Interrupted)),
+        ended = &mut running => return Err(ended?.err().unwrap_or_else(|| anyhow::anyhow!("the roles ended")).into()),
     };
-    let (decided, reply) = told?;
+    let (decided, reply) = match told {
+        Ok(told) => told,
+        Err(failure) => {
+            stop.cancel();
+            running.await??;
+            return Err(failure);
+        }
+    };
     if json {
         let decided: Vec<_> = decided.iter().map(decisions::document).collect();
         print_json(
@@ -119,10 +126,10 @@ pub(super) async fn demo(mut config: Config, once: bool, json: bool) -> CommandR
     } else {
         next_commands(&environment.config.data_folder, started.elapsed(), once);
     }
-    if !once {
-        stop.cancelled().await;
+    if once {
+        stop.cancel();
     }
-    finish(roles_stop, running).await
+    Ok(running.await??)
 }
 
 /// Tells people what happens; programs that asked for JSON are not told.
@@ -250,13 +257,4 @@ fn next_commands(folder: &Path, took: Duration, once: bool) {
     for command in ["decisions auckland-pedestrians", "forecast washington-bikes", "models list"] {
         print(format_args!("  cargo run --release -- {command} --data-folder {folder}"));
     }
-}
-
-/// Stops the roles and waits until they have finished what they hold.
-async fn finish(
-    stop: CancellationToken,
-    running: tokio::task::JoinHandle<anyhow::Result<()>>,
-) -> CommandResult {
-    stop.cancel();
-    Ok(running.await??)
 }

@@ -1,6 +1,6 @@
 //! `gatecast forecast`
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use protocol::{
     Queue, decode,
@@ -25,7 +25,7 @@ const CHART: usize = 24;
 
 /// Publishes a forecast request and prints the reply.
 pub(super) async fn forecast(
-    environment: &Arc<Environment>,
+    environment: &Environment,
     arguments: &cli::Forecast,
     json: bool,
 ) -> CommandResult {
@@ -38,7 +38,8 @@ pub(super) async fn forecast(
         history: Vec::new(),
     };
     let progress = spinner(format!("asking {}", model.name));
-    let reply = with_roles(environment, &[Role::Forecaster], reply(environment, &request)).await?;
+    let reply =
+        with_roles(environment, &[Role::Forecaster, Role::Recorder], reply(environment, &request)).await?;
     progress.finish_and_clear();
     if json {
         print_json(&reply)?;

@@ -1,6 +1,6 @@
 //! `gatecast train`
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use forecasting::{names::LearnerName, spec::ModelSpec};
 use protocol::{
@@ -24,11 +24,7 @@ use crate::{
 const JUDGING: Duration = Duration::from_mins(5);
 
 /// Publishes a train job; with `--wait` waits for the decision.
-pub(super) async fn train(
-    environment: &Arc<Environment>,
-    arguments: &cli::Train,
-    json: bool,
-) -> CommandResult {
+pub(super) async fn train(environment: &Environment, arguments: &cli::Train, json: bool) -> CommandResult {
     let model = models::find(environment, &arguments.model).await?.spec;
     check_learners(&model, &arguments.learner)?;
     if !arguments.wait {
@@ -80,8 +76,7 @@ async fn publish(
     if json {
         print_json(&json!({ "job": id, "model": model.name }))?;
     } else {
-        let who = if environment.is_owner() { "the next `gatecast run`" } else { "the running process" };
-        print(format_args!("published train job {id} for {}; {who} carries it out", model.name));
+        print(format_args!("published train job {id} for {}; `gatecast run` carries it out", model.name));
     }
     Ok(())
 }

@@ -46,7 +46,7 @@ impl Handler for JudgeHandler {
                 TrainOutcome::NoCandidate { reason } => (None, Judgement::no_candidate(reason)),
                 TrainOutcome::Candidate { .. } => {
                     let version = self.version(&job, &model).await?;
-                    let judgement = self.judgement(&version, incumbent.as_ref(), context).await?;
+                    let judgement = self.judgement(&version, incumbent.as_ref()).await?;
                     (Some(version.version), judgement)
                 }
             };
@@ -96,7 +96,6 @@ impl JudgeHandler {
         &self,
         version: &Version,
         incumbent: Option<&Incumbent>,
-        context: &JobContext,
     ) -> Result<Judgement, HandleError> {
         // Load.
         let case = self.case(version, incumbent).await?;
@@ -105,7 +104,7 @@ impl JudgeHandler {
         let frame = self.history.read(&case.dataset.name, &grid, &range).await.map_err(read_error)?;
 
         // Decide.
-        let judged = compute(&self.cpu, &context.stop, move |stop| {
+        let judged = compute(&self.cpu, move |stop| {
             judge(&Hearing {
                 model: &case.model,
                 dataset: &case.dataset,

@@ -57,7 +57,7 @@ impl Handler for TrainHandler {
         let frame = self.frame(&task, &job).await?;
 
         // Decide.
-        let fitted = match self.fit(&task, &job, frame, context).await? {
+        let fitted = match self.fit(&task, &job, frame).await? {
             Ok(fitted) => fitted,
             Err(reason) => return Ok(no_candidate(&task.model.name, reason)),
         };
@@ -147,17 +147,11 @@ impl TrainHandler {
         self.history.read(&task.dataset.name, &grid, &range).await.map_err(read_error)
     }
 
-    async fn fit(
-        &self,
-        task: &Task,
-        job: &Job,
-        frame: Frame,
-        context: &JobContext,
-    ) -> Result<Result<Fitted, String>, HandleError> {
+    async fn fit(&self, task: &Task, job: &Job, frame: Frame) -> Result<Result<Fitted, String>, HandleError> {
         let (dataset, model) = (task.dataset.clone(), task.model.clone());
         let (spec_hash, learners) = (task.spec_hash.clone(), task.learners.clone());
         let (as_of, cut_off) = (job.as_of, job.cut_off);
-        let fitted = compute(&self.cpu, &context.stop, move |stop| {
+        let fitted = compute(&self.cpu, move |stop| {
             let trained = train(&TrainingRequest {
                 dataset: &dataset,
                 model: &model,
