@@ -113,6 +113,9 @@ async fn what_no_model_may_answer_is_refused_with_its_field_and_value() {
     check(&|r| r.model = "nobody".into(), RefusalReason::UnknownModel, "model \"nobody\"").await;
     check(&|r| r.horizon = Some(0), RefusalReason::BadRequest, "horizon: 0").await;
     check(&|r| r.horizon = Some(u32::MAX), RefusalReason::BadRequest, "horizon: 4294967295").await;
+    let many: Vec<String> = (0..8_000).map(|n| format!("station-{n}")).collect();
+    check(&|r| r.series.clone_from(&many), RefusalReason::BadRequest, "8000 series × 24 steps may take")
+        .await;
     check(&|r| r.series = vec!["nowhere".into()], RefusalReason::UnknownSeries, "series \"nowhere\"").await;
     check(&|r| r.series = vec!["a\0".into()], RefusalReason::BadRequest, "series[0]").await;
     stack.finish().await;

@@ -22,8 +22,10 @@ use registry::{Decision, Incumbent};
 
 /// Longest horizon that may be asked for, in steps.
 const MAX_HORIZON_STEPS: u32 = 10_000;
-/// Most points (series times steps) of one reply: as JSON they still fit the limit on a body.
-pub const MAX_POINTS: usize = 40_000;
+/// What a point and a series take in a reply, at the most, in bytes of JSON: a number with all its digits; the
+/// names of a series' fields, and its id twice over for what must be escaped.
+const POINT_BYTES: usize = 22;
+const SERIES_BYTES: usize = 300;
 /// Most points of the history in one request or batch.
 const MAX_HISTORY_POINTS: usize = 100_000;
 /// Largest absolute value of an observation.
@@ -86,6 +88,12 @@ pub fn question(
 /// How many points a question asks for.
 pub fn points_asked(question: &Question) -> usize {
     question.series.len() * question.horizon_steps as usize
+}
+
+/// The size that a reply has at the most: a request that is refused beats a reply that cannot be sent.
+fn reply_bytes(question: &Question) -> usize {
+    let ids: usize = question.series.iter().map(|id| 2 * id.as_str().len()).sum();
+    ids + question.series.len() * SERIES_BYTES + points_asked(question) * POINT_BYTES
 }
 
 fn series_ids(named: &[String]) -> Result<Vec<SeriesId>, BadField> {
