@@ -75,12 +75,12 @@ pub fn question(
         return Err(BadField::new("series", "none named, and nothing was recorded for the model's dataset"));
     }
     let question = Question { series, horizon_steps, origin: request.origin };
-    if points_asked(&question) > MAX_POINTS {
+    let reply_bytes = reply_bytes(&question);
+    if reply_bytes > MAX_BODY_BYTES {
         let asked = format!("{} series × {horizon_steps} steps", question.series.len());
-        return Err(BadField::new(
-            "horizon",
-            format!("{asked} are more than {MAX_POINTS} points in one reply"),
-        ));
+        let problem =
+            format!("{asked} may take {reply_bytes} bytes in one reply, at most {MAX_BODY_BYTES} fit");
+        return Err(BadField::new("horizon", problem));
     }
     Ok((question, history))
 }
