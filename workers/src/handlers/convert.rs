@@ -13,10 +13,13 @@ use forecasting::{
 };
 use history::{IssuedForecast, Observation};
 use jiff::{SignedDuration, Timestamp};
-use protocol::messages::{
-    self as wire, ArtifactReference, CandidateRefused, ForecastReply, ForecastRequest, ForecastsIssued,
-    GateDecision, GateErrors, ModelPromoted, ObservationBatch, RefusalReason, RefusingVerdict, RouteReason,
-    SeriesRefusal, SeriesValues,
+use protocol::{
+    MAX_BODY_BYTES,
+    messages::{
+        self as wire, ArtifactReference, CandidateRefused, ForecastReply, ForecastRequest, ForecastsIssued,
+        GateDecision, GateErrors, ModelPromoted, ObservationBatch, RefusalReason, RefusingVerdict,
+        RouteReason, SeriesRefusal, SeriesValues,
+    },
 };
 use registry::{Decision, Incumbent};
 
