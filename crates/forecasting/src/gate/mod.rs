@@ -15,7 +15,7 @@ use crate::{
     artifact::Bundle,
     evaluation::{Forecasts, LossScales, RowSet, Tail, holdout_origins},
     learning::{StopFlag, Stopped},
-    models::PredictError,
+    models::{PredictError, WeeklyMean},
     routing::{FallbackReason, Route, Task, fall_back, forecast},
     series::{Frame, Series},
     spec::{DatasetSpec, ModelSpec},
@@ -58,12 +58,25 @@ pub struct Hearing<'a> {
     pub dataset: &'a DatasetSpec,
     /// Who wants to go live.
     pub candidate: &'a Bundle,
-    /// Who is live; `None`: the first candidate competes with its own fallback.
+    /// What the registry recorded about the candidate's job; a candidate that says otherwise is refused.
+    pub job: RecordedJob<'a>,
+    /// Who is live; `None`: the first candidate competes with the fallback of the specification.
     pub incumbent: Option<&'a Bundle>,
     /// The history, as of the job.
     pub frame: &'a Frame,
     /// Ends the work early.
     pub stop: &'a StopFlag,
+}
+
+/// A train job as it was recorded before its training began.
+#[derive(Debug, Clone, Copy)]
+pub struct RecordedJob<'a> {
+    /// Hash of the model specification to train by.
+    pub spec_hash: &'a str,
+    /// Training and gate see what was recorded by then.
+    pub as_of: Timestamp,
+    /// Start of the last step whose value training may see; the holdout begins after it.
+    pub cut_off: Timestamp,
 }
 
 /// What a side forecast, and how often its fallback spoke for it.
@@ -75,15 +88,13 @@ struct Testimony {
 impl Hearing<'_> {
     /// No target of the rows was a target of either side's training.
     fn later_cut_off(&self) -> Timestamp {
-        self.incumbent
-            .map_or(self.candidate.cut_off, |incumbent| incumbent.cut_off.max(self.candidate.cut_off))
+        self.incumbent.map_or(self.job.cut_off, |incumbent| incumbent.cut_off.max(self.job.cut_off))
     }
 
     /// Losses are scaled by what both sides had before them. While an incumbent stays in use its cut-off
     /// is the earlier one, so the errors of all candidates that are judged against it have one unit.
     fn earlier_cut_off(&self) -> Timestamp {
-        self.incumbent
-            .map_or(self.candidate.cut_off, |incumbent| incumbent.cut_off.min(self.candidate.cut_off))
+        self.incumbent.map_or(self.job.cut_off, |incumbent| incumbent.cut_off.min(self.job.cut_off))
     }
 
     fn needed_origins(&self) -> u32 {
@@ -119,11 +130,13 @@ impl Hearing<'_> {
     }
 
     fn hear_fallback(&self, rows: &RowSet<'_>) -> Result<Testimony, Stopped> {
+        // What serves before the first promotion, whatever the candidate's own fallback is.
+        let fallback = WeeklyMean::new(self.model.fallback.weeks, &self.frame.grid);
         let mut fallback_forecasts = 0;
         let forecasts = rows.forecast(|history, origin| {
             self.stop.check()?;
             fallback_forecasts += 1;
-            Ok(fall_back(self.candidate.fallback, &self.task(history, origin)))
+            Ok(fall_back(fallback, &self.task(history, origin)))
         })?;
         Ok(Testimony { forecasts, fallback_forecasts })
     }
@@ -221,8 +234,19 @@ mod tests {
 
     fn judge_on(frame: &Frame, candidate: &Bundle, incumbent: Option<&Bundle>) -> Judgement {
         let (model, dataset, stop) = (model(), dataset(), StopFlag::default());
-        let hearing = Hearing { model: &model, dataset: &dataset, candidate, incumbent, frame, stop: &stop };
+        let job = recorded(candidate);
+        let hearing =
+            Hearing { model: &model, dataset: &dataset, candidate, job, incumbent, frame, stop: &stop };
         judge(&hearing).expect("nobody stops it")
+    }
+
+    /// The job of an honest trainer.
+    fn recorded(candidate: &Bundle) -> RecordedJob<'_> {
+        RecordedJob {
+            spec_hash: &candidate.spec_hash,
+            as_of: candidate.as_of,
+            cut_off: candidate.cut_off,
+        }
     }
 
     #[test]
@@ -264,12 +288,49 @@ mod tests {
     }
 
     #[test]
-    fn a_first_candidate_competes_with_its_own_fallback() {
+    fn a_first_candidate_competes_with_the_fallback_that_serves() {
         let promoted = judge_on(&history(DAYS), &version(long_mean(), TRAINED), None);
         assert_eq!(promoted.verdict, Verdict::Promote);
         let refused = judge_on(&history(DAYS), &version(seasonal_naive(), TRAINED), None);
         assert!(refused.verdict.reasons()[0].contains("the fallback's"), "{:?}", refused.verdict);
         assert_eq!(refused.evidence.incumbent_fallback_forecasts, 90);
+        // A candidate cannot choose a weaker opponent.
+        let mut weaker = version(seasonal_naive(), TRAINED);
+        weaker.fallback = WeeklyMean::new(1, &weaker.grid);
+        assert_eq!(judge_on(&history(DAYS), &weaker, None).incumbent, refused.incumbent);
+    }
+
+    #[test]
+    fn a_candidate_that_contradicts_its_recorded_job_is_refused() {
+        let (model, dataset, frame, stop) = (model(), dataset(), history(DAYS), StopFlag::default());
+        let candidate = version(long_mean(), TRAINED);
+        let reasons = |job| {
+            let hearing = Hearing {
+                model: &model,
+                dataset: &dataset,
+                candidate: &candidate,
+                job,
+                incumbent: None,
+                frame: &frame,
+                stop: &stop,
+            };
+            judge(&hearing).expect("nobody stops it").verdict.reasons()
+        };
+        let job = recorded(&candidate);
+        let before = version(long_mean(), TRAINED - 1).cut_off;
+        assert_eq!(
+            reasons(RecordedJob { cut_off: before, ..job }),
+            ["the candidate's cut_off is 2025-02-04T22:00:00Z, but 2025-02-03T22:00:00Z is recorded for its job"]
+        );
+        assert_eq!(
+            reasons(RecordedJob { as_of: before, spec_hash: "other", ..job }),
+            [
+                format!("the candidate's spec_hash is {}, but other is recorded for its job", model.hash()),
+                "the candidate's as_of is 2025-02-04T22:00:00Z, but 2025-02-03T22:00:00Z is recorded for its job"
+                    .to_owned(),
+            ]
+        );
+        assert_eq!(reasons(job), [String::new(); 0]);
     }
 
     #[test]
@@ -307,6 +368,7 @@ mod tests {
                 model: &model,
                 dataset: &dataset,
                 candidate: &candidate,
+                job: recorded(&candidate),
                 incumbent: None,
                 frame: &frame,
                 stop: &stop,
@@ -407,6 +469,7 @@ mod tests {
             model: &model,
             dataset: &dataset,
             candidate: &candidate,
+            job: recorded(&candidate),
             incumbent: None,
             frame: &frame,
             stop: &stop,
