@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::{
     artifact::Bundle,
-    models::{Predict, PredictError, WeeklyMean},
+    models::{Model, Predict, PredictError, WeeklyMean},
     names::{DatasetName, SeriesId},
     series::{Frame, Grid, Series},
     spec::{DatasetSpec, ModelSpec},
@@ -283,11 +283,44 @@ impl Task<'_> {
 /// # Errors
 /// That of the fallback, or [`PredictError::OffGrid`].
 pub(crate) fn forecast(bundle: &Bundle, task: &Task<'_>) -> Result<(Vec<f64>, Route), PredictError> {
-    let reason = match ask_primary(bundle, task)? {
+    match unfit(bundle, task) {
+        Some(reason) => Ok((fall_back(bundle.fallback, task)?, Route::Fallback(reason))),
+        None => answer_with(&bundle.primary, bundle.fallback, task),
+    }
+}
+
+/// What a model answers with a fallback beside it.
+///
+/// # Errors
+/// As for [`forecast`].
+pub(crate) fn answer_with(
+    primary: &Model,
+    fallback: WeeklyMean,
+    task: &Task<'_>,
+) -> Result<(Vec<f64>, Route), PredictError> {
+    let reason = match task.ask(primary).and_then(|values| task.check(values)) {
         Ok(values) => return Ok((values, Route::Primary)),
-        Err(reason) => reason,
+        Err(PredictError::HistoryTooShort { needed_steps, has_steps }) => {
+            FallbackReason::HistoryTooShort { needed_steps, has_steps }
+        }
+        Err(PredictError::NotFinite { step }) => FallbackReason::NotFinite { step },
+        Err(error @ (PredictError::NothingKnown | PredictError::OffGrid(_))) => return Err(error),
     };
-    Ok((fall_back(bundle.fallback, task)?, Route::Fallback(reason)))
+    Ok((fall_back(fallback, task)?, Route::Fallback(reason)))
+}
+
+/// An answer as it counts for who wants to go live: a forecaster hides a number that is none behind the
+/// fallback, a judge must not.
+///
+/// # Errors
+/// That of the answer, and [`PredictError::NotFinite`] where the fallback hid one.
+pub(crate) fn as_candidate(
+    answer: Result<(Vec<f64>, Route), PredictError>,
+) -> Result<(Vec<f64>, Route), PredictError> {
+    match answer {
+        Ok((_, Route::Fallback(FallbackReason::NotFinite { step }))) => Err(PredictError::NotFinite { step }),
+        answer => answer,
+    }
 }
 
 fn without_incumbent(fallback_weeks: u32, task: &Task<'_>) -> Result<(Vec<f64>, Route), PredictError> {
@@ -300,22 +333,14 @@ pub(crate) fn fall_back(fallback: WeeklyMean, task: &Task<'_>) -> Result<Vec<f64
     task.ask(&fallback).and_then(|values| task.check(values))
 }
 
-fn ask_primary(bundle: &Bundle, task: &Task<'_>) -> Result<Result<Vec<f64>, FallbackReason>, PredictError> {
+/// Why the primary of a version is not asked at all.
+fn unfit(bundle: &Bundle, task: &Task<'_>) -> Option<FallbackReason> {
     let (asked_steps, most_steps) = (task.horizon_steps, bundle.horizon_steps);
     if asked_steps > most_steps {
-        return Ok(Err(FallbackReason::HorizonTooLong { asked_steps, most_steps }));
+        return Some(FallbackReason::HorizonTooLong { asked_steps, most_steps });
     }
-    if bundle.grid != *task.grid || bundle.dataset != *task.dataset {
-        return Ok(Err(FallbackReason::TrainedElsewhere));
-    }
-    match task.ask(&bundle.primary).and_then(|values| task.check(values)) {
-        Ok(values) => Ok(Ok(values)),
-        Err(PredictError::HistoryTooShort { needed_steps, has_steps }) => {
-            Ok(Err(FallbackReason::HistoryTooShort { needed_steps, has_steps }))
-        }
-        Err(PredictError::NotFinite { step }) => Ok(Err(FallbackReason::NotFinite { step })),
-        Err(error @ (PredictError::NothingKnown | PredictError::OffGrid(_))) => Err(error),
-    }
+    let elsewhere = bundle.grid != *task.grid || bundle.dataset != *task.dataset;
+    elsewhere.then_some(FallbackReason::TrainedElsewhere)
 }
 
 #[cfg(test)]
@@ -323,7 +348,6 @@ mod tests {
     use super::*;
     use crate::{
         examples::{dataset, history, id, level_times, long_mean, model, seasonal_naive, start, version},
-        models::Model,
         series::Frequency,
     };
 
