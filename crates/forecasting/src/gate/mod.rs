@@ -15,8 +15,8 @@ use crate::{
     artifact::Bundle,
     evaluation::{Forecasts, LossScales, RowSet, Tail, holdout_origins},
     learning::{StopFlag, Stopped},
-    models::{PredictError, WeeklyMean},
-    routing::{FallbackReason, Route, Task, fall_back, forecast},
+    models::WeeklyMean,
+    routing::{Route, Task, as_candidate, fall_back, forecast},
     series::{Frame, Series},
     spec::{DatasetSpec, ModelSpec},
 };
@@ -41,9 +41,9 @@ pub fn judge(hearing: &Hearing<'_>) -> Result<Judgement, Stopped> {
     };
     let rows = hearing.rows(last_target);
     let scales = LossScales::in_sample(hearing.frame, hearing.earlier_cut_off());
-    let candidate = hearing.hear_bundle(&rows, hearing.candidate)?;
+    let candidate = hearing.hear_bundle(&rows, hearing.candidate, Side::Candidate)?;
     let opponent = match hearing.incumbent {
-        Some(incumbent) => hearing.hear_bundle(&rows, incumbent)?,
+        Some(incumbent) => hearing.hear_bundle(&rows, incumbent, Side::Incumbent)?,
         None => hearing.hear_fallback(&rows)?,
     };
     Ok(hearing.weigh(&rows, &scales, &candidate, &opponent))
@@ -112,18 +112,17 @@ impl Hearing<'_> {
         RowSet::new(self.frame, origins, horizon_steps, delay)
     }
 
-    fn hear_bundle(&self, rows: &RowSet<'_>, bundle: &Bundle) -> Result<Testimony, Stopped> {
+    /// The candidate must not hide a number that is none behind its fallback; the incumbent is scored as it
+    /// serves, or nobody could ever replace one that gives such numbers.
+    fn hear_bundle(&self, rows: &RowSet<'_>, bundle: &Bundle, side: Side) -> Result<Testimony, Stopped> {
         let mut fallback_forecasts = 0;
         let forecasts = rows.forecast(|history, origin| {
             self.stop.check()?;
-            Ok(forecast(bundle, &self.task(history, origin)).and_then(|(values, route)| match route {
-                Route::Primary => Ok(values),
-                // A forecaster would hide this behind the fallback; a gate must not.
-                Route::Fallback(FallbackReason::NotFinite { step }) => Err(PredictError::NotFinite { step }),
-                Route::Fallback(_) => {
-                    fallback_forecasts += 1;
-                    Ok(values)
-                }
+            let served = forecast(bundle, &self.task(history, origin));
+            let answer = if side == Side::Candidate { as_candidate(served) } else { served };
+            Ok(answer.map(|(values, route)| {
+                fallback_forecasts += u64::from(route != Route::Primary);
+                values
             }))
         })?;
         Ok(Testimony { forecasts, fallback_forecasts })
@@ -242,11 +241,7 @@ mod tests {
 
     /// The job of an honest trainer.
     fn recorded(candidate: &Bundle) -> RecordedJob<'_> {
-        RecordedJob {
-            spec_hash: &candidate.spec_hash,
-            as_of: candidate.as_of,
-            cut_off: candidate.cut_off,
-        }
+        RecordedJob { spec_hash: &candidate.spec_hash, as_of: candidate.as_of, cut_off: candidate.cut_off }
     }
 
     #[test]
@@ -320,7 +315,9 @@ mod tests {
         let before = version(long_mean(), TRAINED - 1).cut_off;
         assert_eq!(
             reasons(RecordedJob { cut_off: before, ..job }),
-            ["the candidate's cut_off is 2025-02-04T22:00:00Z, but 2025-02-03T22:00:00Z is recorded for its job"]
+            [
+                "the candidate's cut_off is 2025-02-04T22:00:00Z, but 2025-02-03T22:00:00Z is recorded for its job"
+            ]
         );
         assert_eq!(
             reasons(RecordedJob { as_of: before, spec_hash: "other", ..job }),
@@ -400,15 +397,25 @@ mod tests {
     }
 
     #[test]
-    fn a_forecast_that_is_no_number_refuses_whoever_made_it() {
+    fn a_candidate_whose_forecast_is_no_number_is_refused() {
         let (sound, broken) = (version(long_mean(), TRAINED), version(level_times(f64::MAX), TRAINED));
-        for (candidate, incumbent, side) in [(&broken, &sound, "candidate"), (&sound, &broken, "incumbent")] {
-            let judgement = judge_on(&history(DAYS), candidate, Some(incumbent));
-            let reasons = judgement.verdict.reasons();
-            let text = format!("the {side}'s forecast of series arcade from ");
-            assert!(reasons.len() == 1 && reasons[0].starts_with(&text), "{reasons:?}");
+        for incumbent in [Some(&sound), Some(&broken), None] {
+            let reasons = judge_on(&history(DAYS), &broken, incumbent).verdict.reasons();
+            let text = "the candidate's forecast of series arcade from ";
+            assert!(reasons.len() == 1 && reasons[0].starts_with(text), "{reasons:?}");
             assert!(reasons[0].contains("the forecast of step 1 is not a finite number"), "{reasons:?}");
         }
+    }
+
+    #[test]
+    fn an_incumbent_whose_forecast_is_no_number_is_judged_by_the_fallback_that_serves_for_it() {
+        let (sound, broken) = (version(long_mean(), TRAINED), version(level_times(f64::MAX), TRAINED));
+        let judgement = judge_on(&history(DAYS), &sound, Some(&broken));
+        assert_eq!(judgement.verdict, Verdict::Promote);
+        assert_eq!(judgement.evidence.incumbent_fallback_forecasts, 90);
+        assert_eq!(judgement.incumbent, judge_on(&history(DAYS), &sound, None).incumbent);
+        let worse = judge_on(&history(DAYS), &version(seasonal_naive(), TRAINED), Some(&broken));
+        assert_eq!(worse.verdict.name(), "keep-incumbent");
     }
 
     #[test]
