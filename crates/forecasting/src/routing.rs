@@ -46,11 +46,11 @@ impl Serving {
         self.incumbent.as_ref().map_or(0, |live| live.generation)
     }
 
-    /// The steps before an origin that whoever answers makes use of.
+    /// The steps before an origin that whoever answers makes use of: the newest are not known by then.
     pub fn liked_steps(&self) -> usize {
         let fallback = self.fallback().requirement().liked_steps;
         let primary = self.incumbent.as_ref().map(|live| live.bundle.primary.requirement().liked_steps);
-        fallback.max(primary.unwrap_or(0))
+        fallback.max(primary.unwrap_or(0)) + self.dataset.delay_steps() as usize
     }
 
     /// What answers without an incumbent.
@@ -77,7 +77,8 @@ pub struct Question {
     pub series: Vec<SeriesId>,
     /// How many steps.
     pub horizon_steps: u32,
-    /// The first of the steps; by default, for each series, the one after its last known value.
+    /// The first of the steps; by default, for each series, the one at which its last known value has just
+    /// become known: the step after it, and as many more as values are late.
     pub origin: Option<Timestamp>,
 }
 
@@ -231,7 +232,10 @@ fn answer_series(
     let grid = &history.grid;
     let origin = match question.origin {
         Some(origin) => origin,
-        None => grid.advance(series.last_target(grid).ok_or(Refusal::NothingToGoOn)?, 1),
+        None => {
+            let newest = series.last_target(grid).ok_or(Refusal::NothingToGoOn)?;
+            grid.advance(newest, 1 + i64::from(serving.dataset.delay_steps()))
+        }
     };
     let task =
         Task { dataset: &serving.dataset.name, history: series, grid, origin, horizon_steps: asked_steps };
@@ -380,6 +384,17 @@ mod tests {
         assert_eq!(forecast.origin, frame.series[1].end(&frame.grid));
         let last_week = frame.series[1].values.len() - 168;
         assert_eq!(forecast.values, frame.series[1].values[last_week..last_week + 24]);
+    }
+
+    #[test]
+    fn where_values_arrive_late_the_default_origin_is_as_late() {
+        let (mut serving, frame) = (serving(Some(seasonal_naive())), history(60));
+        serving.dataset.availability_delay = jiff::SignedDuration::from_mins(47 * 60 + 30);
+        let forecast = only_forecast(answer(&serving, &question(24), &frame));
+        assert_eq!(forecast.origin, frame.grid.advance(frame.series[1].end(&frame.grid), 48));
+        let two_weeks_before = frame.series[1].values.len() - 168 + 48;
+        assert_eq!(forecast.values, frame.series[1].values[two_weeks_before..two_weeks_before + 24]);
+        assert_eq!(serving.liked_steps(), 5 * 168 + 48);
     }
 
     #[test]
