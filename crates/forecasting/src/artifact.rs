@@ -90,8 +90,9 @@ pub enum ArtifactError {
 const MAGIC: &[u8; 8] = b"GATECAST";
 const FORMAT_VERSION: u16 = 1;
 const HEADER_BYTES: usize = 8 + 2 + 8 + 32;
-/// Larger than any bundle of sane settings: 5,000 trees of 1,024 leaves are about 70 MB.
-const MOST_PAYLOAD_BYTES: u64 = 128 << 20;
+/// Larger than any bundle of allowed settings: a million leaves are about 15 MB, and 250,000 series
+/// with the longest names 50 MB.
+const MOST_PAYLOAD_BYTES: u64 = 64 << 20;
 
 impl Bundle {
     /// The largest artifact that [`Bundle::decode`] looks at, in bytes.
@@ -220,7 +221,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        examples::{history, level_times, seasonal_naive, version},
+        examples::{history, id, level_times, seasonal_naive, version},
         models::{Forest, Node},
     };
 
@@ -306,6 +307,21 @@ mod tests {
         let Model::BoostedTrees(model) = &mut trees.primary else { unreachable!("level_times is a forest") };
         model.forests.clear();
         assert_eq!(problem(&trees), "model: 0 forests, 1 to 16 are allowed");
+    }
+
+    #[test]
+    fn a_list_that_would_fill_the_memory_is_refused() {
+        let bundle = |series: u32| {
+            let mut bundle = version(level_times(1.0), 30);
+            let Model::BoostedTrees(model) = &mut bundle.primary else {
+                unreachable!("level_times is a forest")
+            };
+            model.features.series = (0..series).map(|number| id(&format!("{number:06}"))).collect();
+            bundle
+        };
+        assert!(Bundle::decode(&bundle(250_000).encode()).is_ok());
+        let too_long = Bundle::decode(&bundle(250_001).encode());
+        assert!(matches!(too_long, Err(ArtifactError::Malformed { .. })), "{:?}", too_long.err());
     }
 
     #[test]
