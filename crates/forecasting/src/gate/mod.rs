@@ -201,14 +201,13 @@ impl Hearing<'_> {
 }
 
 fn gather(rows: &RowSet<'_>, scales: &LossScales, candidate: &Testimony, opponent: &Testimony) -> Evidence {
-    let origins = rows.scored_origins();
     let tail = Tail::of(rows.rows().len());
     let count = |series: usize| u32::try_from(series).unwrap_or(u32::MAX);
     Evidence {
-        origins: count(origins.len()),
+        origins: count(rows.telling_origins()),
         rows: rows.rows().len() as u64,
         series: count(rows.scored_series().count()),
-        first_origin: origins.first().copied(),
+        first_origin: rows.scored_origins().first().copied(),
         last_target: rows.rows().iter().map(|row| row.target).max(),
         tail_points: tail.map_or(0, |tail| count(tail.points)),
         tail_share: tail.map_or(0.0, Tail::share),
@@ -386,6 +385,21 @@ mod tests {
         let text =
             "28 origins after the cut-off are needed and 27 are there; the missing 1 are expected by about";
         assert!(judgement.verdict.reasons()[0].starts_with(text), "{:?}", judgement.verdict.reasons());
+    }
+
+    #[test]
+    fn origins_with_a_single_point_are_no_evidence() {
+        let (better, worse) = (version(long_mean(), TRAINED), version(seasonal_naive(), TRAINED));
+        let mut frame = history(DAYS);
+        let first = usize::try_from(20 + TRAINED).expect("is a day") * 24;
+        for series in &mut frame.series {
+            for (hour, value) in series.values.iter_mut().enumerate().skip(first) {
+                // An hour a day is left.
+                *value = if hour % 24 == 12 { *value } else { f64::NAN };
+            }
+        }
+        let judgement = judge_on(&frame, &better, Some(&worse));
+        assert_eq!((judgement.verdict.name(), judgement.evidence.origins), ("not-enough-evidence", 20));
     }
 
     #[test]
