@@ -1,7 +1,6 @@
 //! Decoded models are loaded once, and failures are not kept.
 
 use std::{
-    collections::BTreeMap,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -60,7 +59,6 @@ fn bundle(seed: u64) -> Bundle {
         horizon_steps: 24,
         cut_off: "2025-01-01T00:00:00Z".parse().expect("is a timestamp"),
         as_of: "2025-01-02T00:00:00Z".parse().expect("is a timestamp"),
-        loss_scales: BTreeMap::new(),
     }
 }
 

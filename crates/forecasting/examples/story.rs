@@ -13,7 +13,7 @@ use flate2::read::GzDecoder;
 use forecasting::{
     artifact::Bundle,
     evaluation::{FrameCoverage, size_holdout},
-    gate::{Hearing, Verdict, judge},
+    gate::{Hearing, RecordedJob, Verdict, judge},
     learning::{StopFlag, TrainingRequest, train},
     models::Predict,
     names::SeriesId,
@@ -72,10 +72,11 @@ impl Scene {
         incumbent: Option<&Bundle>,
     ) -> Result<(Bundle, Verdict)> {
         let stop = StopFlag::default();
+        let spec_hash = self.model.hash();
         let request = TrainingRequest {
             dataset: &self.dataset,
             model: &self.model,
-            spec_hash: &self.model.hash(),
+            spec_hash: &spec_hash,
             frame: &self.frame,
             as_of: cut_off,
             cut_off,
@@ -89,6 +90,7 @@ impl Scene {
             model: &self.model,
             dataset: &self.dataset,
             candidate: &candidate,
+            job: RecordedJob { spec_hash: &spec_hash, as_of: cut_off, cut_off },
             incumbent,
             frame: &self.frame,
             stop: &stop,

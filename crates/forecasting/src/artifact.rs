@@ -5,7 +5,7 @@
 //! (postcard); integers little-endian. They hold numbers and names only, no code. Reading refuses
 //! whatever is cut, changed in a single bit, foreign, or unsafe to forecast with, and never panics.
 
-use std::{collections::BTreeMap, fmt, str::FromStr};
+use std::{fmt, str::FromStr};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     models::{Model, WeeklyMean},
-    names::{DatasetName, LearnerName, ModelName, SeriesId},
+    names::{DatasetName, LearnerName, ModelName},
     series::Grid,
 };
 
@@ -44,11 +44,8 @@ pub struct Bundle {
     pub as_of: Timestamp,
     /// Answers where it can.
     pub primary: Model,
-    /// Answers elsewhere, and is what a first candidate must beat.
+    /// Answers elsewhere.
     pub fallback: WeeklyMean,
-    /// What losses of a series are divided by: the mean absolute error of the seasonal naive forecast on
-    /// the training data. Above 0; a series without one has no entry.
-    pub loss_scales: BTreeMap<SeriesId, f64>,
 }
 
 /// Why bytes are not a bundle that this build can use.
@@ -93,8 +90,9 @@ pub enum ArtifactError {
 const MAGIC: &[u8; 8] = b"GATECAST";
 const FORMAT_VERSION: u16 = 1;
 const HEADER_BYTES: usize = 8 + 2 + 8 + 32;
-/// Larger than any bundle of sane settings: 5,000 trees of 1,024 leaves are about 70 MB.
-const MOST_PAYLOAD_BYTES: u64 = 128 << 20;
+/// Larger than any bundle of allowed settings: a million leaves are about 15 MB, and 250,000 series
+/// with the longest names 50 MB.
+const MOST_PAYLOAD_BYTES: u64 = 64 << 20;
 
 impl Bundle {
     /// The largest artifact that [`Bundle::decode`] looks at, in bytes.
@@ -131,11 +129,7 @@ impl Bundle {
         if self.horizon_steps == 0 {
             return Err("a horizon of 0 steps".to_owned());
         }
-        let bad_scale = self.loss_scales.iter().find(|(_, scale)| !(scale.is_finite() && **scale > 0.0));
-        match bad_scale {
-            Some((series, scale)) => Err(format!("a loss scale of {scale} for series {series}")),
-            None => Ok(()),
-        }
+        Ok(())
     }
 }
 
@@ -232,7 +226,7 @@ mod tests {
     };
 
     fn small() -> Bundle {
-        Bundle { loss_scales: BTreeMap::from([(id("bridge"), 2.5)]), ..version(seasonal_naive(), 30) }
+        version(seasonal_naive(), 30)
     }
 
     #[test]
@@ -303,9 +297,6 @@ mod tests {
         let mut no_horizon = small();
         no_horizon.horizon_steps = 0;
         assert_eq!(problem(&no_horizon), "a horizon of 0 steps");
-        let mut bad_scale = small();
-        bad_scale.loss_scales.insert(id("arcade"), 0.0);
-        assert_eq!(problem(&bad_scale), "a loss scale of 0 for series arcade");
         let mut trees = version(level_times(1.0), 30);
         let Model::BoostedTrees(model) = &mut trees.primary else { unreachable!("level_times is a forest") };
         // Valid for a thousand features, but the model has fewer.
@@ -316,6 +307,21 @@ mod tests {
         let Model::BoostedTrees(model) = &mut trees.primary else { unreachable!("level_times is a forest") };
         model.forests.clear();
         assert_eq!(problem(&trees), "model: 0 forests, 1 to 16 are allowed");
+    }
+
+    #[test]
+    fn a_list_that_would_fill_the_memory_is_refused() {
+        let bundle = |series: u32| {
+            let mut bundle = version(level_times(1.0), 30);
+            let Model::BoostedTrees(model) = &mut bundle.primary else {
+                unreachable!("level_times is a forest")
+            };
+            model.features.series = (0..series).map(|number| id(&format!("{number:06}"))).collect();
+            bundle
+        };
+        assert!(Bundle::decode(&bundle(250_000).encode()).is_ok());
+        let too_long = Bundle::decode(&bundle(250_001).encode());
+        assert!(matches!(too_long, Err(ArtifactError::Malformed { .. })), "{:?}", too_long.err());
     }
 
     #[test]

@@ -1,7 +1,5 @@
 //! A small model, its history and its artifacts, for the tests of gate and routing.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 
 use crate::{
@@ -74,7 +72,6 @@ pub(crate) fn version(primary: Model, days: i64) -> Bundle {
         primary,
         fallback: WeeklyMean::new(4, &grid),
         grid,
-        loss_scales: BTreeMap::new(),
     }
 }
 

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::{
     artifact::Bundle,
-    models::{Predict, PredictError, WeeklyMean},
+    models::{Model, Predict, PredictError, WeeklyMean},
     names::{DatasetName, SeriesId},
     series::{Frame, Grid, Series},
     spec::{DatasetSpec, ModelSpec},
@@ -46,11 +46,11 @@ impl Serving {
         self.incumbent.as_ref().map_or(0, |live| live.generation)
     }
 
-    /// The steps before an origin that whoever answers makes use of.
+    /// The steps before an origin that whoever answers makes use of: the newest are not known by then.
     pub fn liked_steps(&self) -> usize {
         let fallback = self.fallback().requirement().liked_steps;
         let primary = self.incumbent.as_ref().map(|live| live.bundle.primary.requirement().liked_steps);
-        fallback.max(primary.unwrap_or(0))
+        fallback.max(primary.unwrap_or(0)) + self.dataset.delay_steps() as usize
     }
 
     /// What answers without an incumbent.
@@ -77,7 +77,8 @@ pub struct Question {
     pub series: Vec<SeriesId>,
     /// How many steps.
     pub horizon_steps: u32,
-    /// The first of the steps; by default, for each series, the one after its last known value.
+    /// The first of the steps; by default, for each series, the one at which its last known value has just
+    /// become known: the step after it, and as many more as values are late.
     pub origin: Option<Timestamp>,
 }
 
@@ -231,7 +232,10 @@ fn answer_series(
     let grid = &history.grid;
     let origin = match question.origin {
         Some(origin) => origin,
-        None => grid.advance(series.last_target(grid).ok_or(Refusal::NothingToGoOn)?, 1),
+        None => {
+            let newest = series.last_target(grid).ok_or(Refusal::NothingToGoOn)?;
+            grid.advance(newest, 1 + i64::from(serving.dataset.delay_steps()))
+        }
     };
     let task =
         Task { dataset: &serving.dataset.name, history: series, grid, origin, horizon_steps: asked_steps };
@@ -283,11 +287,44 @@ impl Task<'_> {
 /// # Errors
 /// That of the fallback, or [`PredictError::OffGrid`].
 pub(crate) fn forecast(bundle: &Bundle, task: &Task<'_>) -> Result<(Vec<f64>, Route), PredictError> {
-    let reason = match ask_primary(bundle, task)? {
+    match unfit(bundle, task) {
+        Some(reason) => Ok((fall_back(bundle.fallback, task)?, Route::Fallback(reason))),
+        None => answer_with(&bundle.primary, bundle.fallback, task),
+    }
+}
+
+/// What a model answers with a fallback beside it.
+///
+/// # Errors
+/// As for [`forecast`].
+pub(crate) fn answer_with(
+    primary: &Model,
+    fallback: WeeklyMean,
+    task: &Task<'_>,
+) -> Result<(Vec<f64>, Route), PredictError> {
+    let reason = match task.ask(primary).and_then(|values| task.check(values)) {
         Ok(values) => return Ok((values, Route::Primary)),
-        Err(reason) => reason,
+        Err(PredictError::HistoryTooShort { needed_steps, has_steps }) => {
+            FallbackReason::HistoryTooShort { needed_steps, has_steps }
+        }
+        Err(PredictError::NotFinite { step }) => FallbackReason::NotFinite { step },
+        Err(error @ (PredictError::NothingKnown | PredictError::OffGrid(_))) => return Err(error),
     };
-    Ok((fall_back(bundle.fallback, task)?, Route::Fallback(reason)))
+    Ok((fall_back(fallback, task)?, Route::Fallback(reason)))
+}
+
+/// An answer as it counts for who wants to go live: a forecaster hides a number that is none behind the
+/// fallback, a judge must not.
+///
+/// # Errors
+/// That of the answer, and [`PredictError::NotFinite`] where the fallback hid one.
+pub(crate) fn as_candidate(
+    answer: Result<(Vec<f64>, Route), PredictError>,
+) -> Result<(Vec<f64>, Route), PredictError> {
+    match answer {
+        Ok((_, Route::Fallback(FallbackReason::NotFinite { step }))) => Err(PredictError::NotFinite { step }),
+        answer => answer,
+    }
 }
 
 fn without_incumbent(fallback_weeks: u32, task: &Task<'_>) -> Result<(Vec<f64>, Route), PredictError> {
@@ -300,22 +337,14 @@ pub(crate) fn fall_back(fallback: WeeklyMean, task: &Task<'_>) -> Result<Vec<f64
     task.ask(&fallback).and_then(|values| task.check(values))
 }
 
-fn ask_primary(bundle: &Bundle, task: &Task<'_>) -> Result<Result<Vec<f64>, FallbackReason>, PredictError> {
+/// Why the primary of a version is not asked at all.
+fn unfit(bundle: &Bundle, task: &Task<'_>) -> Option<FallbackReason> {
     let (asked_steps, most_steps) = (task.horizon_steps, bundle.horizon_steps);
     if asked_steps > most_steps {
-        return Ok(Err(FallbackReason::HorizonTooLong { asked_steps, most_steps }));
+        return Some(FallbackReason::HorizonTooLong { asked_steps, most_steps });
     }
-    if bundle.grid != *task.grid || bundle.dataset != *task.dataset {
-        return Ok(Err(FallbackReason::TrainedElsewhere));
-    }
-    match task.ask(&bundle.primary).and_then(|values| task.check(values)) {
-        Ok(values) => Ok(Ok(values)),
-        Err(PredictError::HistoryTooShort { needed_steps, has_steps }) => {
-            Ok(Err(FallbackReason::HistoryTooShort { needed_steps, has_steps }))
-        }
-        Err(PredictError::NotFinite { step }) => Ok(Err(FallbackReason::NotFinite { step })),
-        Err(error @ (PredictError::NothingKnown | PredictError::OffGrid(_))) => Err(error),
-    }
+    let elsewhere = bundle.grid != *task.grid || bundle.dataset != *task.dataset;
+    elsewhere.then_some(FallbackReason::TrainedElsewhere)
 }
 
 #[cfg(test)]
@@ -323,7 +352,6 @@ mod tests {
     use super::*;
     use crate::{
         examples::{dataset, history, id, level_times, long_mean, model, seasonal_naive, start, version},
-        models::Model,
         series::Frequency,
     };
 
@@ -356,6 +384,17 @@ mod tests {
         assert_eq!(forecast.origin, frame.series[1].end(&frame.grid));
         let last_week = frame.series[1].values.len() - 168;
         assert_eq!(forecast.values, frame.series[1].values[last_week..last_week + 24]);
+    }
+
+    #[test]
+    fn where_values_arrive_late_the_default_origin_is_as_late() {
+        let (mut serving, frame) = (serving(Some(seasonal_naive())), history(60));
+        serving.dataset.availability_delay = jiff::SignedDuration::from_mins(47 * 60 + 30);
+        let forecast = only_forecast(answer(&serving, &question(24), &frame));
+        assert_eq!(forecast.origin, frame.grid.advance(frame.series[1].end(&frame.grid), 48));
+        let two_weeks_before = frame.series[1].values.len() - 168 + 48;
+        assert_eq!(forecast.values, frame.series[1].values[two_weeks_before..two_weeks_before + 24]);
+        assert_eq!(serving.liked_steps(), 5 * 168 + 48);
     }
 
     #[test]

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use artifacts::{ArtifactStoreError, DecodedModels, LoadError};
 use forecasting::{
     artifact::{ArtifactName, Bundle},
-    gate::{Hearing, Judgement, judge},
+    gate::{Hearing, Judgement, RecordedJob, judge},
     names::ModelName,
     spec::{DatasetSpec, ModelSpec},
 };
 use history::{History, Range};
 use protocol::messages::{GateDecision, TrainOutcome, TrainResult};
-use registry::{Decided, Decision, Incumbent, JobId, NewDecision, Registry, Version};
+use registry::{Decided, Decision, Incumbent, Job, JobId, NewDecision, Registry, Version};
 use runner::{CpuPool, HandleError, Handler, JobContext};
 use tracing::info;
 
@@ -72,6 +72,7 @@ impl Handler for JudgeHandler {
 
 /// Both sides' specifications, as the candidate was trained by.
 struct Case {
+    job: Job,
     dataset: DatasetSpec,
     model: ModelSpec,
     candidate: Arc<Bundle>,
@@ -100,7 +101,7 @@ impl JudgeHandler {
         // Load.
         let case = self.case(version, incumbent).await?;
         let grid = case.dataset.grid();
-        let range = Range { as_of: Some(version.proposal.as_of), ..Range::default() };
+        let range = Range { as_of: Some(case.job.as_of), ..Range::default() };
         let frame = self.history.read(&case.dataset.name, &grid, &range).await.map_err(read_error)?;
 
         // Decide.
@@ -109,6 +110,11 @@ impl JudgeHandler {
                 model: &case.model,
                 dataset: &case.dataset,
                 candidate: &case.candidate,
+                job: RecordedJob {
+                    spec_hash: &case.job.spec_hash,
+                    as_of: case.job.as_of,
+                    cut_off: case.job.cut_off,
+                },
                 incumbent: case.incumbent.as_deref(),
                 frame: &frame,
                 stop,
@@ -119,13 +125,15 @@ impl JudgeHandler {
 
     async fn case(&self, version: &Version, incumbent: Option<&Incumbent>) -> Result<Case, HandleError> {
         let proposal = &version.proposal;
+        let job = self.registry.job(&proposal.job).await.map_err(registry_error)?;
+        let job = job.ok_or_else(|| rejected(format!("train job {} was not recorded", proposal.job)))?;
         let stored = self
             .registry
-            .model_by_hash(&proposal.model, &proposal.spec_hash)
+            .model_by_hash(&proposal.model, &job.spec_hash)
             .await
             .map_err(registry_error)?;
         let model =
-            stored.ok_or_else(|| rejected(format!("spec_hash {:?} was not applied", proposal.spec_hash)))?;
+            stored.ok_or_else(|| rejected(format!("spec_hash {:?} was not applied", job.spec_hash)))?;
         let dataset = self.registry.dataset(&model.spec.dataset).await.map_err(registry_error)?;
         let dataset =
             dataset.ok_or_else(|| rejected(format!("dataset {} was not applied", model.spec.dataset)))?;
@@ -134,6 +142,7 @@ impl JudgeHandler {
             None => None,
         };
         Ok(Case {
+            job,
             dataset: dataset.spec,
             model: model.spec,
             candidate: self.bundle(&proposal.artifact).await?,

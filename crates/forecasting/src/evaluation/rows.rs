@@ -1,6 +1,6 @@
 //! The rows of a holdout: which points are scored, decided before any side has forecast them.
 
-use std::ops::Range;
+use std::{collections::BTreeMap, ops::Range};
 
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
@@ -115,10 +115,23 @@ impl<'a> RowSet<'a> {
 
     /// The origins that have rows, in ascending order.
     pub fn scored_origins(&self) -> Vec<Timestamp> {
-        let mut scored: Vec<usize> = self.blocks.iter().map(|block| block.origin).collect();
-        scored.sort_unstable();
-        scored.dedup();
-        scored.into_iter().map(|origin| self.origins[origin]).collect()
+        self.rows_of_origins().into_iter().map(|(origin, _)| self.origins[origin]).collect()
+    }
+
+    /// How many origins have at least half as many rows as origins have on average: an origin with a point
+    /// or two says too little to count as evidence.
+    pub fn telling_origins(&self) -> usize {
+        let rows_of_origins = self.rows_of_origins();
+        let scored = rows_of_origins.len();
+        rows_of_origins.values().filter(|&&rows| 2 * rows * scored >= self.rows.len()).count()
+    }
+
+    fn rows_of_origins(&self) -> BTreeMap<usize, usize> {
+        let mut rows = BTreeMap::new();
+        for block in &self.blocks {
+            *rows.entry(block.origin).or_insert(0) += block.rows.len();
+        }
+        rows
     }
 
     /// The series that have rows.
@@ -320,6 +333,24 @@ mod tests {
         assert_eq!(set.rows().len(), 1);
         assert_eq!(set.scored_origins(), [after(3)]);
         assert_eq!(set.scored_series().count(), 1);
+    }
+
+    #[test]
+    fn an_origin_with_hardly_a_point_is_not_telling() {
+        let mut values = vec![1.0; 41];
+        let telling = |values: &[f64]| {
+            let frame = frame(&[("a", values)]);
+            let origins = [1, 11, 21, 31].map(after).to_vec();
+            let set = RowSet::new(&frame, origins, 10, SignedDuration::ZERO);
+            (set.scored_origins().len(), set.telling_origins())
+        };
+        assert_eq!(telling(&values), (4, 4));
+        values[11..15].fill(f64::NAN);
+        assert_eq!(telling(&values), (4, 4), "six of ten points");
+        values[22..31].fill(f64::NAN);
+        assert_eq!(telling(&values), (4, 3), "one of ten points");
+        values[21] = f64::NAN;
+        assert_eq!(telling(&values), (3, 3));
     }
 
     #[test]

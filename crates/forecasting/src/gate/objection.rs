@@ -58,6 +58,15 @@ pub enum Objection {
         /// What it was made for, and what would be right.
         problem: String,
     },
+    /// The candidate's artifact says something else about its training than the registry.
+    NotAsRecorded {
+        /// About what: `cut_off`, `as_of` or `spec_hash`.
+        field: String,
+        /// What the artifact says.
+        candidate: String,
+        /// What was recorded for the job.
+        recorded: String,
+    },
 }
 
 /// One of those that compete.
@@ -102,6 +111,9 @@ impl fmt::Display for Objection {
             }
             Objection::NotComparable { problem } => write!(f, "the two sides cannot be compared: {problem}"),
             Objection::WrongArtifact { side, problem } => write!(f, "the {side} {problem}"),
+            Objection::NotAsRecorded { field, candidate, recorded } => {
+                write!(f, "the candidate's {field} is {candidate}, but {recorded} is recorded for its job")
+            }
         }
     }
 }

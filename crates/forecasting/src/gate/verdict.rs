@@ -51,7 +51,7 @@ pub struct Shortage {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Evidence {
-    /// Paired origins.
+    /// Paired origins with at least half as many points as origins have on average.
     pub origins: u32,
     /// Scored points of each side.
     pub rows: u64,

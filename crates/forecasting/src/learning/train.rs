@@ -3,15 +3,15 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    competition::{Competitor, compete},
+    competition::{Chosen, Competitor, compete},
     data_hash::data_hash,
     learner::{FitError, Material, fit},
     stop::{StopFlag, Stopped},
 };
 use crate::{
     artifact::Bundle,
-    evaluation::LossScales,
     models::{Model, WeeklyMean},
+    names::LearnerName,
     series::Frame,
     spec::{DatasetSpec, LearnerSpec, ModelSpec},
 };
@@ -42,8 +42,10 @@ pub struct TrainingRequest<'a> {
 pub struct Trained {
     /// The candidate.
     pub bundle: Bundle,
-    /// Who competed, best first; empty where there was only one learner.
+    /// Who competed, best first; empty where there was only one learner, or no competition.
     pub competed: Vec<Competitor>,
+    /// Why several learners did not compete and the first that could be fitted was taken, for people.
+    pub uncontested: Option<String>,
 }
 
 /// Why there is no candidate.
@@ -61,22 +63,25 @@ pub enum TrainError {
 }
 
 /// Fits the learners, lets them compete on origins before the cut-off if there are several, and returns
-/// the best, fitted on everything up to the cut-off. The same request gives the same bundle, byte for byte.
+/// the best, fitted on everything up to the cut-off; the first that fits if there is no such origin. The same request gives the same bundle, byte for byte.
 pub fn train(request: &TrainingRequest<'_>) -> Result<Trained, TrainError> {
     let frame = request.training_frame();
     if frame.last_target().is_none() {
         let reason = format!("{} has no value up to {}", request.dataset.name, request.cut_off);
         return Err(TrainError::NoCandidate { reason });
     }
-    let (learner, competed) = match request.learners {
-        [only] => (only, Vec::new()),
-        several => compete(request, &frame, several)?,
+    let chosen = match request.learners {
+        [only] => {
+            let primary = fit(only, &request.material(&frame)).map_err(|error| no_candidate(only, &error))?;
+            Chosen { learner: only.name.clone(), primary, competed: Vec::new(), uncontested: None }
+        }
+        _ => compete(request, &frame)?,
     };
-    let primary = fit(learner, &request.material(&frame)).map_err(|error| no_candidate(learner, &error))?;
-    Ok(Trained { bundle: request.bundle(&frame, learner, primary), competed })
+    let Chosen { learner, primary, competed, uncontested } = chosen;
+    Ok(Trained { bundle: request.bundle(&frame, learner, primary), competed, uncontested })
 }
 
-fn no_candidate(learner: &LearnerSpec, error: &FitError) -> TrainError {
+pub(super) fn no_candidate(learner: &LearnerSpec, error: &FitError) -> TrainError {
     match error {
         FitError::Stopped(stopped) => TrainError::Stopped(*stopped),
         FitError::TooLittleHistory { .. } => {
@@ -100,21 +105,13 @@ impl TrainingRequest<'_> {
         Material {
             frame,
             horizon_steps: self.model.horizon_steps as usize,
-            delay_steps: self.delay_steps(),
+            delay_steps: self.dataset.delay_steps(),
             seed: self.model.train.seed,
             stop: self.stop,
         }
     }
 
-    /// How many of the newest steps before an origin are not known then.
-    fn delay_steps(&self) -> u32 {
-        let step = self.dataset.frequency.nominal().as_secs();
-        let steps = (self.dataset.availability_delay.as_secs() + step - 1) / step;
-        u32::try_from(steps).expect("a delay is at most 366 days")
-    }
-
-    fn bundle(&self, frame: &Frame, learner: &LearnerSpec, primary: Model) -> Bundle {
-        let scales = LossScales::in_sample(self.frame, self.cut_off);
+    fn bundle(&self, frame: &Frame, learner: LearnerName, primary: Model) -> Bundle {
         Bundle {
             model: self.model.name.clone(),
             dataset: self.dataset.name.clone(),
@@ -122,14 +119,13 @@ impl TrainingRequest<'_> {
             data_hash: data_hash(frame),
             seed: self.model.train.seed,
             code_version: env!("CARGO_PKG_VERSION").to_owned(),
-            learner: learner.name.clone(),
+            learner,
             grid: frame.grid.clone(),
             horizon_steps: self.model.horizon_steps,
             cut_off: self.cut_off,
             as_of: self.as_of,
             primary,
             fallback: WeeklyMean::new(self.model.fallback.weeks, &frame.grid),
-            loss_scales: scales.own().map(|(series, scale)| (series.clone(), scale)).collect(),
         }
     }
 }
@@ -395,6 +391,64 @@ mod tests {
         let alone = train_on(&frame, 80, &several[1..2]).expect("is enough");
         assert_eq!(trained.bundle, alone.bundle);
         assert_eq!(alone.competed, [], "one learner has nobody to compete with");
+    }
+
+    #[test]
+    fn learners_compete_as_well_where_the_cut_off_is_no_step_of_the_data() {
+        let (dataset, model, frame, stop) = (dataset(), model(), history(60), StopFlag::default());
+        let two = learners(&["learner = 'seasonal-naive'", "learner = 'weekly-mean'"]);
+        let competed = |after_last_step| {
+            let cut_off = frame.last_target().expect("has values") + after_last_step;
+            let request = TrainingRequest {
+                dataset: &dataset,
+                model: &model,
+                spec_hash: "hash",
+                frame: &frame,
+                as_of: cut_off,
+                cut_off,
+                learners: &two,
+                stop: &stop,
+            };
+            train(&request).expect("is enough").competed
+        };
+        let on_the_grid = competed(SignedDuration::ZERO);
+        assert_eq!(on_the_grid.len(), 2);
+        assert_eq!(competed(SignedDuration::from_mins(17)), on_the_grid);
+    }
+
+    /// A dataset of this frequency whose values arrive late, and a model of it.
+    fn late(frequency: &str, delay_hours: u32, horizon: u32) -> (DatasetSpec, ModelSpec) {
+        let dataset = format!(
+            "name = 'd'\nfrequency = '{frequency}'\ntime_zone = 'Europe/Berlin'\navailability_delay = 'PT{delay_hours}H'"
+        );
+        let model = format!(
+            "name = 'm'\ndataset = 'd'\nhorizon = {horizon}\nlearners = [{{ learner = 'weekly-mean' }}]"
+        );
+        (toml::from_str(&dataset).expect("is a dataset"), toml::from_str(&model).expect("is a model"))
+    }
+
+    #[test]
+    fn late_values_do_not_shorten_the_competition() {
+        let two = learners(&["learner = 'seasonal-naive'", "learner = 'weekly-mean'"]);
+        let frame = history(150);
+        for delay_days in [0, 2, 10] {
+            let (dataset, model) = late("PT1H", 24 * delay_days, 24);
+            let trained = train_with(&dataset, &model, &frame, 150, &two).expect("is enough");
+            assert_eq!(trained.competed[0].rows, 28 * 24 * 3, "{delay_days} days");
+        }
+    }
+
+    #[test]
+    fn without_origins_to_compete_on_the_first_learner_that_fits_is_taken() {
+        let (dataset, model) = late("P1D", 34 * 24, 7);
+        let values = (0..100).map(|day| f64::from(20 + day % 7)).collect();
+        let series = Series { id: id("a"), start: start(), values };
+        let frame = Frame::new(dataset.grid(), vec![series]).expect("one series");
+        let several =
+            learners(&[TREES, "learner = 'weekly-mean'", "learner = 'seasonal-naive'\nname = 'last'"]);
+        let trained = train_with(&dataset, &model, &frame, 101, &several).expect("one fits");
+        assert_eq!((trained.bundle.learner.as_str(), trained.competed.len()), ("weekly-mean", 0));
+        assert_eq!(trained.uncontested.as_deref(), Some("the history has no origin to compete on"));
     }
 
     #[test]

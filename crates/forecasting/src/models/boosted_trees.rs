@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Forest, InvalidModel, Predict, PredictError, Requirement, past::Past};
 use crate::{
+    bounded::at_most,
     preprocessing::{FeatureSpec, View},
     series::{Grid, Series},
 };
@@ -16,6 +17,7 @@ pub struct BoostedTrees {
     /// What the forests see.
     pub features: FeatureSpec,
     /// The forests, 1 to 16; their forecasts are averaged.
+    #[serde(deserialize_with = "at_most::<MOST_FORESTS, _, _>")]
     pub forests: Vec<Forest>,
     /// Forecasts below 0 become 0: no value that training saw was negative.
     pub non_negative: bool,

@@ -2,6 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::{
+    bounded::at_most,
+    spec::{MOST_LEAVES, MOST_TREES},
+};
+
 /// A sum of regression trees over single-precision features.
 ///
 /// Every tree lies in one piece of `nodes`, parents before children: a split's left child follows it, its
@@ -10,9 +15,14 @@ use serde::{Deserialize, Serialize};
 pub struct Forest {
     base: f64,
     /// Where each tree begins in `nodes`.
+    #[serde(deserialize_with = "at_most::<{ MOST_TREES as usize }, _, _>")]
     roots: Vec<u32>,
+    #[serde(deserialize_with = "at_most::<MOST_NODES, _, _>")]
     nodes: Vec<Node>,
 }
+
+/// More than any learner grows: twice as many nodes as [`MOST_LEAVES`].
+const MOST_NODES: usize = 2 * MOST_LEAVES as usize;
 
 /// A node of a tree.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

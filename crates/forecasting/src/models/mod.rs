@@ -35,12 +35,13 @@ pub trait Predict {
     ) -> Result<Vec<f64>, PredictError>;
 }
 
-/// How much history a model needs, in steps before the origin.
+/// How much history a model needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Requirement {
     /// Fewer steps from the first known value to the origin, and the model does not forecast.
     pub required_steps: usize,
-    /// Values further back than this change nothing; with fewer the forecast is worse.
+    /// Values further back than this before the newest known step change nothing; with fewer the forecast
+    /// is worse.
     pub liked_steps: usize,
 }
 

@@ -12,7 +12,8 @@ use crate::{
     series::{Grid, Series},
 };
 
-/// Forecasts the mean of the same local time of the week over the newest weeks before the origin.
+/// Forecasts the mean of the same local time of the week over the newest weeks that are known before the
+/// origin, however late values arrive.
 ///
 /// With less history it makes do: where no such value is known, the mean of the same time of day over the
 /// newest seven days; else the mean of everything known in the newest weeks; else the newest known value.
@@ -115,10 +116,26 @@ mod tests {
     }
 
     #[test]
-    fn an_old_history_still_gives_its_newest_value() {
+    fn weeks_are_counted_back_from_the_newest_known_value() {
+        let series = history(weeks(6));
+        let forecast = |weeks, late_steps| {
+            let origin = grid().advance(series.end(&grid()), late_steps);
+            WeeklyMean::new(weeks, &grid()).predict(&series, &grid(), origin, 168).expect("has history")
+        };
+        for late_days in [0, 1, 8, 30, 200] {
+            assert_eq!(forecast(4, 24 * late_days), [4.5; 168], "{late_days} days");
+            assert_eq!(forecast(1, 24 * late_days), [6.0; 168], "{late_days} days");
+        }
+    }
+
+    #[test]
+    fn of_a_history_that_ended_years_ago_the_newest_value_is_left() {
         let series = history(vec![3.0, 8.0]);
-        let origin = grid().advance(start(), 30 * 168);
-        assert_eq!(WeeklyMean::new(4, &grid()).predict(&series, &grid(), origin, 2), Ok(vec![8.0, 8.0]));
+        let model = WeeklyMean::new(4, &grid());
+        let origin = grid().advance(start(), 60 * 168);
+        assert_eq!(model.predict(&series, &grid(), origin, 2), Ok(vec![8.0, 8.0]));
+        let origin = "9990-01-01T00:00:00Z".parse().expect("is a time");
+        assert_eq!(model.predict(&series, &grid(), origin, 2), Ok(vec![8.0, 8.0]));
     }
 
     #[test]

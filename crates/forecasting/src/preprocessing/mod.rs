@@ -14,5 +14,6 @@ mod view;
 pub use calendar::Calendar;
 pub(crate) use calendar::{DAY, WEEK};
 pub use feature::{Clock, Feature};
+pub(crate) use spec::MOST_SERIES;
 pub use spec::{FeatureSpec, InvalidFeatures};
 pub use view::{OriginView, View};

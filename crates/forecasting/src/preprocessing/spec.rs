@@ -6,15 +6,17 @@ use super::{
     Clock, Feature,
     calendar::{DAY, WEEK},
 };
-use crate::{names::SeriesId, series::Grid};
+use crate::{bounded::at_most, names::SeriesId, series::Grid};
 
 /// The features of one model, in the order of its columns, with everything that turns them into numbers.
 /// It travels inside the artifact, so that a forecaster computes exactly what the learner saw.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FeatureSpec {
     /// The columns.
+    #[serde(deserialize_with = "at_most::<MOST_FEATURES, _, _>")]
     pub features: Vec<Feature>,
     /// The series of the training data, in ascending order.
+    #[serde(deserialize_with = "at_most::<MOST_SERIES, _, _>")]
     pub series: Vec<SeriesId>,
     /// Length of a step on a day without clock change, in minutes.
     pub step_minutes: u32,
@@ -33,6 +35,8 @@ pub struct InvalidFeatures {
 
 /// More features, or longer spans, than any model here has: bounds the work for a row from outside.
 const MOST_FEATURES: usize = 256;
+/// Further series are forecast like those that training did not see.
+pub(crate) const MOST_SERIES: usize = 250_000;
 const MOST_SPAN_MINUTES: i64 = 100 * WEEK;
 
 impl FeatureSpec {

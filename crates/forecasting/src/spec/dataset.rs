@@ -70,6 +70,13 @@ impl DatasetSpec {
         Grid::new(self.frequency, &self.time_zone).expect("the time zone was checked when it was read")
     }
 
+    /// How many of the newest steps before an origin are not known then: the availability delay in steps.
+    pub fn delay_steps(&self) -> u32 {
+        let step = self.frequency.nominal().as_secs();
+        let steps = (self.availability_delay.as_secs() + step - 1) / step;
+        u32::try_from(steps).expect("a delay is at most 366 days")
+    }
+
     /// The longest horizon that any model of the dataset may have: 10,000 steps or 5 years.
     pub fn most_horizon_steps(&self) -> u32 {
         let most = LONGEST_HORIZON.as_secs() / self.frequency.nominal().as_secs();

@@ -1,5 +1,5 @@
-//! Hard facts, against which no average helps: an artifact of something else, a forecast that is missing
-//! or no number.
+//! Hard facts, against which no average helps: an artifact of something else or of another training than
+//! was recorded, a forecast that is missing or no number.
 
 use std::fmt::Display;
 
@@ -20,7 +20,25 @@ pub(in crate::gate) fn misfits(hearing: &Hearing<'_>) -> Vec<Objection> {
     let incumbent = hearing.incumbent.and_then(|incumbent| other_model(incumbent, hearing));
     let candidate = other_model(hearing.candidate, hearing).or_else(|| elsewhere(hearing.candidate, hearing));
     let candidate = candidate.map(|problem| wrong(Side::Candidate, problem));
-    candidate.into_iter().chain(incumbent.map(|problem| wrong(Side::Incumbent, problem))).collect()
+    let incumbent = incumbent.map(|problem| wrong(Side::Incumbent, problem));
+    candidate.into_iter().chain(incumbent).chain(contradictions(hearing)).collect()
+}
+
+/// What the candidate says about its training that is not what was recorded before. With a cut-off of its
+/// own choice it would choose what it is judged on.
+fn contradictions(hearing: &Hearing<'_>) -> impl Iterator<Item = Objection> {
+    let (candidate, job) = (hearing.candidate, &hearing.job);
+    let facts = [
+        ("spec_hash", candidate.spec_hash.clone(), job.spec_hash.to_owned()),
+        ("as_of", candidate.as_of.to_string(), job.as_of.to_string()),
+        ("cut_off", candidate.cut_off.to_string(), job.cut_off.to_string()),
+    ];
+    facts.into_iter().filter(|(_, candidate, recorded)| candidate != recorded).map(
+        |(field, candidate, recorded)| {
+            let field = field.to_owned();
+            Objection::NotAsRecorded { field, candidate, recorded }
+        },
+    )
 }
 
 fn other_model(bundle: &Bundle, hearing: &Hearing<'_>) -> Option<String> {
