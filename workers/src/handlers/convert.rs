@@ -20,6 +20,8 @@ use protocol::messages::{
 };
 use registry::{Decision, Incumbent};
 
+use crate::import::{OUTSIDE_YEARS, is_within_years};
+
 /// Longest horizon that may be asked for, in steps.
 const MAX_HORIZON_STEPS: u32 = 10_000;
 /// Most points (series times steps) of one reply: as JSON they still fit the limit on a body.
@@ -149,6 +151,7 @@ pub fn observations(
     for (at, values) in batch.series.iter().enumerate() {
         let field = format!("series[{at}]");
         let series = series(values, &grid, &field)?;
+        check_start(&series, &grid, &field)?;
         check_not_in_the_future(&series, &grid, &field, now)?;
         let known = series.values.iter().enumerate().filter(|(_, y)| !y.is_nan());
         observations.extend(known.map(|(step, &y)| Observation {
@@ -164,6 +167,18 @@ pub fn observations(
         }
     }
     Ok(observations)
+}
+
+fn check_start(series: &Series, grid: &Grid, field: &str) -> Result<(), BadField> {
+    let refused = |problem| Err(BadField::new(format_args!("{field}.start"), problem));
+    if !is_within_years(series.start) {
+        return refused(format!("{} {OUTSIDE_YEARS}", series.start));
+    }
+    // The steps that follow are counted from the local day, which would move the first value silently.
+    match grid.steps_between(series.start, series.start) {
+        Ok(_) => Ok(()),
+        Err(_) => refused(format!("{} is not the start of a day in {}", series.start, grid.time_zone_name())),
+    }
 }
 
 fn check_not_in_the_future(
