@@ -116,7 +116,7 @@ async fn series_id(db: &mut SqliteConnection, dataset: i64, id: &SeriesId, now: 
 async fn ends(db: &mut SqliteConnection, series_id: i64) -> sqlx::Result<Option<Ends>> {
     // Each half ends at the first step whose latest row has a value: mostly the very first it looks at.
     let (first, last): (Option<i64>, Option<i64>) = sqlx::query_as(
-        "WITH value (ds) AS (
+        "WITH value (ds) AS NOT MATERIALIZED (
              SELECT ds FROM observation AS latest
              WHERE series_id = ?1 AND y IS NOT NULL AND NOT EXISTS (
                  SELECT 1 FROM observation
