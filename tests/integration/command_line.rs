@@ -212,6 +212,18 @@ fn broken_files_name_row_field_and_value_and_change_nothing() {
 }
 
 #[test]
+fn a_file_between_the_steps_of_what_is_known_changes_nothing() {
+    let shop = Shop::with_bikes();
+    let rows = "unique_id,ds,y\nnew-york,2013-01-01T00:30:00-05:00,1\n\
+                washington-dc,2013-01-01T00:30:00-05:00,1\nwashington-dc,2013-01-01T01:30:00-05:00,2\n";
+    let file = shop.file("half-past.csv", rows).display().to_string();
+    let says = ["series washington-dc", "2013-01-01T05:30:00Z is not on the grid of PT1H steps"];
+    shop.fails(&["import", "washington-bikes", &file], 4, &says);
+    assert_eq!(shop.rows(), 17_377, "new-york is not there either");
+    succeed(shop.gatecast().args(["forecast", "bike-demand"]));
+}
+
+#[test]
 fn an_import_can_be_repeated() {
     let shop = Shop::with_bikes();
     let again = json(

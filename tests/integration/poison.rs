@@ -6,7 +6,7 @@ use protocol::{
 };
 use workers::roles::Role;
 
-use crate::stack::{Stack, at, request};
+use crate::stack::{PATIENCE, Stack, at, request};
 
 async fn publish(stack: &Stack, queue: Queue, message: WireMessage) {
     stack.environment.broker.publish(&Destination::Queue(queue), message).await.expect("published");
@@ -14,13 +14,16 @@ async fn publish(stack: &Stack, queue: Queue, message: WireMessage) {
 
 /// Waits for the dead letters of a queue and returns their reasons.
 async fn reasons(stack: &Stack, queue: Queue, count: usize) -> Vec<String> {
-    loop {
-        let dead = stack.environment.broker.dead_letters(queue, 100).await.expect("dead letters");
-        if dead.len() == count {
-            return dead.into_iter().map(|letter| letter.reason).collect();
+    let all_there = async {
+        loop {
+            let dead = stack.environment.broker.dead_letters(queue, 100).await.expect("dead letters");
+            if dead.len() == count {
+                return dead.into_iter().map(|letter| letter.reason).collect();
+            }
+            tokio::task::yield_now().await;
         }
-        tokio::task::yield_now().await;
-    }
+    };
+    tokio::time::timeout(PATIENCE, all_there).await.expect("dead letters in time")
 }
 
 #[track_caller]
@@ -99,13 +102,29 @@ async fn observations_that_make_no_sense_change_nothing() {
         // The good one comes first: a batch is recorded as a whole or not at all.
         ObservationBatch { dataset: "washington-bikes".into(), series: vec![good.clone(), series] }
     };
-    let cases: [(ObservationBatch, &str); 6] = [
+    let cases: [(ObservationBatch, &str); 9] = [
         (ObservationBatch { dataset: "nowhere".into(), series: vec![] }, "dataset \"nowhere\""),
         (bad(&|s| s.id = "a\u{202e}b".into()), "series[1].id: series"),
         (bad(&|s| s.frequency = "P1D".into()), "series[1].frequency: \"P1D\""),
         (bad(&|s| s.tz = "Mars/Olympus".into()), "series[1].tz: \"Mars/Olympus\""),
         (bad(&|s| s.values = vec![Some(0.0), Some(f64::INFINITY)]), "series[1].values[1]"),
         (bad(&|s| s.start = at("2031-01-01T00:00:00Z")), "series[1].values: the last value is of 2031"),
+        (
+            bad(&|s| s.start = at("1899-12-31T23:00:00Z")),
+            "series[1].start: 1899-12-31T23:00:00Z lies outside the years 1900 to 2200",
+        ),
+        (
+            bad(&|s| s.start = at("2013-01-01T07:30:00Z")),
+            "series washington-dc does not fit the dataset's grid: 2013-01-01T07:30:00Z is not on the grid",
+        ),
+        (
+            bad(&|s| {
+                s.id = "new-york".into();
+                s.values = vec![Some(1.0); 2];
+                s.start = at("-009000-01-01T00:00:00Z");
+            }),
+            "series[1].start: -009000-01-01T00:00:00Z lies outside",
+        ),
     ];
     for (n, (batch, expected)) in cases.iter().enumerate() {
         let message =

@@ -108,7 +108,8 @@ impl Stack {
         let file =
             File::open(root().join("examples/data/washington-bikes.csv.gz")).expect("the example data");
         let imported = import::read(file, &ImportOptions::default(), &dataset, now).expect("reads");
-        let recorded = self.environment.history.record(&dataset.name, &imported.observations, now).await;
+        let (history, grid) = (&self.environment.history, dataset.grid());
+        let recorded = history.record(&dataset.name, &grid, &imported.observations, now).await;
         assert!(recorded.expect("records").new > 17_000);
         model
     }

@@ -76,9 +76,9 @@ async fn bring_pedestrians(environment: &Environment) -> ModelSpec {
     environment.registry.apply_model(&model, now).await.expect("applies");
     let file = File::open(examples().join("data/auckland-pedestrians.csv.gz")).expect("the example data");
     let imported = import::read(file, &ImportOptions::default(), &dataset, now).expect("reads");
-    let recorded =
-        environment.history.record(&dataset.name, &imported.observations, now).await.expect("records");
-    assert_eq!(recorded.new, 667_581);
+    let history = &environment.history;
+    let recorded = history.record(&dataset.name, &dataset.grid(), &imported.observations, now).await;
+    assert_eq!(recorded.expect("records").new, 667_581);
     model
 }
 

@@ -24,32 +24,32 @@ async fn measure(what: &str, hours: usize) -> Result<(), Box<dyn std::error::Err
     let folder = tempfile::tempdir()?;
     let history = SqliteHistory::open(folder.path().join("history.db")).await?;
     let dataset = DatasetName::new("pedestrians")?;
+    let grid = Grid::new(Frequency::Minutes(60), "Pacific/Auckland")?;
     let start: Timestamp = "2022-01-01T00:00:00Z".parse()?;
     let mut observations = observations(start, hours)?;
     let rows = observations.len();
     println!("{what}: {rows} hourly rows of {SERIES} series");
 
     let began = Instant::now();
-    history.record(&dataset, &observations, start).await?;
+    history.record(&dataset, &grid, &observations, start).await?;
     println!("  recorded into an empty history in {:?}", began.elapsed());
 
     let began = Instant::now();
-    history.record(&dataset, &observations, start).await?;
+    history.record(&dataset, &grid, &observations, start).await?;
     println!("  the same again in {:?}", began.elapsed());
 
     for observation in observations.iter_mut().step_by(100) {
         observation.y += 1.0;
     }
     let began = Instant::now();
-    let recorded = history.record(&dataset, &observations, start).await?;
+    let recorded = history.record(&dataset, &grid, &observations, start).await?;
     println!("  with {} corrections in {:?}", recorded.corrected, began.elapsed());
 
     let last_hour = &observations[..1];
     let began = Instant::now();
-    history.record(&dataset, last_hour, start).await?;
+    history.record(&dataset, &grid, last_hour, start).await?;
     println!("  one row in {:?}", began.elapsed());
 
-    let grid = Grid::new(Frequency::Minutes(60), "Pacific/Auckland")?;
     let began = Instant::now();
     let frame = history.read(&dataset, &grid, &Range::default()).await?;
     let values: usize = frame.series.iter().map(|series| series.values.len()).sum();

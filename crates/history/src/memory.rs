@@ -16,7 +16,7 @@ use sqlite_file::instant::{cut_to_micros, from_micros, to_micros};
 use crate::{
     Coverage, History, IssuedForecast, Observation, Range, ReadError, RecordError, Recorded, SeriesCoverage,
     forecasts::refuse_missing_values,
-    observations::{Batch, Change, Known, Point},
+    observations::{Batch, Change, Ends, Known, Point, refuse_unreadable},
     reading::lay_on_grid,
 };
 
@@ -57,6 +57,7 @@ impl History for MemoryHistory {
     async fn record(
         &self,
         dataset: &DatasetName,
+        grid: &Grid,
         observations: &[Observation],
         recorded_at: Timestamp,
     ) -> Result<Recorded, RecordError> {
@@ -64,6 +65,9 @@ impl History for MemoryHistory {
         let mut recorded = Recorded { unchanged: batch.repeated, ..Recorded::default() };
         let mut state = self.state();
         let dataset = state.datasets.entry(dataset.clone()).or_default();
+        for (id, points) in &batch.series {
+            refuse_unreadable(id, grid, points, dataset.series.get(*id).and_then(ends))?;
+        }
         for (id, points) in batch.series {
             let steps = dataset.series.entry(id.clone()).or_default();
             for Point { ds, y } in points {
@@ -146,6 +150,15 @@ impl History for MemoryHistory {
         found.truncate(limit as usize);
         Ok(found)
     }
+}
+
+/// The first and the last value; `None` if every step is missing.
+fn ends(steps: &Steps) -> Option<Ends> {
+    let has_value = |(_, rows): &(&i64, &Vec<Known>)| rows.last().is_some_and(|row| !row.y.is_nan());
+    let (first, _) = steps.iter().find(has_value)?;
+    let (last, _) = steps.iter().rfind(has_value)?;
+    let instant = |ds: i64| from_micros(ds).expect("came from a timestamp");
+    Some(Ends { first: instant(*first), last: instant(*last) })
 }
 
 /// The values in the range as they were known.

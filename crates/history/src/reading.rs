@@ -43,8 +43,8 @@ pub struct SeriesCoverage {
     pub rows: u64,
 }
 
-/// The most steps that a series may span when it is read, known or missing: 19 years of minutes. One stray
-/// time stamp must not make a reader allocate gigabytes.
+/// The most steps that a series may span, known or missing: 19 years of minutes. One stray time stamp must
+/// not make a reader allocate gigabytes.
 pub const MAX_STEPS: usize = 10_000_000;
 
 /// Why nothing was read.

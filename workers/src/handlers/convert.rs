@@ -23,6 +23,8 @@ use protocol::{
 };
 use registry::{Decision, Incumbent};
 
+use crate::import::{OUTSIDE_YEARS, is_within_years};
+
 /// Longest horizon that may be asked for, in steps.
 const MAX_HORIZON_STEPS: u32 = 10_000;
 /// What a point and a series take in a reply, at the most, in bytes of JSON: a number with all its digits; the
@@ -160,6 +162,7 @@ pub fn observations(
     for (at, values) in batch.series.iter().enumerate() {
         let field = format!("series[{at}]");
         let series = series(values, &grid, &field)?;
+        check_start(&series, &grid, &field)?;
         check_not_in_the_future(&series, &grid, &field, now)?;
         let known = series.values.iter().enumerate().filter(|(_, y)| !y.is_nan());
         observations.extend(known.map(|(step, &y)| Observation {
@@ -175,6 +178,18 @@ pub fn observations(
         }
     }
     Ok(observations)
+}
+
+fn check_start(series: &Series, grid: &Grid, field: &str) -> Result<(), BadField> {
+    let refused = |problem| Err(BadField::new(format_args!("{field}.start"), problem));
+    if !is_within_years(series.start) {
+        return refused(format!("{} {OUTSIDE_YEARS}", series.start));
+    }
+    // The steps that follow are counted from the local day, which would move the first value silently.
+    match grid.steps_between(series.start, series.start) {
+        Ok(_) => Ok(()),
+        Err(_) => refused(format!("{} is not the start of a day in {}", series.start, grid.time_zone_name())),
+    }
 }
 
 fn check_not_in_the_future(

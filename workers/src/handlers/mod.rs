@@ -46,7 +46,10 @@ fn read_error(error: ReadError) -> HandleError {
 fn record_error(error: RecordError) -> HandleError {
     match error {
         RecordError::Unavailable(_) => HandleError::transient(error),
-        RecordError::NotFinite { .. } | RecordError::Contradiction { .. } => HandleError::rejected(error),
+        RecordError::NotFinite { .. }
+        | RecordError::Contradiction { .. }
+        | RecordError::OffGrid { .. }
+        | RecordError::TooLong { .. } => HandleError::rejected(error),
     }
 }
 

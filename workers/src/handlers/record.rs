@@ -37,7 +37,9 @@ impl Handler for RecordObservationsHandler {
         let observations = convert::observations(&batch, &dataset.spec, job.now).map_err(rejected)?;
 
         // Save.
-        let recorded = self.history.record(&name, &observations, job.now).await.map_err(record_error)?;
+        let grid = dataset.spec.grid();
+        let recorded = self.history.record(&name, &grid, &observations, job.now).await;
+        let recorded = recorded.map_err(record_error)?;
         Ok(ObservationsRecorded {
             dataset: batch.dataset,
             new: recorded.new,

@@ -19,6 +19,7 @@ use history::Observation;
 use jiff::{Timestamp, tz::TimeZone};
 
 pub use error::{Gap, ImportError};
+pub(crate) use moments::{OUTSIDE_YEARS, is_within_years};
 pub use report::{DaylightSavingRepairs, ImportReport};
 
 /// Reads every observation of `input`: CSV with a header, plain or gzip.

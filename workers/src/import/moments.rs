@@ -96,14 +96,22 @@ impl Clock {
     }
 
     fn check_range(&self, instant: Timestamp) -> Result<Timestamp, String> {
-        if !(FIRST_SECOND..END_SECOND).contains(&instant.as_second()) {
-            return Err("lies outside the years 1900 to 2200".to_owned());
+        if !is_within_years(instant) {
+            return Err(OUTSIDE_YEARS.to_owned());
         }
         if instant > self.latest {
             return Err(format!("lies in the future: the latest possible is {}", self.latest));
         }
         Ok(instant)
     }
+}
+
+/// What is wrong where [`is_within_years`] says no.
+pub(crate) const OUTSIDE_YEARS: &str = "lies outside the years 1900 to 2200";
+
+/// Whether an observation may have this time stamp, however it arrives.
+pub(crate) fn is_within_years(ds: Timestamp) -> bool {
+    (FIRST_SECOND..END_SECOND).contains(&ds.as_second())
 }
 
 /// 1900-01-01T00:00:00Z.

@@ -44,10 +44,11 @@ impl History for SqliteHistory {
     async fn record(
         &self,
         dataset: &DatasetName,
+        grid: &Grid,
         observations: &[Observation],
         recorded_at: Timestamp,
     ) -> Result<Recorded, RecordError> {
-        record::record(&self.file, dataset, observations, recorded_at).await
+        record::record(&self.file, dataset, grid, observations, recorded_at).await
     }
 
     async fn coverage(

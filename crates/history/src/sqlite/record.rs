@@ -3,14 +3,20 @@
 
 use std::collections::HashMap;
 
-use forecasting::names::{DatasetName, SeriesId};
+use forecasting::{
+    names::{DatasetName, SeriesId},
+    series::Grid,
+};
 use jiff::Timestamp;
-use sqlite_file::{SqliteFile, instant::to_micros};
+use sqlite_file::{
+    SqliteFile,
+    instant::{from_micros, to_micros},
+};
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
 use crate::{
     Observation, RecordError, Recorded,
-    observations::{Batch, Change, Known, Point},
+    observations::{Batch, Change, Ends, Known, Point, refuse_unreadable},
 };
 
 /// Rows that one statement inserts: enough that its price per call vanishes, with four parameters each
@@ -23,6 +29,7 @@ const STEPS_PER_LOOKUP: usize = 5_000;
 pub(super) async fn record(
     file: &SqliteFile,
     dataset: &DatasetName,
+    grid: &Grid,
     observations: &[Observation],
     recorded_at: Timestamp,
 ) -> Result<Recorded, RecordError> {
@@ -34,6 +41,11 @@ pub(super) async fn record(
     let mut rows = NewRows::default();
     for (id, points) in batch.series {
         let series = series_id(&mut transaction, dataset_id, id, recorded_at).await?;
+        let ends = match series {
+            Found::Before(series_id) => ends(&mut transaction, series_id).await?,
+            Found::Created(_) => None,
+        };
+        refuse_unreadable(id, grid, &points, ends)?; // dropping the transaction undoes the series before
         for points in points.chunks(STEPS_PER_LOOKUP) {
             let known = match series {
                 Found::Before(series_id) => latest(&mut transaction, series_id, points).await?,
@@ -98,6 +110,28 @@ async fn series_id(db: &mut SqliteConnection, dataset: i64, id: &SeriesId, now: 
         .execute(db)
         .await?;
     Ok(Found::Created(created.last_insert_rowid()))
+}
+
+/// The first and the last value of a series; `None` if every step is missing.
+async fn ends(db: &mut SqliteConnection, series_id: i64) -> sqlx::Result<Option<Ends>> {
+    // Each half ends at the first step whose latest row has a value: mostly the very first it looks at.
+    let (first, last): (Option<i64>, Option<i64>) = sqlx::query_as(
+        "WITH value (ds) AS NOT MATERIALIZED (
+             SELECT ds FROM observation AS latest
+             WHERE series_id = ?1 AND y IS NOT NULL AND NOT EXISTS (
+                 SELECT 1 FROM observation
+                 WHERE series_id = ?1 AND ds = latest.ds AND recorded_at > latest.recorded_at
+             )
+         )
+         SELECT (SELECT ds FROM value ORDER BY ds LIMIT 1), (SELECT ds FROM value ORDER BY ds DESC LIMIT 1)",
+    )
+    .bind(series_id)
+    .fetch_one(db)
+    .await?;
+    let (Some(first), Some(last)) = (first, last) else {
+        return Ok(None);
+    };
+    Ok(Some(Ends { first: from_micros(first)?, last: from_micros(last)? }))
 }
 
 /// The latest rows of these steps, by step. The price grows with the steps asked for, not with the time
