@@ -1,6 +1,6 @@
 //! The real parts behind the traits. This file alone builds them.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use artifacts::{ArtifactStore, DecodedModels, ObjectArtifacts};
 use clock::Clock;
@@ -13,6 +13,10 @@ use crate::{
     data_folder::{self, DataFolderError, Ownership},
     failure::{ExitCode, Failure, OrExit as _},
 };
+
+/// How often, and how far apart, a process that is to run roles tries to own its data folder.
+const OWN_TRIES: u32 = 10;
+const OWN_PAUSE: Duration = Duration::from_millis(50);
 
 /// Everything that roles and commands work with.
 pub struct Environment {
@@ -40,7 +44,17 @@ impl Environment {
     /// # Errors
     /// If another process owns it, or a part cannot be opened.
     pub async fn own(config: Config, clock: Arc<dyn Clock>) -> Result<Self, Failure> {
-        let ownership = data_folder::own(&config.data_folder).or_exit(ExitCode::Unreachable)?;
+        // A command that owned the folder for a moment is given the time to end.
+        let mut tries = 0;
+        let ownership = loop {
+            tries += 1;
+            match data_folder::own(&config.data_folder) {
+                Err(DataFolderError::Owned { .. }) if tries < OWN_TRIES => {
+                    tokio::time::sleep(OWN_PAUSE).await
+                }
+                outcome => break outcome.or_exit(ExitCode::Unreachable)?,
+            }
+        };
         Self::open(config, clock, Some(ownership)).await
     }
 
@@ -62,7 +76,10 @@ impl Environment {
     /// # Errors
     /// If the folder or a part cannot be opened.
     pub async fn visit(config: Config, clock: Arc<dyn Clock>) -> Result<Self, Failure> {
-        data_folder::create(&config.data_folder).or_exit(ExitCode::Unreachable)?;
+        // Only an owner makes what is missing.
+        if !config.path(&config.broker.url).exists() {
+            drop(Self::own_if_free(config.clone(), clock.clone()).await?);
+        }
         Self::open(config, clock, None).await
     }
 
