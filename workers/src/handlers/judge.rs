@@ -5,7 +5,7 @@ use std::sync::Arc;
 use artifacts::{ArtifactStoreError, DecodedModels, LoadError};
 use forecasting::{
     artifact::{ArtifactName, Bundle},
-    gate::{Hearing, Judgement, RecordedJob, judge},
+    gate::{Contest, Judgement, RecordedJob, judge},
     names::ModelName,
     spec::{DatasetSpec, ModelSpec},
 };
@@ -107,7 +107,7 @@ impl JudgeHandler {
 
         // Decide.
         let judged = compute(&self.cpu, &context.stop, move |stop| {
-            judge(&Hearing {
+            judge(&Contest {
                 model: &case.model,
                 dataset: &case.dataset,
                 candidate: &case.candidate,

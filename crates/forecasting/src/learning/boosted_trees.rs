@@ -87,7 +87,8 @@ impl BoostedTreesSpec {
 
 fn features(material: &Material<'_>) -> FeatureSpec {
     let frame = material.frame;
-    let series: Vec<SeriesId> = frame.series.iter().map(|series| series.id.clone()).take(MOST_SERIES).collect();
+    let series: Vec<SeriesId> =
+        frame.series.iter().map(|series| series.id.clone()).take(MOST_SERIES).collect();
     let year = SignedDuration::from_hours(365 * 24);
     let year_steps = usize::try_from(year.as_secs() / frame.grid.frequency().nominal().as_secs());
     let year_steps = year_steps.expect("a year has fewer than 2^32 steps");

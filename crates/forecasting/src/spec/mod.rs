@@ -13,8 +13,8 @@ use crate::series::time_zone;
 
 pub use dataset::DatasetSpec;
 pub use gate_policy::GatePolicy;
-pub(crate) use learner::{MOST_LEAVES, MOST_TREES};
 pub use learner::{Aim, Algorithm, BoostedTreesSpec, LearnerSpec, WeeklyMeanSpec};
+pub(crate) use learner::{MOST_LEAVES, MOST_TREES};
 pub use model::{FallbackSpec, ModelSpec, Schedule, TrainSettings};
 
 /// A value in a specification that cannot be.
