@@ -37,7 +37,8 @@ struct Loaded {
 }
 
 impl DecodedModels {
-    /// Keeps models whose artifacts have together at most `max_bytes`; decoded they take about as much.
+    /// Keeps models whose artifacts have together at most `max_bytes`; decoded they take up to two and a half
+    /// times as much.
     pub fn new(store: Arc<dyn ArtifactStore>, max_bytes: u64) -> Self {
         let loaded =
             Cache::builder().weigher(|_, loaded: &Loaded| loaded.size_bytes).max_capacity(max_bytes).build();

@@ -13,7 +13,7 @@ use flate2::read::GzDecoder;
 use forecasting::{
     artifact::Bundle,
     evaluation::{FrameCoverage, size_holdout},
-    gate::{Hearing, RecordedJob, Verdict, judge},
+    gate::{Contest, RecordedJob, Verdict, judge},
     learning::{StopFlag, TrainingRequest, train},
     models::Predict,
     names::SeriesId,
@@ -86,7 +86,7 @@ impl Scene {
         let begin = Instant::now();
         let candidate = train(&request)?.bundle;
         let fit_s = begin.elapsed().as_secs_f64();
-        let hearing = Hearing {
+        let contest = Contest {
             model: &self.model,
             dataset: &self.dataset,
             candidate: &candidate,
@@ -95,7 +95,7 @@ impl Scene {
             frame: &self.frame,
             stop: &stop,
         };
-        let judgement = judge(&hearing)?;
+        let judgement = judge(&contest)?;
         let errors = judgement.candidate.context("the candidate has errors")?;
         println!(
             "| {} | {:.4} | {:.3} | {:.2} | {:.2} | {fit_s:.1} | {} | {:.0} | {} |",

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use artifacts::{ArtifactStoreError, DecodedModels, LoadError};
 use forecasting::{
     artifact::{ArtifactName, Bundle},
-    gate::{Hearing, Judgement, RecordedJob, judge},
+    gate::{Contest, Judgement, RecordedJob, judge},
     names::ModelName,
     spec::{DatasetSpec, ModelSpec},
 };
@@ -99,14 +99,18 @@ impl JudgeHandler {
         incumbent: Option<&Incumbent>,
     ) -> Result<Judgement, HandleError> {
         // Load.
-        let case = self.case(version, incumbent).await?;
+        let case = match self.case(version, incumbent).await {
+            Ok(case) => case,
+            Err(NoCase::Unusable(problem)) => return Ok(Judgement::not_comparable(problem)),
+            Err(NoCase::Fault(fault)) => return Err(fault),
+        };
         let grid = case.dataset.grid();
         let range = Range { as_of: Some(case.job.as_of), ..Range::default() };
         let frame = self.history.read(&case.dataset.name, &grid, &range).await.map_err(read_error)?;
 
         // Decide.
         let judged = compute(&self.cpu, move |stop| {
-            judge(&Hearing {
+            judge(&Contest {
                 model: &case.model,
                 dataset: &case.dataset,
                 candidate: &case.candidate,
@@ -123,7 +127,7 @@ impl JudgeHandler {
         judged.await?.map_err(HandleError::transient)
     }
 
-    async fn case(&self, version: &Version, incumbent: Option<&Incumbent>) -> Result<Case, HandleError> {
+    async fn case(&self, version: &Version, incumbent: Option<&Incumbent>) -> Result<Case, NoCase> {
         let proposal = &version.proposal;
         let job = self.registry.job(&proposal.job).await.map_err(registry_error)?;
         let job = job.ok_or_else(|| rejected(format!("train job {} was not recorded", proposal.job)))?;
@@ -135,20 +139,20 @@ impl JudgeHandler {
         let dataset =
             dataset.ok_or_else(|| rejected(format!("dataset {} was not applied", model.spec.dataset)))?;
         let incumbent = match incumbent {
-            Some(incumbent) => Some(self.bundle(&incumbent.artifact).await?),
+            Some(incumbent) => Some(self.bundle("incumbent", &incumbent.artifact).await?),
             None => None,
         };
         Ok(Case {
             job,
             dataset: dataset.spec,
             model: model.spec,
-            candidate: self.bundle(&proposal.artifact).await?,
+            candidate: self.bundle("candidate", &proposal.artifact).await?,
             incumbent,
         })
     }
 
-    async fn bundle(&self, artifact: &ArtifactName) -> Result<Arc<Bundle>, HandleError> {
-        self.models.get(artifact).await.map_err(load_error)
+    async fn bundle(&self, side: &str, artifact: &ArtifactName) -> Result<Arc<Bundle>, NoCase> {
+        self.models.get(artifact).await.map_err(|error| load_error(side, error))
     }
 
     /// The recorded decision as an event; the same every time it is asked for.
@@ -158,15 +162,33 @@ impl JudgeHandler {
     }
 }
 
+/// Why there is nothing to judge.
+enum NoCase {
+    /// Another attempt may find it gone, or it is a fault of the message.
+    Fault(HandleError),
+    /// A side cannot be loaded, now or later: what is in use stays, and the decision says why.
+    Unusable(String),
+}
+
+impl From<HandleError> for NoCase {
+    fn from(fault: HandleError) -> Self {
+        Self::Fault(fault)
+    }
+}
+
 /// A forecaster has no such map: it answers from what it has.
-fn load_error(error: LoadError) -> HandleError {
+fn load_error(side: &str, error: LoadError) -> NoCase {
     match &error {
-        LoadError::Store(ArtifactStoreError::Unavailable { .. }) => HandleError::transient(error),
+        LoadError::Store(ArtifactStoreError::Unavailable { .. }) => {
+            NoCase::Fault(HandleError::transient(error))
+        }
         LoadError::Store(
             ArtifactStoreError::Missing { .. }
             | ArtifactStoreError::Damaged { .. }
             | ArtifactStoreError::TooLarge { .. },
         )
-        | LoadError::Unusable { .. } => HandleError::rejected(error),
+        | LoadError::Unusable { .. } => {
+            NoCase::Unusable(format!("the {side} cannot be loaded: {:#}", anyhow::Error::from(error)))
+        }
     }
 }

@@ -173,7 +173,11 @@ impl TrainHandler {
     }
 
     async fn propose(&self, job: &Job, fitted: Fitted, now: Timestamp) -> Result<Version, HandleError> {
-        let Fitted { trained: Trained { bundle, competed }, artifact } = fitted;
+        let Fitted { trained: Trained { bundle, competed, uncontested }, artifact } = fitted;
+        if let Some(reason) = uncontested {
+            let (model, learner) = (&job.model, &bundle.learner);
+            info!(%model, %learner, "{learner} of {model} is proposed without a competition: {reason}");
+        }
         let size_bytes = artifact.len() as u64;
         let artifact = self.artifacts.put(artifact.into()).await.map_err(put_error)?;
         let proposal = Proposal {

@@ -29,29 +29,29 @@ pub use verdict::{Evidence, Judgement, Shortage, Verdict};
 ///
 /// # Errors
 /// [`Stopped`] if the stop flag was set meanwhile.
-pub fn judge(hearing: &Hearing<'_>) -> Result<Judgement, Stopped> {
-    let misfits = veto::misfits(hearing);
+pub fn judge(contest: &Contest<'_>) -> Result<Judgement, Stopped> {
+    let misfits = veto::misfits(contest);
     if !misfits.is_empty() {
         return Ok(Judgement::without_evidence(Verdict::KeepIncumbent(misfits)));
     }
-    let Some(last_target) = hearing.frame.last_target() else {
-        let needed_origins = hearing.needed_origins();
+    let Some(last_target) = contest.frame.last_target() else {
+        let needed_origins = contest.needed_origins();
         let nothing = Shortage { origins: 0, needed_origins, expected: None };
         return Ok(Judgement::without_evidence(Verdict::NotEnoughEvidence(nothing)));
     };
-    let rows = hearing.rows(last_target);
-    let scales = LossScales::in_sample(hearing.frame, hearing.earlier_cut_off());
-    let candidate = hearing.hear_bundle(&rows, hearing.candidate, Side::Candidate)?;
-    let opponent = match hearing.incumbent {
-        Some(incumbent) => hearing.hear_bundle(&rows, incumbent, Side::Incumbent)?,
-        None => hearing.hear_fallback(&rows)?,
+    let rows = contest.rows(last_target);
+    let scales = LossScales::in_sample(contest.frame, contest.earlier_cut_off());
+    let candidate = contest.forecast_bundle(&rows, contest.candidate, Side::Candidate)?;
+    let opponent = match contest.incumbent {
+        Some(incumbent) => contest.forecast_bundle(&rows, incumbent, Side::Incumbent)?,
+        None => contest.forecast_fallback(&rows)?,
     };
-    Ok(hearing.weigh(&rows, &scales, &candidate, &opponent))
+    Ok(contest.weigh(&rows, &scales, &candidate, &opponent))
 }
 
 /// What a judgement is found from.
 #[derive(Debug, Clone, Copy)]
-pub struct Hearing<'a> {
+pub struct Contest<'a> {
     /// The model that the candidate wants to serve.
     pub model: &'a ModelSpec,
     /// The dataset of the model.
@@ -80,12 +80,12 @@ pub struct RecordedJob<'a> {
 }
 
 /// What a side forecast, and how often its fallback spoke for it.
-struct Testimony {
+struct SideForecasts {
     forecasts: Forecasts,
     fallback_forecasts: u64,
 }
 
-impl Hearing<'_> {
+impl Contest<'_> {
     /// No target of the rows was a target of either side's training.
     fn later_cut_off(&self) -> Timestamp {
         self.incumbent.map_or(self.job.cut_off, |incumbent| incumbent.cut_off.max(self.job.cut_off))
@@ -114,7 +114,12 @@ impl Hearing<'_> {
 
     /// The candidate must not hide a number that is none behind its fallback; the incumbent is scored as it
     /// serves, or nobody could ever replace one that gives such numbers.
-    fn hear_bundle(&self, rows: &RowSet<'_>, bundle: &Bundle, side: Side) -> Result<Testimony, Stopped> {
+    fn forecast_bundle(
+        &self,
+        rows: &RowSet<'_>,
+        bundle: &Bundle,
+        side: Side,
+    ) -> Result<SideForecasts, Stopped> {
         let mut fallback_forecasts = 0;
         let forecasts = rows.forecast(|history, origin| {
             self.stop.check()?;
@@ -125,10 +130,10 @@ impl Hearing<'_> {
                 values
             }))
         })?;
-        Ok(Testimony { forecasts, fallback_forecasts })
+        Ok(SideForecasts { forecasts, fallback_forecasts })
     }
 
-    fn hear_fallback(&self, rows: &RowSet<'_>) -> Result<Testimony, Stopped> {
+    fn forecast_fallback(&self, rows: &RowSet<'_>) -> Result<SideForecasts, Stopped> {
         // What serves before the first promotion, whatever the candidate's own fallback is.
         let fallback = WeeklyMean::new(self.model.fallback.weeks, &self.frame.grid);
         let mut fallback_forecasts = 0;
@@ -137,7 +142,7 @@ impl Hearing<'_> {
             fallback_forecasts += 1;
             Ok(fall_back(fallback, &self.task(history, origin)))
         })?;
-        Ok(Testimony { forecasts, fallback_forecasts })
+        Ok(SideForecasts { forecasts, fallback_forecasts })
     }
 
     fn task<'a>(&'a self, history: &'a Series, origin: Timestamp) -> Task<'a> {
@@ -154,8 +159,8 @@ impl Hearing<'_> {
         &self,
         rows: &RowSet<'_>,
         scales: &LossScales,
-        candidate: &Testimony,
-        opponent: &Testimony,
+        candidate: &SideForecasts,
+        opponent: &SideForecasts,
     ) -> Judgement {
         let evidence = gather(rows, scales, candidate, opponent);
         Judgement {
@@ -200,7 +205,12 @@ impl Hearing<'_> {
     }
 }
 
-fn gather(rows: &RowSet<'_>, scales: &LossScales, candidate: &Testimony, opponent: &Testimony) -> Evidence {
+fn gather(
+    rows: &RowSet<'_>,
+    scales: &LossScales,
+    candidate: &SideForecasts,
+    opponent: &SideForecasts,
+) -> Evidence {
     let tail = Tail::of(rows.rows().len());
     let count = |series: usize| u32::try_from(series).unwrap_or(u32::MAX);
     Evidence {
@@ -233,9 +243,9 @@ mod tests {
     fn judge_on(frame: &Frame, candidate: &Bundle, incumbent: Option<&Bundle>) -> Judgement {
         let (model, dataset, stop) = (model(), dataset(), StopFlag::default());
         let job = recorded(candidate);
-        let hearing =
-            Hearing { model: &model, dataset: &dataset, candidate, job, incumbent, frame, stop: &stop };
-        judge(&hearing).expect("nobody stops it")
+        let contest =
+            Contest { model: &model, dataset: &dataset, candidate, job, incumbent, frame, stop: &stop };
+        judge(&contest).expect("nobody stops it")
     }
 
     /// The job of an honest trainer.
@@ -299,7 +309,7 @@ mod tests {
         let (model, dataset, frame, stop) = (model(), dataset(), history(DAYS), StopFlag::default());
         let candidate = version(long_mean(), TRAINED);
         let reasons = |job| {
-            let hearing = Hearing {
+            let contest = Contest {
                 model: &model,
                 dataset: &dataset,
                 candidate: &candidate,
@@ -308,7 +318,7 @@ mod tests {
                 frame: &frame,
                 stop: &stop,
             };
-            judge(&hearing).expect("nobody stops it").verdict.reasons()
+            judge(&contest).expect("nobody stops it").verdict.reasons()
         };
         let job = recorded(&candidate);
         let before = version(long_mean(), TRAINED - 1).cut_off;
@@ -360,7 +370,7 @@ mod tests {
         let origins = [0, 48].map(|hours| {
             let mut dataset = dataset();
             dataset.availability_delay = jiff::SignedDuration::from_hours(hours);
-            let hearing = Hearing {
+            let contest = Contest {
                 model: &model,
                 dataset: &dataset,
                 candidate: &candidate,
@@ -369,7 +379,7 @@ mod tests {
                 frame: &frame,
                 stop: &stop,
             };
-            judge(&hearing).expect("nobody stops it").evidence.origins
+            judge(&contest).expect("nobody stops it").evidence.origins
         });
         assert_eq!(origins, [30, 28]);
     }
@@ -445,7 +455,7 @@ mod tests {
     }
 
     #[test]
-    fn an_artifact_of_something_else_is_refused_before_it_is_heard() {
+    fn an_artifact_of_something_else_is_refused_before_it_forecasts() {
         let frame = history(DAYS);
         let sound = version(long_mean(), TRAINED);
         let mut other = sound.clone();
@@ -486,7 +496,7 @@ mod tests {
     fn a_judgement_stops_when_asked() {
         let (model, dataset, frame, stop) = (model(), dataset(), history(DAYS), StopFlag::default());
         let candidate = version(long_mean(), TRAINED);
-        let hearing = Hearing {
+        let contest = Contest {
             model: &model,
             dataset: &dataset,
             candidate: &candidate,
@@ -496,6 +506,6 @@ mod tests {
             stop: &stop,
         };
         stop.stop();
-        assert_eq!(judge(&hearing), Err(Stopped));
+        assert_eq!(judge(&contest), Err(Stopped));
     }
 }

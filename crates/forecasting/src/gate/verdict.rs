@@ -99,6 +99,13 @@ impl Judgement {
         ]
     }
 
+    /// The judgement on sides of which one cannot even be loaded: what is in use stays.
+    pub fn not_comparable(problem: impl Into<String>) -> Self {
+        Self::without_evidence(Verdict::KeepIncumbent(vec![Objection::NotComparable {
+            problem: problem.into(),
+        }]))
+    }
+
     pub(super) fn without_evidence(verdict: Verdict) -> Self {
         Self { verdict, candidate: None, incumbent: None, evidence: Evidence::default() }
     }

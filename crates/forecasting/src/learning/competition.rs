@@ -24,17 +24,17 @@ const LARGEST_PART: i64 = 3;
 
 /// Fits the best learner on all of the history.
 pub(super) fn compete(request: &TrainingRequest<'_>, frame: &Frame) -> Result<Chosen, TrainError> {
-    let arena = Arena::new(request, frame);
-    if arena.rows.rows().is_empty() {
+    let held_out = CompetitionRows::new(request, frame);
+    if held_out.rows.rows().is_empty() {
         let why = "the history has no origin to compete on".to_owned();
         return first_that_fits(request, frame, why);
     }
     let mut ranking = Vec::new();
     let mut failures = Vec::new();
     for learner in request.learners {
-        match fit(learner, &request.material(&arena.past)) {
-            Ok(model) => match arena.errors(request, &model)? {
-                Some(errors) => ranking.push((learner, arena.competitor(learner, &errors))),
+        match fit(learner, &request.material(&held_out.past)) {
+            Ok(model) => match held_out.errors(request, &model)? {
+                Some(errors) => ranking.push((learner, held_out.competitor(learner, &errors))),
                 None => failures.push(format!("{}: a forecast of it is no number", learner.name)),
             },
             Err(FitError::Stopped(stopped)) => return Err(stopped.into()),
@@ -99,14 +99,14 @@ pub struct Competitor {
 }
 
 /// Where learners compete: a past to fit on, and rows after it.
-struct Arena<'a> {
+struct CompetitionRows<'a> {
     past: Frame,
     rows: RowSet<'a>,
     scales: LossScales,
     fallback: WeeklyMean,
 }
 
-impl<'a> Arena<'a> {
+impl<'a> CompetitionRows<'a> {
     fn new(request: &TrainingRequest<'_>, frame: &'a Frame) -> Self {
         // The cut-off of a job need not be a step of the data.
         let last_target = frame.last_target().unwrap_or(request.cut_off);

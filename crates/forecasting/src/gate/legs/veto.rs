@@ -7,27 +7,27 @@ use super::{Objection, Side};
 use crate::{
     artifact::Bundle,
     evaluation::{Fault, Forecasts},
-    gate::Hearing,
+    gate::Contest,
     series::Grid,
 };
 
-/// What speaks against hearing the two sides at all.
+/// What speaks against comparing the two sides at all.
 ///
-/// An incumbent that was trained elsewhere is heard: a forecaster lets its fallback answer, and so it can
+/// An incumbent that was trained elsewhere is compared: a forecaster lets its fallback answer, and so it can
 /// be replaced.
-pub(in crate::gate) fn misfits(hearing: &Hearing<'_>) -> Vec<Objection> {
+pub(in crate::gate) fn misfits(contest: &Contest<'_>) -> Vec<Objection> {
     let wrong = |side, problem| Objection::WrongArtifact { side, problem };
-    let incumbent = hearing.incumbent.and_then(|incumbent| other_model(incumbent, hearing));
-    let candidate = other_model(hearing.candidate, hearing).or_else(|| elsewhere(hearing.candidate, hearing));
+    let incumbent = contest.incumbent.and_then(|incumbent| other_model(incumbent, contest));
+    let candidate = other_model(contest.candidate, contest).or_else(|| elsewhere(contest.candidate, contest));
     let candidate = candidate.map(|problem| wrong(Side::Candidate, problem));
     let incumbent = incumbent.map(|problem| wrong(Side::Incumbent, problem));
-    candidate.into_iter().chain(incumbent).chain(contradictions(hearing)).collect()
+    candidate.into_iter().chain(incumbent).chain(contradictions(contest)).collect()
 }
 
 /// What the candidate says about its training that is not what was recorded before. With a cut-off of its
 /// own choice it would choose what it is judged on.
-fn contradictions(hearing: &Hearing<'_>) -> impl Iterator<Item = Objection> {
-    let (candidate, job) = (hearing.candidate, &hearing.job);
+fn contradictions(contest: &Contest<'_>) -> impl Iterator<Item = Objection> {
+    let (candidate, job) = (contest.candidate, &contest.job);
     let facts = [
         ("spec_hash", candidate.spec_hash.clone(), job.spec_hash.to_owned()),
         ("as_of", candidate.as_of.to_string(), job.as_of.to_string()),
@@ -41,18 +41,18 @@ fn contradictions(hearing: &Hearing<'_>) -> impl Iterator<Item = Objection> {
     )
 }
 
-fn other_model(bundle: &Bundle, hearing: &Hearing<'_>) -> Option<String> {
-    let (theirs, ours) = (&bundle.model, &hearing.model.name);
+fn other_model(bundle: &Bundle, contest: &Contest<'_>) -> Option<String> {
+    let (theirs, ours) = (&bundle.model, &contest.model.name);
     (theirs != ours).then(|| format!("is an artifact of model {theirs}, not of {ours}"))
 }
 
-fn elsewhere(bundle: &Bundle, hearing: &Hearing<'_>) -> Option<String> {
-    let (theirs, ours) = (&bundle.dataset, &hearing.dataset.name);
+fn elsewhere(bundle: &Bundle, contest: &Contest<'_>) -> Option<String> {
+    let (theirs, ours) = (&bundle.dataset, &contest.dataset.name);
     if theirs != ours {
         return Some(format!("was trained on dataset {theirs}, not on {ours}"));
     }
     let describe = |grid: &Grid| format!("steps of {} in {}", grid.frequency(), grid.time_zone_name());
-    let (theirs, ours) = (&bundle.grid, &hearing.frame.grid);
+    let (theirs, ours) = (&bundle.grid, &contest.frame.grid);
     (theirs != ours).then(|| format!("was trained on {}, not on {}", describe(theirs), describe(ours)))
 }
 
