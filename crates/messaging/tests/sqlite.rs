@@ -152,6 +152,31 @@ async fn a_message_that_kills_its_owner_each_time_ends_in_the_dead_letters() {
 }
 
 #[tokio::test]
+async fn what_no_handler_saw_is_not_counted_when_its_owner_dies() {
+    let folder = Folder::new();
+    let queue = Queue::ForecastRequests;
+    let first = folder.owner().await;
+    for id in ["poison", "taken ahead"] {
+        publish(&first, queue, id).await;
+    }
+    drop(first);
+    for _ in 0..queue.delivery_limit() {
+        let owner = folder.owner().await;
+        let mut deliveries = owner.consume(queue, 2).await.expect("it consumes");
+        let poison = next_of(&mut deliveries).await;
+        assert_eq!(poison.message, message("poison"));
+        assert_eq!(owner.depth(queue).await.expect("a depth").leased, 2);
+        std::mem::forget(deliveries);
+        die_with(owner, poison);
+    }
+    let owner = folder.owner().await;
+    let dead = owner.dead_letters(queue, 10).await.expect("dead letters");
+    let ids: Vec<&str> = dead.iter().map(|dead| dead.message.properties.message_id.as_str()).collect();
+    assert_eq!(ids, ["poison"]);
+    assert_eq!(next(&owner, queue).await.message, message("taken ahead"));
+}
+
+#[tokio::test]
 async fn a_settlement_after_the_successor_took_over_changes_nothing() {
     let folder = Folder::new();
     let first = folder.owner().await;
