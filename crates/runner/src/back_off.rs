@@ -17,6 +17,12 @@ pub(crate) fn before_retry(message_id: &str, attempt: u32) -> Duration {
     spread(growing(Duration::from_secs(1), attempt), &(message_id, attempt))
 }
 
+/// The wait before a message is handled again only because the broker did not take its reply: 16 s ±25 %,
+/// however often, since such a failure counts nowhere.
+pub(crate) fn before_replying_again(message_id: &str) -> Duration {
+    spread(Duration::from_secs(16), &message_id)
+}
+
 /// The wait after the failed try number `tries` (from 1) to publish: 50 ms, 200 ms, 800 ms ±25 %.
 pub(crate) fn before_publishing_again(message_id: &str, tries: u32) -> Duration {
     spread(growing(Duration::from_millis(50), tries), &(message_id, tries))
