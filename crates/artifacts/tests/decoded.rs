@@ -1,10 +1,8 @@
 //! Decoded models are loaded once, and failures are not kept.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
 };
 
 use artifacts::{ArtifactStore, ArtifactStoreError, DecodedModels, LoadError, ObjectArtifacts};

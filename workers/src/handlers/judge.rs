@@ -128,11 +128,8 @@ impl JudgeHandler {
         let proposal = &version.proposal;
         let job = self.registry.job(&proposal.job).await.map_err(registry_error)?;
         let job = job.ok_or_else(|| rejected(format!("train job {} was not recorded", proposal.job)))?;
-        let stored = self
-            .registry
-            .model_by_hash(&proposal.model, &job.spec_hash)
-            .await
-            .map_err(registry_error)?;
+        let stored =
+            self.registry.model_by_hash(&proposal.model, &job.spec_hash).await.map_err(registry_error)?;
         let model =
             stored.ok_or_else(|| rejected(format!("spec_hash {:?} was not applied", job.spec_hash)))?;
         let dataset = self.registry.dataset(&model.spec.dataset).await.map_err(registry_error)?;
