@@ -18,7 +18,7 @@ async fn reasons(stack: &Stack, queue: Queue, count: usize) -> Vec<String> {
         loop {
             let dead = stack.environment.broker.dead_letters(queue, 100).await.expect("dead letters");
             if dead.len() == count {
-                return dead.into_iter().map(|letter| letter.reason).collect();
+                return dead.into_iter().map(|letter| letter.reason).collect::<Vec<_>>();
             }
             tokio::task::yield_now().await;
         }
