@@ -14,7 +14,7 @@ use crate::stack::{Stack, at, in_time};
 async fn two_schedulers_make_one_job_per_tick() {
     let stack = Stack::still().await;
     let mut model = stack.bring_bikes().await;
-    model.schedule = nightly();
+    model.schedule = Some(nightly());
     stack.environment.registry.apply_model(&model, stack.now()).await.expect("applies");
 
     let next = publish_due(&stack.environment).await.expect("a first look");
@@ -50,7 +50,7 @@ async fn a_tick_becomes_a_decision() {
     let mut stack = Stack::still().await;
     let mut model = stack.bring_bikes().await;
     model.learners.retain(|learner| learner.name.as_str() == "small-trees");
-    model.schedule = nightly();
+    model.schedule = Some(nightly());
     let registry = stack.environment.registry.clone();
     registry.apply_model(&model, stack.now()).await.expect("applies");
     publish_due(&stack.environment).await.expect("a first look");
@@ -66,8 +66,8 @@ async fn a_tick_becomes_a_decision() {
     stack.finish().await;
 }
 
-fn nightly() -> Option<Schedule> {
-    Some(Schedule { cron: "30 2 * * *".into(), time_zone: "UTC".into() })
+fn nightly() -> Schedule {
+    Schedule { cron: "30 2 * * *".into(), time_zone: "UTC".into() }
 }
 
 async fn train_jobs(stack: &Stack) -> u64 {
@@ -81,7 +81,7 @@ async fn no_tick_from_before_the_schedule_was_applied_is_made_up_for() {
     let registry = &stack.environment.registry;
     registry.record_tick(&model.name, at("2025-12-01T02:30:00Z"), stack.now()).await.expect("records");
     stack.clock.advance(SignedDuration::from_hours(12));
-    model.schedule = nightly();
+    model.schedule = Some(nightly());
     registry.apply_model(&model, stack.now()).await.expect("applies");
 
     let next = publish_due(&stack.environment).await.expect("a look");
@@ -96,7 +96,7 @@ async fn no_tick_from_before_the_schedule_was_applied_is_made_up_for() {
 async fn a_model_that_cannot_be_scheduled_holds_up_no_other() {
     let stack = Stack::still().await;
     let mut model = stack.bring_bikes().await;
-    model.schedule = nightly();
+    model.schedule = Some(nightly());
     let registry = &stack.environment.registry;
     // The registry lists it before the other one.
     let never = Some(Schedule { cron: "sometimes".into(), time_zone: "UTC".into() });

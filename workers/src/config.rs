@@ -261,7 +261,7 @@ impl Config {
 fn utf8(folder: &Path) -> Result<&str, ConfigError> {
     folder.to_str().ok_or_else(|| ConfigError::Value {
         key: "data_folder",
-        value: format!("{folder:?}"),
+        value: folder.display().to_string(),
         problem: "must be UTF-8 text",
     })
 }
