@@ -390,7 +390,7 @@ mod tests {
         let folder = PathBuf::from(std::ffi::OsString::from_vec(b"data\xff".to_vec()));
         let error =
             Config::load(&Flags { file: None, data_folder: Some(folder) }).expect_err("must be refused");
-        assert_eq!(error.to_string(), "configuration key data_folder = \"data\\xFF\": must be UTF-8 text");
+        assert_eq!(error.to_string(), "configuration key data_folder = data\u{fffd}: must be UTF-8 text");
     }
 
     #[test]

@@ -20,9 +20,9 @@ fn second(n: i64) -> Timestamp {
     Timestamp::from_second(n).expect("is early enough")
 }
 
-fn observation(series: u8, hour: f64, y: f64) -> Observation {
+fn observation(series: u8, half_hour: i64, y: f64) -> Observation {
     let series = SeriesId::new(format!("s{series}")).expect("is an id");
-    Observation { series, ds: second((3600.0 * hour) as i64), y }
+    Observation { series, ds: second(1800 * half_hour), y }
 }
 
 #[tokio::test]
@@ -30,7 +30,7 @@ async fn what_was_recorded_is_there_after_a_restart() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("history.db");
     let before = SqliteHistory::open(&path).await.unwrap();
-    before.record(&dataset(), &grid(), &[observation(0, 0.0, 1.5)], second(9)).await.unwrap();
+    before.record(&dataset(), &grid(), &[observation(0, 0, 1.5)], second(9)).await.unwrap();
     before.close().await;
     let after = SqliteHistory::open(&path).await.unwrap();
     let frame = after.read(&dataset(), &grid(), &Range::default()).await.unwrap();
@@ -42,8 +42,9 @@ async fn what_was_recorded_is_there_after_a_restart() {
 /// then a time stamp is off the grid of the others.
 fn batches() -> impl Strategy<Value = Vec<(Vec<Observation>, i64)>> {
     let value = prop::sample::select(vec![1.0, 2.0, f64::NAN]);
-    let hour = prop::sample::select(vec![0.0, 1.0, 2.0, 3.0, 1.0, 2.0, 0.5, 2.5]);
-    let one = (0_u8..2, hour, value).prop_map(|(series, hour, y)| observation(series, hour, y));
+    let half_hour = prop::sample::select(vec![0, 2, 4, 6, 2, 4, 1, 5]);
+    let one =
+        (0_u8..2, half_hour, value).prop_map(|(series, half_hour, y)| observation(series, half_hour, y));
     prop::collection::vec((prop::collection::vec(one, 0..6), 0_i64..5), 1..8)
 }
 
