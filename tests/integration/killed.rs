@@ -64,7 +64,9 @@ async fn every_train_job_has_one_decision_however_often_the_process_is_killed() 
     let decisions = tokio::time::timeout(PATIENCE, all_decided(&registry, &model, &jobs)).await;
     let decisions =
         decisions.unwrap_or_else(|_| panic!("seed {seed}: some of {} jobs have no decision", jobs.len()));
-    tokio::time::timeout(PATIENCE, all_observed(&data)).await.expect("every observation is recorded");
+    tokio::time::timeout(PATIENCE, all_observed(&data))
+        .await
+        .expect("every observation is recorded");
     terminate(&mut process);
 
     let decided: Vec<&str> = decisions.iter().map(|decision| decision.job.as_str()).collect();
@@ -141,7 +143,9 @@ fn publish(data: &Path, at: usize) -> String {
 
 /// Publishes the bike hires of one hour after those that were imported.
 async fn observe(data: &Path, hour: usize) {
-    let broker = SqliteBroker::open(&data.join("queue.db"), Access::Guest, Arc::new(SystemClock)).await.expect("opens");
+    let broker = SqliteBroker::open(&data.join("queue.db"), Access::Guest, Arc::new(SystemClock))
+        .await
+        .expect("opens");
     let series = SeriesValues {
         id: "washington-dc".into(),
         start: at(NEW_YEAR) + SignedDuration::from_hours(hour as i64),
@@ -149,19 +153,38 @@ async fn observe(data: &Path, hour: usize) {
         tz: "America/New_York".into(),
         values: vec![Some(hour as f64)],
     };
-    let batch = ObservationBatch { dataset: "washington-bikes".into(), series: vec![series] };
+    let batch = ObservationBatch {
+        dataset: "washington-bikes".into(),
+        series: vec![series],
+    };
     let message = WireMessage::new(&batch, ContentType::Json, format!("hour-{hour}")).expect("a small body");
-    broker.publish(&Destination::Queue(Queue::Observations), message).await.expect("published");
+    broker
+        .publish(&Destination::Queue(Queue::Observations), message)
+        .await
+        .expect("published");
 }
 
 /// Waits until the hours of every round are in the history.
 async fn all_observed(data: &Path) {
-    let history = SqliteHistory::open(data.join("history.db")).await.expect("opens beside the process");
+    let history = SqliteHistory::open(data.join("history.db"))
+        .await
+        .expect("opens beside the process");
     let grid = Grid::new(Frequency::Minutes(60), "America/New_York").expect("a grid");
     let dataset = "washington-bikes".parse().expect("a name");
-    let range = Range { from: Some(at(NEW_YEAR)), ..Range::default() };
+    let range = Range {
+        from: Some(at(NEW_YEAR)),
+        ..Range::default()
+    };
     let expected: Vec<f64> = (0..KILLS).map(|hour| hour as f64).collect();
-    while history.read(&dataset, &grid, &range).await.expect("reads").series.first().map(|s| &s.values) != Some(&expected) {
+    while history
+        .read(&dataset, &grid, &range)
+        .await
+        .expect("reads")
+        .series
+        .first()
+        .map(|s| &s.values)
+        != Some(&expected)
+    {
         tokio::time::sleep(Duration::from_millis(50)).await; // polls for the event it waits for
     }
 }

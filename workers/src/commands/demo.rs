@@ -101,7 +101,9 @@ pub(super) async fn demo(mut config: Config, once: bool, json: bool) -> CommandR
         let (environment, stop) = (environment.clone(), roles_stop.clone());
         async move { roles::run(&environment, &Role::ALL, stop).await }
     });
-    let told = stop.run_until_cancelled(tell(&environment, &models, narrator)).await;
+    let told = stop
+        .run_until_cancelled(tell(&environment, &models, narrator))
+        .await;
     let Some(told) = told else {
         return finish(roles_stop, running).await;
     };
@@ -190,7 +192,10 @@ async fn tell(
     }
     let model = models.first().context("a model of the demo")?;
     narrator.show("");
-    narrator.tell(&format!("Forecast requests onto the queue: the next {} steps of {}.", model.horizon_steps, model.name));
+    narrator.tell(&format!(
+        "Forecast requests onto the queue: the next {} steps of {}.",
+        model.horizon_steps, model.name
+    ));
     let request = ForecastRequest {
         model: model.name.to_string(),
         series: Vec::new(),
@@ -205,7 +210,10 @@ async fn tell(
         for line in forecast::table(forecasts).lines() {
             narrator.show(&line);
         }
-        narrator.tell(&format!("{} series answered through the queue in {waited:.1?}.", forecasts.len()));
+        narrator.tell(&format!(
+            "{} series answered through the queue in {waited:.1?}.",
+            forecasts.len()
+        ));
     }
     Ok((decided, reply))
 }

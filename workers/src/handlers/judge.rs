@@ -35,7 +35,12 @@ impl Handler for JudgeHandler {
 
     async fn handle(&self, message: TrainResult, context: &JobContext) -> Result<GateDecision, HandleError> {
         let job = JobId::new(context.message_id.as_str()).map_err(rejected)?;
-        if let Some(decision) = self.registry.decision_of_job(&job).await.map_err(registry_error)? {
+        if let Some(decision) = self
+            .registry
+            .decision_of_job(&job)
+            .await
+            .map_err(registry_error)?
+        {
             return self.announcement(decision).await;
         }
         let model = ModelName::new(message.model.as_str()).map_err(rejected)?;

@@ -132,7 +132,11 @@ impl TrainHandler {
             learners: task.learners.iter().map(|learner| learner.name.clone()).collect(),
             reason: message.reason.as_str().to_owned(),
         };
-        let job = self.registry.record_job(&job, now).await.map_err(registry_error)?;
+        let job = self
+            .registry
+            .record_job(&job, now)
+            .await
+            .map_err(registry_error)?;
         Ok(planned.map(|_cut_off| job))
     }
 
@@ -200,7 +204,10 @@ impl TrainHandler {
             code_version: bundle.code_version.clone(),
             competed: competed(&trained.competed)?,
         };
-        self.registry.propose(&proposal, now).await.map_err(registry_error)
+        self.registry
+            .propose(&proposal, now)
+            .await
+            .map_err(registry_error)
     }
 }
 
@@ -246,7 +253,8 @@ fn candidate(version: &Version) -> Result<TrainResult, HandleError> {
     let outcome = TrainOutcome::Candidate {
         version: version.version,
         learner: version.proposal.learner.to_string(),
-        competed: serde_json::from_value(version.proposal.competed.clone()).map_err(HandleError::transient)?,
+        competed: serde_json::from_value(version.proposal.competed.clone())
+            .map_err(HandleError::transient)?,
     };
     Ok(TrainResult {
         model: version.proposal.model.to_string(),
