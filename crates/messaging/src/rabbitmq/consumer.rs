@@ -18,6 +18,7 @@ use protocol::{Queue, WireMessage};
 use tokio::{
     sync::{Semaphore, mpsc},
     task::JoinHandle,
+    time,
 };
 use tracing::{error, warn};
 use uuid::Uuid;
@@ -74,13 +75,13 @@ pub(super) async fn start(
     );
     let consumer = within(TO_ANSWER, "consuming", consuming).await?;
     let (out, taken) = mpsc::channel(usize::from(prefetch) + 1); // and the end
-    let feed = Feed {
+    let source = Source {
         office: Arc::clone(office),
         queue,
         channel: channel.clone(),
         consumer,
-        out,
     };
+    let feed = Feed { source, out };
     Ok(RabbitDeliveries {
         office: Arc::clone(office),
         queue,
@@ -141,41 +142,60 @@ async fn give_back(Taken { message, receipt }: Taken) {
 
 /// Takes what the server sends to one consumer, and ends with it.
 struct Feed {
+    source: Source,
+    out: mpsc::Sender<Result<Taken, ConsumeError>>,
+}
+
+/// One consumer at the server.
+struct Source {
     office: Arc<Office>,
     queue: Queue,
     channel: Channel,
     consumer: Consumer,
-    out: mpsc::Sender<Result<Taken, ConsumeError>>,
 }
 
 impl Feed {
-    async fn run(mut self) {
-        let end = loop {
-            tokio::select! {
-                delivery = self.consumer.next() => match delivery {
-                    Some(Ok(delivery)) => if let Err(error) = self.take(delivery).await {
-                        break Some(error);
-                    },
-                    Some(Err(error)) => break Some(error.into()),
-                    None => break Some("the server has ended the consumer".into()),
-                },
-                () = self.out.closed() => break None,
+    async fn run(self) {
+        let Self { mut source, out } = self;
+        loop {
+            let delivery = tokio::select! {
+                delivery = source.consumer.next() => delivery,
+                () = out.closed() => break,
+            };
+            let delivery = match delivery {
+                Some(Ok(delivery)) => delivery,
+                // Nothing is left to give back: the queue, the channel or the connection is gone.
+                Some(Err(error)) => return end(out, error.into()).await,
+                None => return end(out, "the server has ended the consumer".into()).await,
+            };
+            match source.take(delivery).await {
+                Ok(None) => {}
+                Ok(Some(taken)) => drop(out.send(Ok(taken)).await), // unsent, its drop puts it back
+                Err(error) => {
+                    end(out, error).await;
+                    break;
+                }
             }
-        };
-        if let Some(error) = end {
-            let _ = self.out.send(Err(ConsumeError::Unavailable(error))).await;
         }
-        self.hand_back().await;
+        source.hand_back().await;
     }
+}
 
-    /// Hands a delivery on, or deals with it.
-    async fn take(&self, delivery: WireDelivery) -> Result<(), BoxError> {
+/// The last that the consumer hears.
+async fn end(out: mpsc::Sender<Result<Taken, ConsumeError>>, error: BoxError) {
+    let _ = out.send(Err(ConsumeError::Unavailable(error))).await;
+}
+
+impl Source {
+    /// What is to be handed out; nothing if the delivery is dealt with here.
+    async fn take(&self, delivery: WireDelivery) -> Result<Option<Taken>, BoxError> {
         let key = MessageKey::new(self.queue, &delivery.properties);
         let body = delivery.data.into();
         let (acker, redelivered) = (delivery.acker, delivery.redelivered);
         let incoming = match from_wire(&delivery.properties, &self.office.names) {
             Ok(incoming) => incoming,
-            Err(Hostile { readable, problem }) => {
+            Err(hostile) => {
+                let Hostile { readable, problem } = *hostile;
                 error!(queue = %self.queue, "to the dead letters: {problem}");
                 let properties = readable;
                 let message = WireMessage { properties, body };
@@ -212,8 +232,7 @@ impl Feed {
             handed_out: false,
             settled: false,
         };
-        let _ = self.out.send(Ok(Taken { message, receipt })).await; // if it is gone, the drop puts it back
-        Ok(())
+        Ok(Some(Taken { message, receipt }))
     }
 
     /// The queue does not count, so the count goes into the message itself, before anybody touches it.
@@ -222,7 +241,7 @@ impl Feed {
         message: &WireMessage,
         unsettled: u32,
         acker: &lapin::Acker,
-    ) -> Result<(), BoxError> {
+    ) -> Result<Option<Taken>, BoxError> {
         warn!(queue = %self.queue, unsettled, "a message came back unsettled, it will be handled alone");
         let sent = self.office.send_work(self.queue, message, unsettled).await;
         sent.map_err(super::office::cause)?;
@@ -239,7 +258,7 @@ impl Feed {
         if within(TO_ANSWER, "ending a consumer", cancelled).await.is_err() {
             return;
         }
-        while let Some(Ok(delivery)) = self.consumer.next().await {
+        while let Ok(Some(Ok(delivery))) = time::timeout(TO_ANSWER, self.consumer.next()).await {
             self.note_untouched(&delivery);
             let (multiple, requeue) = (false, true);
             let given_back = delivery.acker.nack(BasicNackOptions { multiple, requeue });
@@ -264,9 +283,9 @@ impl Feed {
     }
 }
 
-async fn acknowledged(acker: &lapin::Acker) -> Result<(), BoxError> {
+/// Dealt with.
+async fn acknowledged(acker: &lapin::Acker) -> Result<Option<Taken>, BoxError> {
     let acknowledged = acker.ack(BasicAckOptions::default());
-    within(TO_ANSWER, "the acknowledgement", acknowledged)
-        .await
-        .map(drop)
+    within(TO_ANSWER, "the acknowledgement", acknowledged).await?;
+    Ok(None)
 }

@@ -12,7 +12,7 @@ use super::{
     declare,
     ladder::Step,
     office::Office,
-    wire::{self, Hostile, from_wire, whole_number},
+    wire::{self, from_wire, whole_number},
     within::{TO_ANSWER, within},
 };
 use crate::{BoxError, DeadLetter, Depth, delivery::never_settled};
@@ -74,7 +74,7 @@ fn dead_letter(office: &Office, queue: Queue, delivery: lapin::message::Delivery
     let wire = &delivery.properties;
     let properties = match from_wire(wire, &office.names) {
         Ok(incoming) => incoming.properties,
-        Err(Hostile { readable, .. }) => readable,
+        Err(hostile) => hostile.readable,
     };
     DeadLetter {
         message: WireMessage {

@@ -112,7 +112,7 @@ pub(super) fn add_number(headers: &mut FieldTable, name: &'static str, number: i
 }
 
 /// The properties of a message that came.
-pub(super) fn from_wire(wire: &BasicProperties, names: &Names) -> Result<Incoming, Hostile> {
+pub(super) fn from_wire(wire: &BasicProperties, names: &Names) -> Result<Incoming, Box<Hostile>> {
     let mut reader = Reader::new(wire);
     let text = |text: &Option<ShortString>| text.as_ref().map(|text| text.as_str().to_owned());
     let properties = Properties {
@@ -134,10 +134,10 @@ pub(super) fn from_wire(wire: &BasicProperties, names: &Names) -> Result<Incomin
             properties,
             unsettled,
         }),
-        Some(problem) => Err(Hostile {
+        Some(problem) => Err(Box::new(Hostile {
             readable: properties,
             problem,
-        }),
+        })),
     }
 }
 
