@@ -187,6 +187,46 @@ async fn headers_that_say_something_impossible_lead_to_the_dead_letters_and_the_
 }
 
 #[tokio::test]
+async fn a_message_that_breaks_the_client_library_goes_to_the_dead_letters_and_stalls_nobody() {
+    let tenant = Tenant::new();
+    let broker = tenant.broker();
+    let server = tenant
+        .url
+        .split(['@', '/'])
+        .find(|part| part.contains("127.0.0.1"));
+    let server = server.expect("the tests' server is on loopback");
+    for queue in [Queue::ForecastRequests, Queue::TrainJobs] {
+        publish(&broker, queue, &["before"]).await;
+        for _ in 0..2 {
+            let (exchange, key) = (tenant.name("gatecast.jobs"), tenant.name(queue.name()));
+            rabbit::by_hand::publish_with_id(server, &exchange, &key, b"\xff\xfe");
+        }
+        publish(&broker, queue, &["after"]).await;
+        let mut settled = Vec::new();
+        let all = async {
+            while settled.last().is_none_or(|last| last != "after") {
+                let mut deliveries = broker.consume(queue, 2).await.expect("it consumes");
+                while let Ok(delivery) = deliveries.next().await {
+                    let id = delivery.message.properties.message_id.clone();
+                    if delivery.settle(Settlement::Done).await.is_ok() {
+                        settled.push(id.clone());
+                    }
+                    if id == "after" {
+                        break;
+                    }
+                }
+            }
+        };
+        or_hangs(all).await;
+        settled.dedup();
+        assert_eq!(settled, ["before", "after"]);
+        let reason = "a property or the name of a header is not UTF-8".to_owned();
+        let unreadable = (String::new(), reason);
+        assert_eq!(dead(&broker, queue).await, [unreadable.clone(), unreadable]);
+    }
+}
+
+#[tokio::test]
 async fn numbers_may_be_as_wide_as_the_client_likes() {
     let tenant = Tenant::new();
     let broker = tenant.broker();

@@ -1,7 +1,7 @@
 //! Consumers of work queues. A task of its own takes what the server sends, so that the consumer may stop
 //! waiting at any time, and deals with what must not be handed out.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering};
 
 use async_trait::async_trait;
 use futures::StreamExt as _;
@@ -28,7 +28,7 @@ use super::{
     office::Office,
     put_back::MessageKey,
     receipt::RabbitReceipt,
-    unavailable,
+    unavailable, unreadable,
     wire::{Hostile, from_wire},
     within::{TO_ANSWER, within},
 };
@@ -63,6 +63,10 @@ pub(super) async fn start(
     office.publisher.up().await?;
     let connection = office.consuming.up().await?;
     declare::only(&connection, &office.topology, queue).await?;
+    if office.maybe_unreadable[queue as usize].swap(false, Ordering::Relaxed) {
+        let looked = unreadable::bury_from(office, queue, prefetch).await;
+        looked.inspect_err(|_| office.maybe_unreadable[queue as usize].store(true, Ordering::Relaxed))?;
+    }
     let channel = declare::open_channel(&connection).await?;
     let bounded = channel.basic_qos(prefetch, BasicQosOptions::default());
     within(TO_ANSWER, "setting the prefetch", bounded).await?;
@@ -165,7 +169,11 @@ impl Feed {
             let delivery = match delivery {
                 Some(Ok(delivery)) => delivery,
                 // Nothing is left to give back: the queue, the channel or the connection is gone.
-                Some(Err(error)) => return end(out, error.into()).await,
+                Some(Err(error)) => {
+                    let maybe_unreadable = &source.office.maybe_unreadable[source.queue as usize];
+                    maybe_unreadable.fetch_or(unreadable::caused(&error), Ordering::Relaxed);
+                    return end(out, error.into()).await;
+                }
                 None => return end(out, "the server has ended the consumer".into()).await,
             };
             match source.take(delivery).await {

@@ -19,6 +19,10 @@ mod line;
 
 mod version;
 
+mod raw;
+
+mod unreadable;
+
 mod within;
 
 mod wire;
@@ -80,12 +84,13 @@ impl RabbitBroker {
     pub fn start(settings: RabbitSettings, clock: Arc<dyn Clock>) -> Result<Self, InvalidSettings> {
         let uri = settings.check()?;
         let topology = Arc::new(Topology::new(&settings));
+        let tls = OwnedTLSConfig {
+            identity: None,
+            cert_chain: settings.certificate_authority.clone(),
+        };
         let dialer = |purpose: &str, topology| Dialer {
             uri: uri.clone(),
-            tls: OwnedTLSConfig {
-                identity: None,
-                cert_chain: settings.certificate_authority.clone(),
-            },
+            tls: tls.clone(),
             name: format!("gatecast {} {purpose}", settings.name),
             topology,
         };
@@ -100,6 +105,9 @@ impl RabbitBroker {
             consuming,
             put_back: PutBack::default(),
             leased: Leased::default(),
+            uri,
+            tls,
+            maybe_unreadable: Default::default(),
         };
         Ok(Self {
             office: Arc::new(office),

@@ -3,12 +3,13 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
 
 use clock::Clock;
+use lapin::{tcp::OwnedTLSConfig, uri::AMQPUri};
 use protocol::{Exchange, Queue, WireMessage};
 
 use super::{
@@ -35,6 +36,11 @@ pub(super) struct Office {
     pub(super) publisher: Publisher,
     pub(super) put_back: PutBack,
     pub(super) leased: Leased,
+    /// For connections by hand.
+    pub(super) uri: AMQPUri,
+    pub(super) tls: OwnedTLSConfig,
+    /// Whether a connection broke on a message that may be this queue's.
+    pub(super) maybe_unreadable: [AtomicBool; Queue::ALL.len()],
 }
 
 impl Office {
