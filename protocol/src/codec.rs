@@ -34,9 +34,7 @@ impl ContentType {
 
     /// The content type of that name; parameters such as `; charset=utf-8` are not known here.
     pub fn parse(name: &str) -> Option<Self> {
-        [Self::MessagePack, Self::Json]
-            .into_iter()
-            .find(|known| known.as_str() == name)
+        [Self::MessagePack, Self::Json].into_iter().find(|known| known.as_str() == name)
     }
 }
 
@@ -112,10 +110,7 @@ pub enum DecodeError {
 /// # Errors
 /// [`EncodeError::TooLarge`] above [`MAX_BODY_BYTES`], so that a publisher learns it before the broker.
 pub fn encode<M: Message>(message: &M, content_type: ContentType) -> Result<Bytes, EncodeError> {
-    let unencodable = |problem: String| EncodeError::Unencodable {
-        kind: M::KIND,
-        problem,
-    };
+    let unencodable = |problem: String| EncodeError::Unencodable { kind: M::KIND, problem };
     let body = match content_type {
         ContentType::MessagePack => {
             rmp_serde::to_vec_named(message).map_err(|e| unencodable(e.to_string()))?
@@ -123,10 +118,7 @@ pub fn encode<M: Message>(message: &M, content_type: ContentType) -> Result<Byte
         ContentType::Json => serde_json::to_vec(message).map_err(|e| unencodable(e.to_string()))?,
     };
     if body.len() > MAX_BODY_BYTES {
-        return Err(EncodeError::TooLarge {
-            kind: M::KIND,
-            size_bytes: body.len(),
-        });
+        return Err(EncodeError::TooLarge { kind: M::KIND, size_bytes: body.len() });
     }
     Ok(body.into())
 }
@@ -140,18 +132,12 @@ pub fn decode<M: Message>(message: &WireMessage) -> Result<M, DecodeError> {
     check_ids(message)?;
     let expected = kind_and_version::<M>();
     if properties.kind != expected {
-        return Err(DecodeError::Kind {
-            found: cut(&properties.kind),
-            expected,
-        });
+        return Err(DecodeError::Kind { found: cut(&properties.kind), expected });
     }
     let content_type = ContentType::parse(&properties.content_type)
         .ok_or_else(|| DecodeError::ContentType(cut(&properties.content_type)))?;
     let body = plain_body(message)?;
-    let broken = |problem: String| DecodeError::Body {
-        kind: M::KIND,
-        problem,
-    };
+    let broken = |problem: String| DecodeError::Body { kind: M::KIND, problem };
     match content_type {
         ContentType::MessagePack => from_message_pack(&body).map_err(broken),
         ContentType::Json => {
@@ -193,26 +179,14 @@ fn plain_body(message: &WireMessage) -> Result<Bytes, DecodeError> {
 
 /// Reads at most one byte more than allowed, whatever a frame header promises.
 fn decompress(body: &[u8]) -> Result<Bytes, DecodeError> {
-    let broken = |e: std::io::Error| DecodeError::Body {
-        kind: "zstd frame",
-        problem: e.to_string(),
-    };
-    let limit = body
-        .len()
-        .saturating_mul(MAX_EXPANSION)
-        .min(MAX_BODY_BYTES * MAX_EXPANSION);
+    let broken = |e: std::io::Error| DecodeError::Body { kind: "zstd frame", problem: e.to_string() };
+    let limit = body.len().saturating_mul(MAX_EXPANSION).min(MAX_BODY_BYTES * MAX_EXPANSION);
     let mut plain = Vec::new();
     let decoder = zstd::stream::read::Decoder::with_buffer(body).map_err(broken)?;
-    decoder
-        .take(limit as u64 + 1)
-        .read_to_end(&mut plain)
-        .map_err(broken)?;
+    decoder.take(limit as u64 + 1).read_to_end(&mut plain).map_err(broken)?;
     if plain.len() > limit {
         return Err(DecodeError::TooLarge {
-            what: format!(
-                "{} bytes that expands more than {MAX_EXPANSION} times",
-                body.len()
-            ),
+            what: format!("{} bytes that expands more than {MAX_EXPANSION} times", body.len()),
         });
     }
     Ok(plain.into())

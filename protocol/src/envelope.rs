@@ -88,10 +88,7 @@ impl WireMessage {
             attempt: 1,
             first_error: None,
         };
-        Ok(Self {
-            properties,
-            body: encode(message, content_type)?,
-        })
+        Ok(Self { properties, body: encode(message, content_type)? })
     }
 }
 
@@ -137,11 +134,8 @@ impl Properties {
     pub fn caused<M: Message>(&self, message: &M) -> Result<WireMessage, EncodeError> {
         let content_type = ContentType::parse(&self.content_type).unwrap_or(ContentType::MessagePack);
         let mut caused = WireMessage::new(message, content_type, self.message_id.clone())?;
-        caused.properties.correlation_id = Some(
-            self.correlation_id
-                .clone()
-                .unwrap_or_else(|| self.message_id.clone()),
-        );
+        caused.properties.correlation_id =
+            Some(self.correlation_id.clone().unwrap_or_else(|| self.message_id.clone()));
         caused.properties.traceparent.clone_from(&self.traceparent);
         caused.properties.tracestate.clone_from(&self.tracestate);
         Ok(caused)

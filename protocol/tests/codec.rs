@@ -27,9 +27,7 @@ fn wire(content_type: ContentType) -> WireMessage {
 
 #[track_caller]
 fn refused(message: &WireMessage, expected: &str) {
-    let error = decode::<TrainJob>(message)
-        .expect_err("must be refused")
-        .to_string();
+    let error = decode::<TrainJob>(message).expect_err("must be refused").to_string();
     assert!(error.contains(expected), "{error:?} does not say {expected:?}");
 }
 
@@ -56,22 +54,13 @@ fn the_envelope_is_checked_before_the_body() {
     };
     refused(&with(|p| p.message_id.clear()), "message_id of 0 bytes");
     refused(&with(|p| p.message_id = "x".repeat(65)), "message_id of 65 bytes");
-    refused(
-        &with(|p| p.correlation_id = Some("x".repeat(65))),
-        "correlation_id of 65 bytes",
-    );
+    refused(&with(|p| p.correlation_id = Some("x".repeat(65))), "correlation_id of 65 bytes");
     refused(
         &with(|p| p.kind = "train-job.v2".into()),
         "type \"train-job.v2\" is unknown here, \"train-job.v1\"",
     );
-    refused(
-        &with(|p| p.content_type = "text/plain".into()),
-        "content_type \"text/plain\"",
-    );
-    refused(
-        &with(|p| p.content_encoding = Some("gzip".into())),
-        "content_encoding \"gzip\"",
-    );
+    refused(&with(|p| p.content_type = "text/plain".into()), "content_type \"text/plain\"");
+    refused(&with(|p| p.content_encoding = Some("gzip".into())), "content_encoding \"gzip\"");
 }
 
 #[test]
@@ -92,10 +81,7 @@ fn a_missing_field_is_named() {
 
 #[test]
 fn oversized_bodies_are_refused_on_both_sides() {
-    let large = TrainJob {
-        model: "m".repeat(MAX_BODY_BYTES),
-        ..job()
-    };
+    let large = TrainJob { model: "m".repeat(MAX_BODY_BYTES), ..job() };
     let error = encode(&large, ContentType::Json).expect_err("too large");
     assert!(
         matches!(error, EncodeError::TooLarge { kind: "train-job", size_bytes } if size_bytes > MAX_BODY_BYTES)
@@ -110,14 +96,10 @@ fn oversized_bodies_are_refused_on_both_sides() {
 fn a_compressed_body_is_read_and_a_bomb_is_not() {
     let mut message = wire(ContentType::MessagePack);
     message.properties.content_encoding = Some("zstd".into());
-    message.body = zstd::encode_all(message.body.as_ref(), 3)
-        .expect("compresses")
-        .into();
+    message.body = zstd::encode_all(message.body.as_ref(), 3).expect("compresses").into();
     assert_eq!(decode::<TrainJob>(&message), Ok(job()));
 
-    message.body = zstd::encode_all(vec![0_u8; 64 << 20].as_slice(), 3)
-        .expect("compresses")
-        .into();
+    message.body = zstd::encode_all(vec![0_u8; 64 << 20].as_slice(), 3).expect("compresses").into();
     refused(&message, "expands more than 50 times");
     message.body = Bytes::from_static(b"not zstd");
     refused(&message, "zstd frame cannot be decoded");
@@ -140,9 +122,7 @@ fn hostile_bodies_are_refused_before_they_cost_anything() {
     refused(&pack, "train-job cannot be decoded");
     pack.body = vec![0x91; 100].into(); // arrays nested 100 deep
     refused(&pack, "train-job cannot be decoded");
-    let mut two = encode(&job(), ContentType::MessagePack)
-        .expect("a small body")
-        .to_vec();
+    let mut two = encode(&job(), ContentType::MessagePack).expect("a small body").to_vec();
     two.push(0xc0);
     pack.body = two.into();
     refused(&pack, "1 bytes follow the message");
@@ -152,20 +132,13 @@ fn hostile_bodies_are_refused_before_they_cost_anything() {
 fn a_train_job_keeps_its_asker_through_the_pipeline() {
     let mut request = wire(ContentType::Json).properties;
     request.reply_to = Some("replies.0190".into());
-    let result = TrainResult {
-        model: "m".into(),
-        outcome: TrainOutcome::NoCandidate {
-            reason: "none".into(),
-        },
-    };
+    let result =
+        TrainResult { model: "m".into(), outcome: TrainOutcome::NoCandidate { reason: "none".into() } };
     let published = result.publications(&request).expect("a small body");
     assert_eq!(published.len(), 1);
     assert_eq!(published[0].destination.to_string(), Queue::TrainResults.name());
     let caused = &published[0].message.properties;
-    assert_eq!(
-        (caused.message_id.as_str(), caused.kind.as_str()),
-        ("id-1", "train-result.v1")
-    );
+    assert_eq!((caused.message_id.as_str(), caused.kind.as_str()), ("id-1", "train-result.v1"));
     assert_eq!(caused.correlation_id.as_deref(), Some("id-1"));
 
     let decision = GateDecision::Refused(CandidateRefused {
@@ -181,28 +154,16 @@ fn a_train_job_keeps_its_asker_through_the_pipeline() {
     let published = decision.publications(caused).expect("a small body");
     let destinations: Vec<String> = published.iter().map(|p| p.destination.to_string()).collect();
     assert_eq!(destinations, ["candidate-refused.m", "replies.0190"]);
-    assert_eq!(
-        published[1].message.properties.kind,
-        format!("{}.v1", CandidateRefused::KIND)
-    );
+    assert_eq!(published[1].message.properties.kind, format!("{}.v1", CandidateRefused::KIND));
 }
 
 #[test]
 fn a_reply_never_goes_to_a_work_queue() {
-    let reply = ForecastReply::Refused {
-        reason: RefusalReason::UnknownModel,
-        message: "no".into(),
-    };
-    let request = ForecastRequest {
-        model: "m".into(),
-        series: vec![],
-        horizon: None,
-        origin: None,
-        history: vec![],
-    };
-    let mut properties = WireMessage::new(&request, ContentType::Json, "id-2")
-        .expect("a small body")
-        .properties;
+    let reply = ForecastReply::Refused { reason: RefusalReason::UnknownModel, message: "no".into() };
+    let request =
+        ForecastRequest { model: "m".into(), series: vec![], horizon: None, origin: None, history: vec![] };
+    let mut properties =
+        WireMessage::new(&request, ContentType::Json, "id-2").expect("a small body").properties;
     properties.reply_to = Some("train-jobs".into());
     assert_eq!(reply.publications(&properties).expect("a small body"), []);
 }

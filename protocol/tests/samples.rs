@@ -20,15 +20,9 @@ fn check<M: Message + PartialEq + std::fmt::Debug>() -> String {
     let message: M = decode(&wire).unwrap_or_else(|e| panic!("samples/{name}: {e}"));
 
     for content_type in [ContentType::Json, ContentType::MessagePack] {
-        content_type
-            .as_str()
-            .clone_into(&mut wire.properties.content_type);
+        content_type.as_str().clone_into(&mut wire.properties.content_type);
         wire.body = encode(&message, content_type).expect("a small body");
-        assert_eq!(
-            decode::<M>(&wire).expect("what we encode we can decode"),
-            message,
-            "{name}"
-        );
+        assert_eq!(decode::<M>(&wire).expect("what we encode we can decode"), message, "{name}");
     }
     every_field_survives(&message, &text, &name);
     name
@@ -39,11 +33,7 @@ fn every_field_survives<M: Message>(message: &M, text: &[u8], name: &str) {
     let written: serde_json::Value = serde_json::to_value(message).expect("JSON");
     let sample: serde_json::Value = serde_json::from_slice(text).expect("JSON");
     let (written, sample) = (paths(&written), paths(&sample));
-    assert_eq!(
-        sample.difference(&written).collect::<Vec<_>>(),
-        Vec::<&String>::new(),
-        "lost from {name}"
-    );
+    assert_eq!(sample.difference(&written).collect::<Vec<_>>(), Vec::<&String>::new(), "lost from {name}");
 }
 
 fn paths(value: &serde_json::Value) -> BTreeSet<String> {
@@ -60,12 +50,7 @@ fn paths(value: &serde_json::Value) -> BTreeSet<String> {
 
 /// An envelope whose kind is `M`'s.
 fn envelope<M: Message>() -> WireMessage {
-    let any = ObservationsRecorded {
-        dataset: "d".into(),
-        new: 0,
-        corrected: 0,
-        unchanged: 0,
-    };
+    let any = ObservationsRecorded { dataset: "d".into(), new: 0, corrected: 0, unchanged: 0 };
     let mut wire = WireMessage::new(&any, ContentType::Json, "0190").expect("a small body");
     wire.properties.kind = format!("{}.v{}", M::KIND, M::VERSION);
     wire
@@ -90,16 +75,7 @@ fn every_sample_can_still_be_read() {
     ]);
     let there: BTreeSet<String> = fs::read_dir(samples())
         .expect("samples/")
-        .map(|entry| {
-            entry
-                .expect("an entry")
-                .file_name()
-                .to_string_lossy()
-                .into_owned()
-        })
+        .map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned())
         .collect();
-    assert_eq!(
-        read, there,
-        "a sample that no test reads, or a kind without a sample"
-    );
+    assert_eq!(read, there, "a sample that no test reads, or a kind without a sample");
 }

@@ -13,22 +13,14 @@ use crate::stack::{SMALL_MODEL, root};
 /// The binary on a data folder, untouched by this machine's configuration.
 pub(crate) fn gatecast(data: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_gatecast"));
-    command
-        .env_clear()
-        .current_dir(data.parent().expect("a parent"))
-        .arg("--data-folder")
-        .arg(data);
+    command.env_clear().current_dir(data.parent().expect("a parent")).arg("--data-folder").arg(data);
     command
 }
 
 /// Runs a command that must succeed.
 pub(crate) fn succeed(command: &mut Command) -> Output {
     let output = command.output().expect("starts");
-    assert!(
-        output.status.success(),
-        "{command:?}: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
     output
 }
 
@@ -45,24 +37,16 @@ struct Shop {
 
 impl Shop {
     fn empty() -> Self {
-        Self {
-            folder: tempfile::tempdir().expect("a folder"),
-        }
+        Self { folder: tempfile::tempdir().expect("a folder") }
     }
 
     fn with_bikes() -> Self {
         let shop = Self::empty();
         let model = shop.file("model.toml", SMALL_MODEL);
-        succeed(
-            shop.gatecast()
-                .args(["datasets", "apply"])
-                .arg(example("datasets/washington-bikes.toml")),
-        );
+        succeed(shop.gatecast().args(["datasets", "apply"]).arg(example("datasets/washington-bikes.toml")));
         succeed(shop.gatecast().args(["models", "apply"]).arg(model));
         succeed(
-            shop.gatecast()
-                .args(["import", "washington-bikes"])
-                .arg(example("data/washington-bikes.csv.gz")),
+            shop.gatecast().args(["import", "washington-bikes"]).arg(example("data/washington-bikes.csv.gz")),
         );
         shop
     }
@@ -84,10 +68,7 @@ impl Shop {
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(code), "{arguments:?}: {stderr}");
         for expected in says {
-            assert!(
-                stderr.contains(expected),
-                "{arguments:?}: {stderr:?} does not say {expected:?}"
-            );
+            assert!(stderr.contains(expected), "{arguments:?}: {stderr:?} does not say {expected:?}");
         }
         assert!(
             output.stdout.is_empty(),
@@ -100,12 +81,7 @@ impl Shop {
     #[track_caller]
     fn fails_with_result(&self, arguments: &[&str], code: i32, says: &str) {
         let output = self.gatecast().args(arguments).output().expect("starts");
-        assert_eq!(
-            output.status.code(),
-            Some(code),
-            "{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
+        assert_eq!(output.status.code(), Some(code), "{}", String::from_utf8_lossy(&output.stderr));
         assert!(
             String::from_utf8_lossy(&output.stdout).contains(says),
             "{arguments:?} does not say {says:?}"
@@ -113,9 +89,7 @@ impl Shop {
     }
 
     fn rows(&self) -> u64 {
-        json(self.gatecast().args(["--json", "datasets", "list"]))[0]["rows"]
-            .as_u64()
-            .expect("a number")
+        json(self.gatecast().args(["--json", "datasets", "list"]))[0]["rows"].as_u64().expect("a number")
     }
 }
 
@@ -129,42 +103,19 @@ fn the_main_job_by_hand() {
     let before = json(shop.gatecast().args(["--json", "forecast", "bike-demand"]));
     assert_eq!(before["forecasts"][0]["reason"], "no_incumbent");
 
-    let decision = json(shop.gatecast().args([
-        "--json",
-        "train",
-        "bike-demand",
-        "--learner",
-        "small-trees",
-        "--wait",
-    ]));
-    assert_eq!(
-        (&decision["decision"], &decision["event"]["version"]),
-        (&"promoted".into(), &1.into())
-    );
-    shop.fails_with_result(
-        &["train", "bike-demand", "--learner", "seasonal-naive", "--wait"],
-        6,
-        "REFUSED",
-    );
+    let decision =
+        json(shop.gatecast().args(["--json", "train", "bike-demand", "--learner", "small-trees", "--wait"]));
+    assert_eq!((&decision["decision"], &decision["event"]["version"]), (&"promoted".into(), &1.into()));
+    shop.fails_with_result(&["train", "bike-demand", "--learner", "seasonal-naive", "--wait"], 6, "REFUSED");
 
-    let after = json(
-        shop.gatecast()
-            .args(["--json", "forecast", "bike-demand", "--horizon", "12"]),
-    );
+    let after = json(shop.gatecast().args(["--json", "forecast", "bike-demand", "--horizon", "12"]));
     let forecast = &after["forecasts"][0];
-    assert_eq!(
-        (&forecast["version"], &forecast["route"]),
-        (&1.into(), &"primary".into())
-    );
+    assert_eq!((&forecast["version"], &forecast["route"]), (&1.into(), &"primary".into()));
     assert_eq!(forecast["values"].as_array().map(Vec::len), Some(12));
 
     let decisions = json(shop.gatecast().args(["--json", "decisions", "bike-demand"]));
-    let verdicts: Vec<&str> = decisions
-        .as_array()
-        .expect("a list")
-        .iter()
-        .filter_map(|d| d["decision"].as_str())
-        .collect();
+    let verdicts: Vec<&str> =
+        decisions.as_array().expect("a list").iter().filter_map(|d| d["decision"].as_str()).collect();
     assert_eq!(verdicts, ["refused", "promoted"], "newest first");
 }
 
@@ -174,21 +125,9 @@ fn names_that_nothing_has_are_not_found() {
     shop.fails(&["forecast", "nobody"], 3, &["model \"nobody\" was not applied"]);
     shop.fails(&["train", "nobody"], 3, &["model \"nobody\" was not applied"]);
     shop.fails(&["decisions", "nobody"], 3, &["model \"nobody\" was not applied"]);
-    shop.fails(
-        &["train", "bike-demand", "--learner", "magic"],
-        3,
-        &["learner \"magic\"", "small-trees"],
-    );
-    shop.fails(
-        &["forecast", "bike-demand", "--series", "nowhere"],
-        3,
-        &["series \"nowhere\""],
-    );
-    shop.fails(
-        &["import", "nowhere", "-"],
-        3,
-        &["dataset \"nowhere\" was not applied"],
-    );
+    shop.fails(&["train", "bike-demand", "--learner", "magic"], 3, &["learner \"magic\"", "small-trees"]);
+    shop.fails(&["forecast", "bike-demand", "--series", "nowhere"], 3, &["series \"nowhere\""]);
+    shop.fails(&["import", "nowhere", "-"], 3, &["dataset \"nowhere\" was not applied"]);
     shop.fails(&["import", "washington-bikes", "no.csv"], 3, &["no.csv"]);
     shop.fails(&["datasets", "apply", "no.toml"], 3, &["no.toml"]);
 }
@@ -197,11 +136,7 @@ fn names_that_nothing_has_are_not_found() {
 fn questions_that_make_no_sense_are_refused() {
     let shop = Shop::with_bikes();
     shop.fails(&["forecast", "bike-demand", "--horizon", "0"], 4, &["horizon: 0"]);
-    shop.fails(
-        &["forecast", "bike-demand", "--horizon", "4000000000"],
-        4,
-        &["horizon: 4000000000"],
-    );
+    shop.fails(&["forecast", "bike-demand", "--horizon", "4000000000"], 4, &["horizon: 4000000000"]);
     shop.fails(
         &["forecast", "bike-demand", "--origin", "2012-12-01T00:10:00Z"],
         4,
@@ -212,11 +147,7 @@ fn questions_that_make_no_sense_are_refused() {
         4,
         &["no value before the origin"],
     );
-    shop.fails(
-        &["forecast", "bike-demand", "--origin", "tomorrow"],
-        2,
-        &["tomorrow"],
-    );
+    shop.fails(&["forecast", "bike-demand", "--origin", "tomorrow"], 2, &["tomorrow"]);
     shop.fails(&["forecast", "Bike Demand"], 2, &["must match"]);
 }
 
@@ -234,12 +165,7 @@ fn specifications_that_contradict_themselves_or_the_stored_data_change_nothing()
         4,
         &["frequency \"P1D\"", "17377 stored observations"],
     );
-    apply(
-        "datasets",
-        &dataset.replace("America/New_York", "UTC"),
-        4,
-        &["time_zone \"UTC\""],
-    );
+    apply("datasets", &dataset.replace("America/New_York", "UTC"), 4, &["time_zone \"UTC\""]);
     apply(
         "datasets",
         &dataset.replace("America/New_York", "Mars/Olympus"),
@@ -247,37 +173,12 @@ fn specifications_that_contradict_themselves_or_the_stored_data_change_nothing()
         &["time_zone", "Mars/Olympus"],
     );
     apply("datasets", "name = \"x", 4, &["spec.toml", "line 1"]);
-    apply(
-        "datasets",
-        &dataset.replace("frequency", "frequenzy"),
-        4,
-        &["frequenzy"],
-    );
+    apply("datasets", &dataset.replace("frequency", "frequenzy"), 4, &["frequenzy"]);
 
-    apply(
-        "models",
-        &SMALL_MODEL.replace("washington-bikes", "nowhere"),
-        3,
-        &["dataset \"nowhere\""],
-    );
-    apply(
-        "models",
-        &SMALL_MODEL.replace("horizon = 24", "horizon = 0"),
-        4,
-        &["horizon", "0"],
-    );
-    apply(
-        "models",
-        &SMALL_MODEL.replace("boosted-trees", "magic"),
-        4,
-        &["magic"],
-    );
-    apply(
-        "models",
-        &SMALL_MODEL.replace("few-trees", "small-trees"),
-        4,
-        &["small-trees"],
-    );
+    apply("models", &SMALL_MODEL.replace("washington-bikes", "nowhere"), 3, &["dataset \"nowhere\""]);
+    apply("models", &SMALL_MODEL.replace("horizon = 24", "horizon = 0"), 4, &["horizon", "0"]);
+    apply("models", &SMALL_MODEL.replace("boosted-trees", "magic"), 4, &["magic"]);
+    apply("models", &SMALL_MODEL.replace("few-trees", "small-trees"), 4, &["small-trees"]);
     let with_schedule = format!("{SMALL_MODEL}\n[schedule]\ncron = \"sometimes\"\ntime_zone = \"UTC\"\n");
     apply("models", &with_schedule, 4, &["schedule.cron \"sometimes\""]);
 
@@ -292,11 +193,7 @@ fn broken_files_name_row_field_and_value_and_change_nothing() {
     let good = "unique_id,ds,y\nwashington-dc,2013-01-01T00:00:00-05:00,1\n";
     let import = |contents: &[u8], says: &[&str]| {
         let file = shop.file("rows.csv", contents);
-        shop.fails(
-            &["import", "washington-bikes", &file.display().to_string()],
-            4,
-            says,
-        );
+        shop.fails(&["import", "washington-bikes", &file.display().to_string()], 4, says);
         assert_eq!(shop.rows(), 17_377);
     };
     let with_row = |row: &str| format!("{good}{row}\n").into_bytes();
@@ -304,29 +201,26 @@ fn broken_files_name_row_field_and_value_and_change_nothing() {
     import(b"unique_id,ds\nx,2013-01-01T00:00:00Z\n", &["no column y"]);
     import(b"\x1f\x8b\x08\x00garbage", &["gzip"]);
     import(&[0, 159, 146, 150, 0, 1, 2], &[]);
-    import(
-        &with_row("washington-dc,2013-01-01T01:00:00-05:00,NaN"),
-        &["line 3", "y", "NaN"],
-    );
-    import(
-        &with_row("washington-dc,2013-01-01T01:00:00-05:00,inf"),
-        &["line 3", "y", "inf"],
-    );
-    import(
-        &with_row("washington-dc,2013-01-01T00:00:00-05:00,2"),
-        &["line 3", "2013-01-01"],
-    );
-    import(
-        &with_row("washington-dc,2013-01-01T01:07:00-05:00,2"),
-        &["line 3", "01:07"],
-    );
-    import(
-        &with_row("washington-dc,yesterday,2"),
-        &["line 3", "ds", "yesterday"],
-    );
+    import(&with_row("washington-dc,2013-01-01T01:00:00-05:00,NaN"), &["line 3", "y", "NaN"]);
+    import(&with_row("washington-dc,2013-01-01T01:00:00-05:00,inf"), &["line 3", "y", "inf"]);
+    import(&with_row("washington-dc,2013-01-01T00:00:00-05:00,2"), &["line 3", "2013-01-01"]);
+    import(&with_row("washington-dc,2013-01-01T01:07:00-05:00,2"), &["line 3", "01:07"]);
+    import(&with_row("washington-dc,yesterday,2"), &["line 3", "ds", "yesterday"]);
     import(&with_row("washington-dc,2013-03-10T02:30:00,2"), &["line 3"]);
     import(&with_row("washington-dc,99999-01-01T00:00:00Z,2"), &["line 3"]);
     import(&with_row(",2013-01-01T01:00:00-05:00,2"), &["line 3"]);
+}
+
+#[test]
+fn a_file_between_the_steps_of_what_is_known_changes_nothing() {
+    let shop = Shop::with_bikes();
+    let rows = "unique_id,ds,y\nnew-york,2013-01-01T00:30:00-05:00,1\n\
+                washington-dc,2013-01-01T00:30:00-05:00,1\nwashington-dc,2013-01-01T01:30:00-05:00,2\n";
+    let file = shop.file("half-past.csv", rows).display().to_string();
+    let says = ["series washington-dc", "2013-01-01T05:30:00Z is not on the grid of PT1H steps"];
+    shop.fails(&["import", "washington-bikes", &file], 4, &says);
+    assert_eq!(shop.rows(), 17_377, "new-york is not there either");
+    succeed(shop.gatecast().args(["forecast", "bike-demand"]));
 }
 
 #[test]
@@ -337,24 +231,14 @@ fn an_import_can_be_repeated() {
             .args(["--json", "import", "washington-bikes"])
             .arg(example("data/washington-bikes.csv.gz")),
     );
-    assert_eq!(
-        (&again["recorded"]["new"], &again["recorded"]["unchanged"]),
-        (&0.into(), &17_377.into())
-    );
+    assert_eq!((&again["recorded"]["new"], &again["recorded"]["unchanged"]), (&0.into(), &17_377.into()));
 }
 
 #[test]
 fn configuration_mistakes_are_named() {
     let shop = Shop::empty();
-    let file = shop
-        .file("c.toml", "[forecaster]\nprefetsh = 3\n")
-        .display()
-        .to_string();
-    shop.fails(
-        &["--config", &file, "config", "check"],
-        4,
-        &["forecaster.prefetsh", "forecaster.prefetch"],
-    );
+    let file = shop.file("c.toml", "[forecaster]\nprefetsh = 3\n").display().to_string();
+    shop.fails(&["--config", &file, "config", "check"], 4, &["forecaster.prefetsh", "forecaster.prefetch"]);
     shop.fails(&["--config", "no.toml", "config", "check"], 4, &["no.toml"]);
     let output = shop
         .gatecast()
@@ -362,29 +246,18 @@ fn configuration_mistakes_are_named() {
         .args(["config", "check"])
         .output()
         .expect("starts");
-    assert_eq!(
-        output.status.code(),
-        Some(4),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert_eq!(output.status.code(), Some(4), "{}", String::from_utf8_lossy(&output.stderr));
     succeed(shop.gatecast().args(["config", "check"]));
 
-    let shown = json(
-        shop.gatecast()
-            .env("GATECAST__FORECASTER__POLL", "5s")
-            .args(["--json", "config", "show"]),
-    );
+    let shown =
+        json(shop.gatecast().env("GATECAST__FORECASTER__POLL", "5s").args(["--json", "config", "show"]));
     let poll = shown
         .as_array()
         .expect("a list")
         .iter()
         .find(|setting| setting["key"] == "forecaster.poll")
         .expect("there");
-    assert_eq!(
-        (&poll["value"], &poll["origin"]),
-        (&"5s".into(), &"the environment".into())
-    );
+    assert_eq!((&poll["value"], &poll["origin"]), (&"5s".into(), &"the environment".into()));
 }
 
 #[test]

@@ -7,11 +7,11 @@ use crate::stack::{Stack, at, promoted, request};
 
 async fn only_answer(stack: &Stack, request: &ForecastRequest) -> SeriesForecast {
     match stack.forecast(request).await {
-        ForecastReply::Answered {
-            mut forecasts,
-            refused,
-            ..
-        } if refused.is_empty() && forecasts.len() == 1 => forecasts.remove(0),
+        ForecastReply::Answered { mut forecasts, refused, .. }
+            if refused.is_empty() && forecasts.len() == 1 =>
+        {
+            forecasts.remove(0)
+        }
         other => panic!("{other:?}"),
     }
 }
@@ -24,10 +24,7 @@ fn one_observation(request: &ForecastRequest) -> ForecastRequest {
         tz: "America/New_York".into(),
         values: vec![Some(12.0)],
     };
-    ForecastRequest {
-        history: vec![series],
-        ..request.clone()
-    }
+    ForecastRequest { history: vec![series], ..request.clone() }
 }
 
 #[tokio::test]
@@ -37,34 +34,18 @@ async fn the_fallback_answers_where_the_incumbent_cannot() {
     let asked = request(&model);
 
     let before = only_answer(&stack, &asked).await;
-    assert_eq!(
-        (before.route, before.reason),
-        (Route::Fallback, Some(RouteReason::NoIncumbent))
-    );
+    assert_eq!((before.route, before.reason), (Route::Fallback, Some(RouteReason::NoIncumbent)));
     assert_eq!((before.version, before.generation), (None, 0));
 
     promoted(stack.train(&model, "small-trees").await);
     while only_answer(&stack, &asked).await.version.is_none() {}
 
     let short = only_answer(&stack, &one_observation(&asked)).await;
-    assert_eq!(
-        (short.route, short.reason),
-        (Route::Fallback, Some(RouteReason::HistoryTooShort))
-    );
+    assert_eq!((short.route, short.reason), (Route::Fallback, Some(RouteReason::HistoryTooShort)));
     assert_eq!(short.points.values, vec![Some(12.0); 24], "all that is known");
 
-    let long = only_answer(
-        &stack,
-        &ForecastRequest {
-            horizon: Some(200),
-            ..asked.clone()
-        },
-    )
-    .await;
-    assert_eq!(
-        (long.route, long.reason),
-        (Route::Fallback, Some(RouteReason::HorizonTooLong))
-    );
+    let long = only_answer(&stack, &ForecastRequest { horizon: Some(200), ..asked.clone() }).await;
+    assert_eq!((long.route, long.reason), (Route::Fallback, Some(RouteReason::HorizonTooLong)));
     assert_eq!(long.points.values.len(), 200);
     stack.finish().await;
 }

@@ -28,9 +28,9 @@ use crate::{
     stack::{PATIENCE, SMALL_MODEL, at, root},
 };
 
-const KILLS: usize = 20;
+const KILLS: u16 = 20;
 /// Train jobs that are published while nothing runs, before each start.
-const JOBS_A_ROUND: usize = 2;
+const JOBS_A_ROUND: u16 = 2;
 /// The hour after the last one of the example data.
 const NEW_YEAR: &str = "2013-01-01T00:00:00-05:00";
 /// A round is killed at a moment between none and this.
@@ -57,45 +57,30 @@ async fn every_train_job_has_one_decision_however_often_the_process_is_killed() 
     }
 
     let mut process = run(&data);
-    let registry = SqliteRegistry::open(data.join("registry.db"))
-        .await
-        .expect("opens beside the process");
+    let registry = SqliteRegistry::open(data.join("registry.db")).await.expect("opens beside the process");
     let model = ModelName::new("bike-demand").expect("a name");
     let decisions = tokio::time::timeout(PATIENCE, all_decided(&registry, &model, &jobs)).await;
     let decisions =
         decisions.unwrap_or_else(|_| panic!("seed {seed}: some of {} jobs have no decision", jobs.len()));
-    tokio::time::timeout(PATIENCE, all_observed(&data))
-        .await
-        .expect("every observation is recorded");
+    tokio::time::timeout(PATIENCE, all_observed(&data)).await.expect("every observation is recorded");
     terminate(&mut process);
 
     let decided: Vec<&str> = decisions.iter().map(|decision| decision.job.as_str()).collect();
     let distinct: BTreeSet<&str> = decided.iter().copied().collect();
-    assert_eq!(
-        decided.len(),
-        distinct.len(),
-        "seed {seed}: a job was decided twice"
-    );
+    assert_eq!(decided.len(), distinct.len(), "seed {seed}: a job was decided twice");
     assert_eq!(distinct, jobs.iter().map(String::as_str).collect(), "seed {seed}");
 
     // Each promotion is one change of incumbent, and each change counts one generation.
-    let promotions = decisions
-        .iter()
-        .filter(|decision| decision.judgement.verdict.name() == "promote")
-        .count();
+    let promotions =
+        decisions.iter().filter(|decision| decision.judgement.verdict.name() == "promote").count();
     let incumbents = registry.incumbent_history(&model).await.expect("reads");
     let mut generations: Vec<u64> = incumbents.iter().map(|incumbent| incumbent.generation).collect();
     generations.sort_unstable();
-    assert_eq!(
-        generations,
-        (1..=promotions as u64).collect::<Vec<_>>(),
-        "seed {seed}"
-    );
+    assert_eq!(generations, (1..=promotions as u64).collect::<Vec<_>>(), "seed {seed}");
     assert!(promotions > 0, "seed {seed}: nothing was ever promoted");
 
-    let broker = SqliteBroker::open(data.join("queue.db"), Access::Owner, Arc::new(SystemClock))
-        .await
-        .expect("opens");
+    let broker =
+        SqliteBroker::open(data.join("queue.db"), Access::Owner, Arc::new(SystemClock)).await.expect("opens");
     for queue in Queue::ALL {
         assert_eq!(
             broker.depth(queue).await.expect("a depth"),
@@ -121,68 +106,43 @@ fn bring_bikes(data: &Path, scratch: &Path) {
     let model = scratch.join("model.toml");
     std::fs::write(&model, SMALL_MODEL).expect("writes");
     let example = |file: &str| root().join("examples").join(file);
-    succeed(
-        gatecast(data)
-            .args(["datasets", "apply"])
-            .arg(example("datasets/washington-bikes.toml")),
-    );
+    succeed(gatecast(data).args(["datasets", "apply"]).arg(example("datasets/washington-bikes.toml")));
     succeed(gatecast(data).args(["models", "apply"]).arg(model));
-    succeed(
-        gatecast(data)
-            .args(["import", "washington-bikes"])
-            .arg(example("data/washington-bikes.csv.gz")),
-    );
+    succeed(gatecast(data).args(["import", "washington-bikes"]).arg(example("data/washington-bikes.csv.gz")));
 }
 
 /// Publishes a train job onto the queue of a folder that no process owns; returns its id.
-fn publish(data: &Path, at: usize) -> String {
-    let learner = ["few-trees", "seasonal-naive", "small-trees"][at % 3];
+fn publish(data: &Path, at: u16) -> String {
+    let learner = ["few-trees", "seasonal-naive", "small-trees"][usize::from(at % 3)];
     let published = json(gatecast(data).args(["--json", "train", "bike-demand", "--learner", learner]));
     published["job"].as_str().expect("an id").to_owned()
 }
 
 /// Publishes the bike hires of one hour after those that were imported.
-async fn observe(data: &Path, hour: usize) {
+async fn observe(data: &Path, hour: u16) {
     let broker = SqliteBroker::open(&data.join("queue.db"), Access::Guest, Arc::new(SystemClock))
         .await
         .expect("opens");
     let series = SeriesValues {
         id: "washington-dc".into(),
-        start: at(NEW_YEAR) + SignedDuration::from_hours(hour as i64),
+        start: at(NEW_YEAR) + SignedDuration::from_hours(hour.into()),
         frequency: "PT1H".into(),
         tz: "America/New_York".into(),
-        values: vec![Some(hour as f64)],
+        values: vec![Some(hour.into())],
     };
-    let batch = ObservationBatch {
-        dataset: "washington-bikes".into(),
-        series: vec![series],
-    };
+    let batch = ObservationBatch { dataset: "washington-bikes".into(), series: vec![series] };
     let message = WireMessage::new(&batch, ContentType::Json, format!("hour-{hour}")).expect("a small body");
-    broker
-        .publish(&Destination::Queue(Queue::Observations), message)
-        .await
-        .expect("published");
+    broker.publish(&Destination::Queue(Queue::Observations), message).await.expect("published");
 }
 
 /// Waits until the hours of every round are in the history.
 async fn all_observed(data: &Path) {
-    let history = SqliteHistory::open(data.join("history.db"))
-        .await
-        .expect("opens beside the process");
+    let history = SqliteHistory::open(data.join("history.db")).await.expect("opens beside the process");
     let grid = Grid::new(Frequency::Minutes(60), "America/New_York").expect("a grid");
     let dataset = "washington-bikes".parse().expect("a name");
-    let range = Range {
-        from: Some(at(NEW_YEAR)),
-        ..Range::default()
-    };
-    let expected: Vec<f64> = (0..KILLS).map(|hour| hour as f64).collect();
-    while history
-        .read(&dataset, &grid, &range)
-        .await
-        .expect("reads")
-        .series
-        .first()
-        .map(|s| &s.values)
+    let range = Range { from: Some(at(NEW_YEAR)), ..Range::default() };
+    let expected: Vec<f64> = (0..KILLS).map(f64::from).collect();
+    while history.read(&dataset, &grid, &range).await.expect("reads").series.first().map(|s| &s.values)
         != Some(&expected)
     {
         tokio::time::sleep(Duration::from_millis(50)).await; // polls for the event it waits for
@@ -190,43 +150,23 @@ async fn all_observed(data: &Path) {
 }
 
 fn run(data: &Path) -> Child {
-    gatecast(data)
-        .arg("run")
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("starts")
+    gatecast(data).arg("run").stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("starts")
 }
 
 fn terminate(process: &mut Child) {
-    let told = Command::new("kill")
-        .args(["-TERM", &process.id().to_string()])
-        .status()
-        .expect("kill is there");
+    let told =
+        Command::new("kill").args(["-TERM", &process.id().to_string()]).status().expect("kill is there");
     assert!(told.success());
-    assert!(
-        process.wait().expect("ends").success(),
-        "it ends well when it is told to stop"
-    );
+    assert!(process.wait().expect("ends").success(), "it ends well when it is told to stop");
 }
 
 /// The seed of this run: `SEED`, or the clock.
 fn seed() -> u64 {
-    let given = std::env::var("SEED")
-        .ok()
-        .map(|seed| seed.parse().expect("SEED is a number"));
-    given.unwrap_or_else(|| {
-        SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .expect("after 1970")
-            .as_secs()
-    })
+    let given = std::env::var("SEED").ok().map(|seed| seed.parse().expect("SEED is a number"));
+    given.unwrap_or_else(|| SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs())
 }
 
 /// A linear congruential generator (Knuth, MMIX), its high bits.
 fn next(random: u64) -> u64 {
-    random
-        .wrapping_mul(6_364_136_223_846_793_005)
-        .wrapping_add(1_442_695_040_888_963_407)
-        >> 16
+    random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407) >> 16
 }

@@ -23,14 +23,7 @@ async fn the_forecaster_stays_with_the_newer_version() {
     let stack = Stack::start(&[Role::Trainer, Role::Gatekeeper, Role::Forecaster]).await;
     let (old, new) = two_promotions(&stack).await;
     assert_eq!((old.generation, new.generation), (1, 2));
-    let model = stack
-        .environment
-        .registry
-        .models()
-        .await
-        .expect("models")
-        .remove(0)
-        .spec;
+    let model = stack.environment.registry.models().await.expect("models").remove(0).spec;
 
     publish(&stack, &old).await;
     publish(&stack, &new).await;
@@ -66,38 +59,15 @@ async fn hearing_an_old_promotion_is_told_from_hearing_a_new_one() {
     forecaster.look().await;
     let generation = || {
         let model = new.model.parse().expect("a name");
-        forecaster
-            .serving
-            .current(&model)
-            .expect("known")
-            .incumbent
-            .as_ref()
-            .map(|live| live.generation)
+        forecaster.serving.current(&model).expect("known").incumbent.as_ref().map(|live| live.generation)
     };
     assert_eq!(generation(), Some(2), "the registry is the truth");
-    assert_eq!(
-        forecaster.serving.hear(&old, &environment.models).await,
-        Heard::Old
-    );
-    assert_eq!(
-        forecaster.serving.hear(&new, &environment.models).await,
-        Heard::Old
-    );
-    let newer = ModelPromoted {
-        generation: 3,
-        version: 1,
-        artifact: old.artifact.clone(),
-        ..new.clone()
-    };
-    assert_eq!(
-        forecaster.serving.hear(&newer, &environment.models).await,
-        Heard::Switched
-    );
+    assert_eq!(forecaster.serving.hear(&old, &environment.models).await, Heard::Old);
+    assert_eq!(forecaster.serving.hear(&new, &environment.models).await, Heard::Old);
+    let newer = ModelPromoted { generation: 3, version: 1, artifact: old.artifact.clone(), ..new.clone() };
+    assert_eq!(forecaster.serving.hear(&newer, &environment.models).await, Heard::Switched);
     assert_eq!(generation(), Some(3));
-    assert_eq!(
-        forecaster.serving.hear(&new, &environment.models).await,
-        Heard::Old
-    );
+    assert_eq!(forecaster.serving.hear(&new, &environment.models).await, Heard::Old);
     assert_eq!(generation(), Some(3));
     stack.finish().await;
 }
@@ -105,10 +75,5 @@ async fn hearing_an_old_promotion_is_told_from_hearing_a_new_one() {
 async fn publish(stack: &Stack, event: &ModelPromoted) {
     let message = WireMessage::new(event, ContentType::MessagePack, "again").expect("a small body");
     let to = Destination::Event(RoutingKey::new(ModelPromoted::KIND, &event.model));
-    stack
-        .environment
-        .broker
-        .publish(&to, message)
-        .await
-        .expect("published");
+    stack.environment.broker.publish(&to, message).await.expect("published");
 }

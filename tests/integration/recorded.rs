@@ -17,10 +17,7 @@ fn batch(start: Timestamp, values: &[Option<f64>]) -> ObservationBatch {
         tz: "America/New_York".into(),
         values: values.to_vec(),
     };
-    ObservationBatch {
-        dataset: "washington-bikes".into(),
-        series: vec![series],
-    }
+    ObservationBatch { dataset: "washington-bikes".into(), series: vec![series] }
 }
 
 #[tokio::test]
@@ -29,18 +26,12 @@ async fn observations_are_recorded_and_reach_the_forecaster() {
     let model = stack.bring_bikes().await;
     let start = at("2013-01-01T00:00:00-05:00");
     let recorded = async |message_id: &str, values: &[Option<f64>]| -> (u64, u64, u64) {
-        let reply = stack
-            .ask_as(message_id, Queue::Observations, &batch(start, values))
-            .await;
+        let reply = stack.ask_as(message_id, Queue::Observations, &batch(start, values)).await;
         let recorded: ObservationsRecorded = decode(&reply).expect("observations-recorded");
         (recorded.new, recorded.corrected, recorded.unchanged)
     };
     assert_eq!(recorded("b-1", &[Some(40.0), None, Some(20.0)]).await, (2, 0, 0));
-    assert_eq!(
-        recorded("b-1", &[Some(40.0), None, Some(20.0)]).await,
-        (0, 0, 2),
-        "the same batch again"
-    );
+    assert_eq!(recorded("b-1", &[Some(40.0), None, Some(20.0)]).await, (0, 0, 2), "the same batch again");
     assert_eq!(recorded("b-2", &[Some(41.0)]).await, (0, 1, 0), "a correction");
 
     // The forecast follows the newest value, as soon as the forecaster has heard of it.
@@ -73,10 +64,7 @@ async fn forecasts_issued_are_recorded() {
     };
     assert_eq!(issued.len(), 1);
     assert_eq!(issued[0].origin, forecasts[0].points.start);
-    assert_eq!(
-        (issued[0].route.as_str(), issued[0].reason.as_deref()),
-        ("fallback", Some("no_incumbent"))
-    );
+    assert_eq!((issued[0].route.as_str(), issued[0].reason.as_deref()), ("fallback", Some("no_incumbent")));
     let values: Vec<Option<f64>> = issued[0].values.iter().copied().map(Some).collect();
     assert_eq!(values, forecasts[0].points.values);
     stack.finish().await;

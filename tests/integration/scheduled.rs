@@ -13,16 +13,8 @@ use crate::stack::{Stack, at};
 async fn two_schedulers_make_one_job_per_tick() {
     let stack = Stack::still().await;
     let mut model = stack.bring_bikes().await;
-    model.schedule = Some(forecasting::spec::Schedule {
-        cron: "30 2 * * *".into(),
-        time_zone: "UTC".into(),
-    });
-    stack
-        .environment
-        .registry
-        .apply_model(&model, stack.now())
-        .await
-        .expect("applies");
+    model.schedule = Some(forecasting::spec::Schedule { cron: "30 2 * * *".into(), time_zone: "UTC".into() });
+    stack.environment.registry.apply_model(&model, stack.now()).await.expect("applies");
 
     let next = publish_due(&stack.environment).await.expect("a first look");
     assert_eq!(next, Some(at("2026-01-01T02:30:00Z")));
@@ -39,34 +31,16 @@ async fn two_schedulers_make_one_job_per_tick() {
         .expect("records");
     publish_due(&stack.environment).await.expect("a late look");
 
-    let depth = stack
-        .environment
-        .broker
-        .depth(Queue::TrainJobs)
-        .await
-        .expect("a depth");
+    let depth = stack.environment.broker.depth(Queue::TrainJobs).await.expect("a depth");
     assert_eq!(depth.ready, 1);
-    let mut deliveries = stack
-        .environment
-        .broker
-        .consume(Queue::TrainJobs, 1)
-        .await
-        .expect("consumes");
+    let mut deliveries = stack.environment.broker.consume(Queue::TrainJobs, 1).await.expect("consumes");
     let delivery = deliveries.next().await.expect("a delivery");
     let job: TrainJob = decode(&delivery.message).expect("a train job");
     assert_eq!(job.reason, TrainReason::Scheduled);
     assert_eq!(job.as_of, at("2026-01-01T02:30:00Z"));
     assert_eq!(job.spec_hash, Some(model.hash()));
-    assert!(
-        job.cut_off
-            .is_some_and(|cut_off| cut_off < at("2012-12-31T00:00:00Z")),
-        "{:?}",
-        job.cut_off
-    );
-    delivery
-        .settle(messaging::Settlement::Done)
-        .await
-        .expect("settles");
+    assert!(job.cut_off.is_some_and(|cut_off| cut_off < at("2012-12-31T00:00:00Z")), "{:?}", job.cut_off);
+    delivery.settle(messaging::Settlement::Done).await.expect("settles");
     stack.finish().await;
 }
 
@@ -74,32 +48,18 @@ async fn two_schedulers_make_one_job_per_tick() {
 async fn a_tick_becomes_a_decision() {
     let mut stack = Stack::still().await;
     let mut model = stack.bring_bikes().await;
-    model
-        .learners
-        .retain(|learner| learner.name.as_str() == "small-trees");
-    model.schedule = Some(forecasting::spec::Schedule {
-        cron: "30 2 * * *".into(),
-        time_zone: "UTC".into(),
-    });
+    model.learners.retain(|learner| learner.name.as_str() == "small-trees");
+    model.schedule = Some(forecasting::spec::Schedule { cron: "30 2 * * *".into(), time_zone: "UTC".into() });
     let registry = stack.environment.registry.clone();
     registry.apply_model(&model, stack.now()).await.expect("applies");
     publish_due(&stack.environment).await.expect("a first look");
     stack.clock.advance(SignedDuration::from_hours(3));
 
-    let mut events = stack
-        .environment
-        .broker
-        .listen(&["model-promoted.*"])
-        .await
-        .expect("listens");
+    let mut events = stack.environment.broker.listen(&["model-promoted.*"]).await.expect("listens");
     stack.run(&[Role::Scheduler, Role::Trainer, Role::Gatekeeper]);
     events.next().await.expect("model-promoted");
     assert_eq!(
-        registry
-            .incumbent(&model.name)
-            .await
-            .expect("asks")
-            .map(|incumbent| incumbent.generation),
+        registry.incumbent(&model.name).await.expect("asks").map(|incumbent| incumbent.generation),
         Some(1)
     );
     stack.finish().await;

@@ -24,7 +24,7 @@ use workers::{
     roles::{self, Role},
 };
 
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_mins(5);
 
 /// Reading and recording 667,581 rows into an empty history.
 fn importing(criterion: &mut Criterion) {
@@ -58,21 +58,13 @@ fn answering(criterion: &mut Criterion) {
         bencher.iter(|| runtime.block_on(answer(&environment, &model)));
     });
     stop.cancel();
-    runtime
-        .block_on(running)
-        .expect("no panic")
-        .expect("the roles end well");
+    runtime.block_on(running).expect("no panic").expect("the roles end well");
 }
 
 async fn empty() -> (TempDir, Arc<Environment>) {
     let folder = tempfile::tempdir().expect("a folder");
-    let config = Config {
-        data_folder: folder.path().to_owned(),
-        ..Config::default()
-    };
-    let environment = Environment::own(config, Arc::new(SystemClock))
-        .await
-        .expect("a fresh folder");
+    let config = Config { data_folder: folder.path().to_owned(), ..Config::default() };
+    let environment = Environment::own(config, Arc::new(SystemClock)).await.expect("a fresh folder");
     (folder, Arc::new(environment))
 }
 
@@ -80,24 +72,13 @@ async fn bring_pedestrians(environment: &Environment) -> ModelSpec {
     let dataset: DatasetSpec = specification("datasets");
     let model: ModelSpec = specification("models");
     let now = environment.clock.now();
-    environment
-        .registry
-        .apply_dataset(&dataset, now)
-        .await
-        .expect("applies");
-    environment
-        .registry
-        .apply_model(&model, now)
-        .await
-        .expect("applies");
+    environment.registry.apply_dataset(&dataset, now).await.expect("applies");
+    environment.registry.apply_model(&model, now).await.expect("applies");
     let file = File::open(examples().join("data/auckland-pedestrians.csv.gz")).expect("the example data");
     let imported = import::read(file, &ImportOptions::default(), &dataset, now).expect("reads");
-    let recorded = environment
-        .history
-        .record(&dataset.name, &imported.observations, now)
-        .await
-        .expect("records");
-    assert_eq!(recorded.new, 667_581);
+    let history = &environment.history;
+    let recorded = history.record(&dataset.name, &dataset.grid(), &imported.observations, now).await;
+    assert_eq!(recorded.expect("records").new, 667_581);
     model
 }
 
@@ -110,9 +91,7 @@ async fn promote(environment: &Environment, model: &ModelSpec) {
         learners: vec![model.learners[0].name.to_string()],
         reason: TrainReason::Requested,
     };
-    let mut asked = ask(&*environment.broker, Queue::TrainJobs, &job)
-        .await
-        .expect("published");
+    let mut asked = ask(&*environment.broker, Queue::TrainJobs, &job).await.expect("published");
     let reply = asked.reply(PATIENCE).await.expect("a decision");
     assert_eq!(reply.properties.kind, "model-promoted.v1");
 }
@@ -125,9 +104,7 @@ async fn answer(environment: &Environment, model: &ModelSpec) -> Route {
         origin: None,
         history: Vec::new(),
     };
-    let mut asked = ask(&*environment.broker, Queue::ForecastRequests, &request)
-        .await
-        .expect("published");
+    let mut asked = ask(&*environment.broker, Queue::ForecastRequests, &request).await.expect("published");
     let reply = asked.reply(PATIENCE).await.expect("a reply");
     match decode(&reply).expect("a forecast reply") {
         ForecastReply::Answered { forecasts, .. } => {

@@ -60,8 +60,6 @@ impl Asked {
                 }
             }
         };
-        tokio::time::timeout(patience, wait)
-            .await
-            .unwrap_or(Err(AskError::TimedOut { waited: patience }))
+        tokio::time::timeout(patience, wait).await.unwrap_or(Err(AskError::TimedOut { waited: patience }))
     }
 }

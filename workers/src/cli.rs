@@ -50,10 +50,7 @@ pub struct Global {
 impl Global {
     /// What the flags say about the configuration.
     pub fn flags(&self) -> Flags {
-        Flags {
-            file: self.config.clone(),
-            data_folder: self.data_folder.clone(),
-        }
+        Flags { file: self.config.clone(), data_folder: self.data_folder.clone() }
     }
 }
 

@@ -102,29 +102,16 @@ pub struct Log {
 
 impl Default for Config {
     fn default() -> Self {
-        let sqlite = |file: &str| Part {
-            url: format!("sqlite:{file}"),
-        };
+        let sqlite = |file: &str| Part { url: format!("sqlite:{file}") };
         Self {
             data_folder: PathBuf::from("gatecast-data"),
             broker: sqlite("queue.db"),
             registry: sqlite("registry.db"),
             history: sqlite("history.db"),
-            artifacts: Artifacts {
-                url: "file:artifacts".to_owned(),
-                memory: ByteSize::mib(256),
-            },
-            runner: Runner {
-                grace: Duration::from_secs(30),
-            },
-            trainer: Trainer {
-                slots: 1,
-                time_limit: Duration::from_mins(25),
-            },
-            forecaster: Forecaster {
-                prefetch: 64,
-                poll: Duration::from_secs(30),
-            },
+            artifacts: Artifacts { url: "file:artifacts".to_owned(), memory: ByteSize::mib(256) },
+            runner: Runner { grace: Duration::from_secs(30) },
+            trainer: Trainer { slots: 1, time_limit: Duration::from_mins(25) },
+            forecaster: Forecaster { prefetch: 64, poll: Duration::from_secs(30) },
             log: Log::default(),
         }
     }
@@ -132,10 +119,7 @@ impl Default for Config {
 
 impl Default for Log {
     fn default() -> Self {
-        Self {
-            filter: "info".to_owned(),
-            format: telemetry::LogFormat::Text,
-        }
+        Self { filter: "info".to_owned(), format: telemetry::LogFormat::Text }
     }
 }
 
@@ -194,9 +178,9 @@ impl Config {
     /// [`ConfigError`] names the key, the value and where it stands.
     pub fn load(flags: &Flags) -> Result<(Self, Vec<Setting>), ConfigError> {
         let file = match &flags.file {
-            Some(named) => config::File::from(named.as_path())
-                .format(config::FileFormat::Toml)
-                .required(true),
+            Some(named) => {
+                config::File::from(named.as_path()).format(config::FileFormat::Toml).required(true)
+            }
             None => config::File::new(DEFAULT_FILE, config::FileFormat::Toml).required(false),
         };
         let defaults = config::Config::try_from(&Self::default())?;
@@ -205,10 +189,7 @@ impl Config {
             .prefix_separator("__")
             .separator("__")
             .try_parsing(true);
-        let folder = flags
-            .data_folder
-            .as_ref()
-            .map(|folder| folder.display().to_string());
+        let folder = flags.data_folder.as_ref().map(|folder| folder.display().to_string());
         let merged = config::Config::builder()
             .add_source(defaults)
             .add_source(file)
@@ -227,32 +208,17 @@ impl Config {
     fn check(&self) -> Result<(), ConfigError> {
         for (key, url, scheme, problem) in [
             ("broker.url", &self.broker.url, "sqlite:", "must be sqlite:FILE"),
-            (
-                "registry.url",
-                &self.registry.url,
-                "sqlite:",
-                "must be sqlite:FILE",
-            ),
+            ("registry.url", &self.registry.url, "sqlite:", "must be sqlite:FILE"),
             ("history.url", &self.history.url, "sqlite:", "must be sqlite:FILE"),
-            (
-                "artifacts.url",
-                &self.artifacts.url,
-                "file:",
-                "must be file:FOLDER",
-            ),
+            ("artifacts.url", &self.artifacts.url, "file:", "must be file:FOLDER"),
         ] {
             if url.strip_prefix(scheme).is_none_or(str::is_empty) {
-                return Err(ConfigError::Value {
-                    key,
-                    value: format!("{url:?}"),
-                    problem,
-                });
+                return Err(ConfigError::Value { key, value: format!("{url:?}"), problem });
             }
         }
-        for (key, value) in [
-            ("trainer.slots", self.trainer.slots),
-            ("forecaster.prefetch", self.forecaster.prefetch),
-        ] {
+        for (key, value) in
+            [("trainer.slots", self.trainer.slots), ("forecaster.prefetch", self.forecaster.prefetch)]
+        {
             if value == 0 {
                 return Err(ConfigError::Value {
                     key,
@@ -263,11 +229,7 @@ impl Config {
         }
         if self.forecaster.poll < Duration::from_secs(1) {
             let value = format!("{:?}", self.forecaster.poll);
-            return Err(ConfigError::Value {
-                key: "forecaster.poll",
-                value,
-                problem: "must be at least 1s",
-            });
+            return Err(ConfigError::Value { key: "forecaster.poll", value, problem: "must be at least 1s" });
         }
         Ok(())
     }
@@ -285,11 +247,7 @@ type Leaves = BTreeMap<String, (String, Option<String>)>;
 fn leaves(config: &config::Config) -> Result<Leaves, config::ConfigError> {
     fn walk(prefix: &str, table: config::Map<String, config::Value>, into: &mut Leaves) {
         for (key, value) in table {
-            let path = if prefix.is_empty() {
-                key
-            } else {
-                format!("{prefix}.{key}")
-            };
+            let path = if prefix.is_empty() { key } else { format!("{prefix}.{key}") };
             let origin = value.origin().map(ToOwned::to_owned);
             match value.kind.clone() {
                 config::ValueKind::Table(inner) => walk(&path, inner, into),
@@ -316,9 +274,7 @@ fn refuse_unknown(found: &Leaves, known: &Leaves) -> Result<(), ConfigError> {
     Err(ConfigError::UnknownKey {
         key: key.clone(),
         origin: origin.clone().unwrap_or_else(|| "the defaults".to_owned()),
-        hint: nearest
-            .map(|(_, near)| format!("; did you mean {near:?}?"))
-            .unwrap_or_default(),
+        hint: nearest.map(|(_, near)| format!("; did you mean {near:?}?")).unwrap_or_default(),
     })
 }
 
@@ -346,10 +302,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("c.toml");
         std::fs::write(&file, text).expect("writes");
-        Config::load(&Flags {
-            file: Some(file),
-            data_folder: None,
-        })
+        Config::load(&Flags { file: Some(file), data_folder: None })
     }
 
     #[track_caller]
@@ -376,14 +329,8 @@ mod tests {
 
     #[test]
     fn an_unknown_key_is_refused_and_the_nearest_one_named() {
-        refused(
-            "[forecaster]\nprefetsh = 3",
-            "unknown configuration key \"forecaster.prefetsh\"",
-        );
-        refused(
-            "[forecaster]\nprefetsh = 3",
-            "did you mean \"forecaster.prefetch\"?",
-        );
+        refused("[forecaster]\nprefetsh = 3", "unknown configuration key \"forecaster.prefetsh\"");
+        refused("[forecaster]\nprefetsh = 3", "did you mean \"forecaster.prefetch\"?");
     }
 
     #[test]
@@ -402,21 +349,10 @@ mod tests {
     #[test]
     fn the_example_file_shows_every_key_with_its_default() {
         let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/gatecast.toml");
-        let (config, settings) = Config::load(&Flags {
-            file: Some(example),
-            data_folder: None,
-        })
-        .expect("loads");
+        let (config, settings) =
+            Config::load(&Flags { file: Some(example), data_folder: None }).expect("loads");
         assert_eq!(config, Config::default());
-        let missing: Vec<_> = settings
-            .iter()
-            .filter(|s| s.origin == "default")
-            .map(|s| &s.key)
-            .collect();
-        assert_eq!(
-            missing,
-            Vec::<&String>::new(),
-            "keys that examples/gatecast.toml does not show"
-        );
+        let missing: Vec<_> = settings.iter().filter(|s| s.origin == "default").map(|s| &s.key).collect();
+        assert_eq!(missing, Vec::<&String>::new(), "keys that examples/gatecast.toml does not show");
     }
 }

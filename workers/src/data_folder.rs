@@ -42,11 +42,8 @@ pub struct Ownership {
 ///
 /// # Errors
 /// [`DataFolderError::Unusable`] if that fails.
-pub fn create(path: &Path) -> Result<(), DataFolderError> {
-    fs::create_dir_all(path).map_err(|source| DataFolderError::Unusable {
-        path: path.to_owned(),
-        source,
-    })
+fn create(path: &Path) -> Result<(), DataFolderError> {
+    fs::create_dir_all(path).map_err(|source| DataFolderError::Unusable { path: path.to_owned(), source })
 }
 
 /// Takes ownership of the folder.
@@ -55,10 +52,7 @@ pub fn create(path: &Path) -> Result<(), DataFolderError> {
 /// [`DataFolderError::Owned`] if another process has it.
 pub fn own(path: &Path) -> Result<Ownership, DataFolderError> {
     create(path)?;
-    let unusable = |source| DataFolderError::Unusable {
-        path: path.to_owned(),
-        source,
-    };
+    let unusable = |source| DataFolderError::Unusable { path: path.to_owned(), source };
     let lock_file = path.join(LOCK_FILE);
     let mut lock = OpenOptions::new()
         .create(true)
@@ -72,21 +66,12 @@ pub fn own(path: &Path) -> Result<Ownership, DataFolderError> {
         Err(TryLockError::WouldBlock) => {
             let mut pid = String::new();
             let known = lock.read_to_string(&mut pid).is_ok() && !pid.trim().is_empty();
-            let owner = if known {
-                format!(" (pid {})", pid.trim())
-            } else {
-                String::new()
-            };
-            return Err(DataFolderError::Owned {
-                path: path.to_owned(),
-                owner,
-            });
+            let owner = if known { format!(" (pid {})", pid.trim()) } else { String::new() };
+            return Err(DataFolderError::Owned { path: path.to_owned(), owner });
         }
         Err(TryLockError::Error(source)) => return Err(unusable(source)),
     }
-    lock.set_len(0)
-        .and_then(|()| write!(lock, "{}", std::process::id()))
-        .map_err(unusable)?;
+    lock.set_len(0).and_then(|()| write!(lock, "{}", std::process::id())).map_err(unusable)?;
     Ok(Ownership { _lock: lock })
 }
 
@@ -99,10 +84,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let first = own(folder.path()).expect("nobody has it");
         let error = own(folder.path()).expect_err("it is owned").to_string();
-        assert!(
-            error.contains(&format!("(pid {})", std::process::id())),
-            "{error}"
-        );
+        assert!(error.contains(&format!("(pid {})", std::process::id())), "{error}");
         drop(first);
         own(folder.path()).expect("its owner has gone");
     }

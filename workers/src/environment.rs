@@ -1,6 +1,6 @@
 //! The real parts behind the traits. This file alone builds them.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use artifacts::{ArtifactStore, DecodedModels, ObjectArtifacts};
 use clock::Clock;
@@ -13,6 +13,10 @@ use crate::{
     data_folder::{self, DataFolderError, Ownership},
     failure::{ExitCode, Failure, OrExit as _},
 };
+
+/// How often, and how far apart, a process that is to run roles tries to own its data folder.
+const OWN_TRIES: u32 = 10;
+const OWN_PAUSE: Duration = Duration::from_millis(50);
 
 /// Everything that roles and commands work with.
 pub struct Environment {
@@ -31,7 +35,7 @@ pub struct Environment {
     /// The trained models, decoded.
     pub models: Arc<DecodedModels>,
     /// Held for as long as this process owns the data folder.
-    ownership: Option<Ownership>,
+    _ownership: Option<Ownership>,
 }
 
 impl Environment {
@@ -40,26 +44,43 @@ impl Environment {
     /// # Errors
     /// If another process owns it, or a part cannot be opened.
     pub async fn own(config: Config, clock: Arc<dyn Clock>) -> Result<Self, Failure> {
-        let ownership = data_folder::own(&config.data_folder).or_exit(ExitCode::Unreachable)?;
+        // A command that owned the folder for a moment is given the time to end.
+        let mut tries = 0;
+        let ownership = loop {
+            tries += 1;
+            match data_folder::own(&config.data_folder) {
+                Err(DataFolderError::Owned { .. }) if tries < OWN_TRIES => {
+                    tokio::time::sleep(OWN_PAUSE).await
+                }
+                outcome => break outcome.or_exit(ExitCode::Unreachable)?,
+            }
+        };
         Self::open(config, clock, Some(ownership)).await
     }
 
-    /// The environment of a command: it owns the data folder if nobody else does.
+    /// As [`own`](Self::own); none if another process owns the data folder.
     ///
     /// # Errors
     /// If the folder or a part cannot be opened.
-    pub async fn join(config: Config, clock: Arc<dyn Clock>) -> Result<Self, Failure> {
-        let ownership = match data_folder::own(&config.data_folder) {
-            Ok(ownership) => Some(ownership),
-            Err(DataFolderError::Owned { .. }) => None,
-            Err(unusable) => return Err(Failure::new(ExitCode::Unreachable, unusable)),
-        };
-        Self::open(config, clock, ownership).await
+    pub async fn own_if_free(config: Config, clock: Arc<dyn Clock>) -> Result<Option<Self>, Failure> {
+        match data_folder::own(&config.data_folder) {
+            Ok(ownership) => Self::open(config, clock, Some(ownership)).await.map(Some),
+            Err(DataFolderError::Owned { .. }) => Ok(None),
+            Err(unusable) => Err(Failure::new(ExitCode::Unreachable, unusable)),
+        }
     }
 
-    /// Whether this process may run roles itself; if not, another one does.
-    pub fn is_owner(&self) -> bool {
-        self.ownership.is_some()
+    /// The environment of a command: it publishes, waits for replies and looks at the stores beside the
+    /// process that owns the folder, if there is one.
+    ///
+    /// # Errors
+    /// If the folder or a part cannot be opened.
+    pub async fn visit(config: Config, clock: Arc<dyn Clock>) -> Result<Self, Failure> {
+        // Only an owner makes what is missing.
+        if !config.path(&config.broker.url).exists() {
+            drop(Self::own_if_free(config.clone(), clock.clone()).await?);
+        }
+        Self::open(config, clock, None).await
     }
 
     async fn open(
@@ -67,11 +88,7 @@ impl Environment {
         clock: Arc<dyn Clock>,
         ownership: Option<Ownership>,
     ) -> Result<Self, Failure> {
-        let access = if ownership.is_some() {
-            Access::Owner
-        } else {
-            Access::Guest
-        };
+        let access = if ownership.is_some() { Access::Owner } else { Access::Guest };
         let broker = SqliteBroker::open(&config.path(&config.broker.url), access, clock.clone()).await;
         let registry = SqliteRegistry::open(&config.path(&config.registry.url)).await;
         let history = SqliteHistory::open(&config.path(&config.history.url)).await;
@@ -82,10 +99,7 @@ impl Environment {
             history: Arc::new(history.or_exit(ExitCode::Unreachable)?),
             artifacts: Arc::new(artifacts.or_exit(ExitCode::Unreachable)?),
         };
-        Ok(Self {
-            ownership,
-            ..Self::of(config, clock, parts)
-        })
+        Ok(Self { _ownership: ownership, ..Self::of(config, clock, parts) })
     }
 
     /// An environment of the given parts, for tests: `Stack` puts in-memory ones here.
@@ -99,7 +113,7 @@ impl Environment {
             models: Arc::new(models),
             artifacts: parts.artifacts,
             config,
-            ownership: None,
+            _ownership: None,
         }
     }
 }

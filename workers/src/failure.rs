@@ -36,18 +36,12 @@ pub type CommandResult = Result<(), Failure>;
 impl Failure {
     /// A failure with its message.
     pub fn new(code: ExitCode, error: impl Into<anyhow::Error>) -> Self {
-        Self {
-            code,
-            error: Some(error.into()),
-        }
+        Self { code, error: Some(error.into()) }
     }
 
     /// A failure that says `message`.
     pub fn say(code: ExitCode, message: impl fmt::Display) -> Self {
-        Self {
-            code,
-            error: Some(anyhow::anyhow!("{message}")),
-        }
+        Self { code, error: Some(anyhow::anyhow!("{message}")) }
     }
 
     /// An exit code for programs, where the output says everything to people.

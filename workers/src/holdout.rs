@@ -21,11 +21,7 @@ pub async fn plan(
     let coverage = history.coverage(&dataset.name, Some(as_of)).await?;
     let covered = coverage.and_then(|covered| {
         let (rows, first_target, last_target) = (covered.rows, covered.first()?, covered.last()?);
-        Some(FrameCoverage {
-            rows,
-            first_target,
-            last_target,
-        })
+        Some(FrameCoverage { rows, first_target, last_target })
     });
     let Some(covered) = covered else {
         return Ok(Err(format!(

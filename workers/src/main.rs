@@ -3,32 +3,36 @@
 use std::process::ExitCode as ProcessExit;
 
 use clap::Parser as _;
+use serde_json::json;
 use workers::{
     cli::{Cli, Command},
     commands,
     config::{self, Config},
     failure::{CommandResult, ExitCode, Failure, OrExit as _},
+    terminal::{complain, print},
 };
 
 fn main() -> ProcessExit {
     let cli = Cli::parse();
-    let outcome = start(&cli);
-    match outcome {
-        Ok(()) => ProcessExit::SUCCESS,
-        Err(Failure { code, error }) => {
-            if let Some(error) = error {
-                complain(&error);
-            }
-            ProcessExit::from(code as u8)
+    let Err(Failure { code, error }) = start(&cli) else { return ProcessExit::SUCCESS };
+    if let Some(error) = error {
+        complain(format_args!("{error:#}"));
+        if cli.global.json {
+            // Programs get one document, whatever happens.
+            print(json!({ "error": format!("{error:#}"), "exit_code": code as u8 }));
         }
     }
+    ProcessExit::from(code as u8)
 }
 
 fn start(cli: &Cli) -> CommandResult {
     let (config, settings) = Config::load(&cli.global.flags()).or_exit(ExitCode::Invalid)?;
     start_logging(&cli.command, &config)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(commands::run(cli, config, settings))
+    let outcome = runtime.block_on(commands::run(cli, config, settings));
+    // Does not wait for a thread that is stuck in a read of stdin.
+    runtime.shutdown_background();
+    outcome
 }
 
 /// `run` logs as configured. Other commands print what they have to say themselves, and log only what goes
@@ -38,9 +42,4 @@ fn start_logging(command: &Command, config: &Config) -> CommandResult {
     let quiet = is_default && !matches!(command, Command::Run { .. });
     let filter = if quiet { "warn" } else { config.log.filter.as_str() };
     telemetry::start_logging(filter, config.log.format).or_exit(ExitCode::Invalid)
-}
-
-#[expect(clippy::print_stderr, reason = "the last word of a command that failed")]
-fn complain(error: &anyhow::Error) {
-    eprintln!("error: {error:#}");
 }

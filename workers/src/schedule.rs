@@ -29,11 +29,8 @@ impl CheckedSchedule {
     /// # Errors
     /// [`InvalidSchedule`] names the field and its value.
     pub fn new(schedule: &Schedule) -> Result<Self, InvalidSchedule> {
-        let invalid = |field, value: &str, problem: String| InvalidSchedule {
-            field,
-            value: value.to_owned(),
-            problem,
-        };
+        let invalid =
+            |field, value: &str, problem: String| InvalidSchedule { field, value: value.to_owned(), problem };
         let cron =
             Cron::from_str(&schedule.cron).map_err(|e| invalid("cron", &schedule.cron, e.to_string()))?;
         let time_zone = TimeZone::get(&schedule.time_zone)
@@ -44,10 +41,7 @@ impl CheckedSchedule {
     /// The first tick after `after`; none if the line never comes true again.
     pub fn next(&self, after: Timestamp) -> Option<Timestamp> {
         let after = after.to_zoned(self.time_zone.clone());
-        self.cron
-            .find_next_occurrence(&after, false)
-            .ok()
-            .map(|tick| tick.timestamp())
+        self.cron.find_next_occurrence(&after, false).ok().map(|tick| tick.timestamp())
     }
 
     /// The newest tick in `(last, now]`. Of several that were missed only this one is due: its train job
@@ -62,11 +56,7 @@ impl CheckedSchedule {
 /// The id of the train job of one tick. It depends on nothing else, so that any number of schedulers
 /// make one job.
 pub fn job_id(model: &ModelName, tick: Timestamp) -> String {
-    Uuid::new_v5(
-        &Uuid::NAMESPACE_OID,
-        format!("gatecast train-job {model} {tick}").as_bytes(),
-    )
-    .to_string()
+    Uuid::new_v5(&Uuid::NAMESPACE_OID, format!("gatecast train-job {model} {tick}").as_bytes()).to_string()
 }
 
 #[cfg(test)]
@@ -74,10 +64,7 @@ mod tests {
     use super::*;
 
     fn nightly(time_zone: &str) -> CheckedSchedule {
-        let schedule = Schedule {
-            cron: "30 2 * * *".into(),
-            time_zone: time_zone.into(),
-        };
+        let schedule = Schedule { cron: "30 2 * * *".into(), time_zone: time_zone.into() };
         CheckedSchedule::new(&schedule).expect("a good schedule")
     }
 
@@ -90,14 +77,8 @@ mod tests {
         let schedule = nightly("UTC");
         let last = at("2026-01-01T03:00:00Z");
         assert_eq!(schedule.due(last, at("2026-01-02T02:29:59Z")), None);
-        assert_eq!(
-            schedule.due(last, at("2026-01-02T02:30:00Z")),
-            Some(at("2026-01-02T02:30:00Z"))
-        );
-        assert_eq!(
-            schedule.due(at("2026-01-02T02:30:00Z"), at("2026-01-02T09:00:00Z")),
-            None
-        );
+        assert_eq!(schedule.due(last, at("2026-01-02T02:30:00Z")), Some(at("2026-01-02T02:30:00Z")));
+        assert_eq!(schedule.due(at("2026-01-02T02:30:00Z"), at("2026-01-02T09:00:00Z")), None);
     }
 
     #[test]
@@ -112,10 +93,7 @@ mod tests {
         for zone in ["Pacific/Auckland", "America/New_York", "Europe/Berlin", "UTC"] {
             let schedule = nightly(zone);
             let (mut now, mut nights) = (at("2025-01-01T12:00:00Z"), 0);
-            while let Some(tick) = schedule
-                .next(now)
-                .filter(|tick| *tick < at("2026-01-01T12:00:00Z"))
-            {
+            while let Some(tick) = schedule.next(now).filter(|tick| *tick < at("2026-01-01T12:00:00Z")) {
                 (now, nights) = (tick, nights + 1);
             }
             assert_eq!(nights, 365, "{zone}");
@@ -125,21 +103,12 @@ mod tests {
     #[test]
     fn a_schedule_that_cannot_be_followed_names_its_field() {
         let check = |cron: &str, zone: &str, expected: &str| {
-            let schedule = Schedule {
-                cron: cron.into(),
-                time_zone: zone.into(),
-            };
-            let error = CheckedSchedule::new(&schedule)
-                .expect_err("must be refused")
-                .to_string();
+            let schedule = Schedule { cron: cron.into(), time_zone: zone.into() };
+            let error = CheckedSchedule::new(&schedule).expect_err("must be refused").to_string();
             assert!(error.starts_with(expected), "{error}");
         };
         check("sometimes", "UTC", "schedule.cron \"sometimes\":");
-        check(
-            "0 2 * * *",
-            "Mars/Olympus",
-            "schedule.time_zone \"Mars/Olympus\":",
-        );
+        check("0 2 * * *", "Mars/Olympus", "schedule.time_zone \"Mars/Olympus\":");
     }
 
     #[test]

@@ -1,7 +1,11 @@
 //! What people read: tables and small charts that fit 80 columns. Results go to stdout, progress and logs
 //! to stderr.
 
-use std::{borrow::Cow, time::Duration};
+use std::{
+    borrow::Cow,
+    io::{self, Write as _},
+    time::Duration,
+};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
@@ -13,17 +17,27 @@ pub const WIDTH: usize = 80;
 /// Prints the one JSON document of a command.
 ///
 /// # Errors
-/// If stdout is gone.
-#[expect(clippy::print_stdout, reason = "this is where results go")]
+/// If the document cannot be written as JSON.
 pub fn print_json(document: &impl Serialize) -> anyhow::Result<()> {
-    println!("{}", serde_json::to_string_pretty(document)?);
+    print(serde_json::to_string_pretty(document)?);
     Ok(())
 }
 
-/// Prints a line for people.
-#[expect(clippy::print_stdout, reason = "this is where results go")]
+/// Prints a line for people. Ends the process quietly if nobody reads any more (`gatecast … | head`), and with
+/// an error if the line cannot be written.
 pub fn print(line: impl std::fmt::Display) {
-    println!("{line}");
+    let Err(error) = writeln!(io::stdout(), "{line}") else { return };
+    if error.kind() == io::ErrorKind::BrokenPipe {
+        std::process::exit(0);
+    }
+    complain(format_args!("stdout: {error}"));
+    std::process::exit(1);
+}
+
+/// The last word of a command that failed, on stderr.
+pub fn complain(error: impl std::fmt::Display) {
+    // Where stderr is gone too there is nobody left to tell.
+    let _ = writeln!(io::stderr(), "error: {error}");
 }
 
 /// A table: columns as wide as their cells, the last one wrapped into what is left of [`WIDTH`].
@@ -36,17 +50,13 @@ pub struct Table {
 impl Table {
     /// A table without rows.
     pub fn new<const N: usize>(header: [&'static str; N]) -> Self {
-        Self {
-            header: header.to_vec(),
-            rows: Vec::new(),
-        }
+        Self { header: header.to_vec(), rows: Vec::new() }
     }
 
     /// Adds a row with one cell per column.
     pub fn row<const N: usize>(&mut self, cells: [String; N]) {
         debug_assert_eq!(N, self.header.len(), "one cell per column");
-        self.rows
-            .push(cells.map(|cell| harmless(&cell).into_owned()).to_vec());
+        self.rows.push(cells.map(|cell| harmless(&cell).into_owned()).to_vec());
     }
 
     /// The table as lines.
@@ -83,11 +93,7 @@ fn line(cells: &[String], widths: &[usize], last: &str) -> String {
     let padded = cells.iter().zip(widths).map(|(cell, width)| {
         let fill = " ".repeat(width - cell.width());
         let is_number = cell.starts_with(|c: char| c.is_ascii_digit()) && cell.parse::<f64>().is_ok();
-        if is_number {
-            format!("{fill}{cell}  ")
-        } else {
-            format!("{cell}{fill}  ")
-        }
+        if is_number { format!("{fill}{cell}  ") } else { format!("{cell}{fill}  ") }
     });
     let line: String = padded.chain([last.to_owned()]).collect();
     line.trim_end().to_owned()
@@ -125,21 +131,13 @@ pub fn cut(text: &str, width: usize) -> String {
 
 /// Text from outside must not steer the terminal.
 fn harmless(text: &str) -> Cow<'_, str> {
-    if text.chars().any(char::is_control) {
-        text.escape_debug().to_string().into()
-    } else {
-        text.into()
-    }
+    if text.chars().any(char::is_control) { text.escape_debug().to_string().into() } else { text.into() }
 }
 
 /// One line of blocks, one per value, from 0 to the largest: `▁▂▃▅▇█`. Blank where there is no value.
 pub fn spark(values: &[f64]) -> String {
     const BLOCKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
-    let largest = values
-        .iter()
-        .copied()
-        .filter(|v| v.is_finite())
-        .fold(0.0, f64::max);
+    let largest = values.iter().copied().filter(|v| v.is_finite()).fold(0.0, f64::max);
     let block = |value: &f64| {
         if !value.is_finite() {
             return ' ';
@@ -177,15 +175,8 @@ mod tests {
         let lines = table.lines();
         assert!(lines.iter().all(|line| line.width() <= WIDTH), "{lines:#?}");
         assert_eq!(lines[0], "series                n   why");
-        assert!(
-            lines[2].starts_with("akl-1                 12  a reason"),
-            "{}",
-            lines[2]
-        );
-        assert!(
-            lines.last().is_some_and(|last| last.ends_with("   3  short")),
-            "{lines:#?}"
-        );
+        assert!(lines[2].starts_with("akl-1                 12  a reason"), "{}", lines[2]);
+        assert!(lines.last().is_some_and(|last| last.ends_with("   3  short")), "{lines:#?}");
     }
 
     #[test]

@@ -59,26 +59,17 @@ pub async fn the_same_bytes_may_be_put_again_and_at_once(store: Arc<dyn Artifact
 }
 
 pub async fn an_unknown_name_is_missing(store: Arc<dyn ArtifactStore>) {
-    store
-        .put(Bytes::from_static(b"another"))
-        .await
-        .expect("can be stored");
+    store.put(Bytes::from_static(b"another")).await.expect("can be stored");
     let unknown = ArtifactName::of(b"never stored");
     let got = store.get(&unknown).await;
-    assert!(
-        matches!(got, Err(ArtifactStoreError::Missing { name }) if name == unknown),
-        "{got:?}"
-    );
+    assert!(matches!(got, Err(ArtifactStoreError::Missing { name }) if name == unknown), "{got:?}");
 }
 
 pub async fn an_artifact_at_the_limit_is_stored_and_one_past_it_is_not(store: Arc<dyn ArtifactStore>) {
     let most = usize::try_from(MOST_BYTES).expect("fits in memory");
     let past = Bytes::from(vec![1; most + 1]);
     let refused = store.put(past.clone()).await;
-    assert!(
-        matches!(refused, Err(ArtifactStoreError::TooLarge { .. })),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, Err(ArtifactStoreError::TooLarge { .. })), "{refused:?}");
     let name = store.put(past.slice(..most)).await.expect("can be stored");
     assert_eq!(store.get(&name).await.expect("was stored").len(), most);
 }

@@ -37,12 +37,11 @@ struct Loaded {
 }
 
 impl DecodedModels {
-    /// Keeps models whose artifacts have together at most `max_bytes`; decoded they take about as much.
+    /// Keeps models whose artifacts have together at most `max_bytes`; decoded they take up to two and a half
+    /// times as much.
     pub fn new(store: Arc<dyn ArtifactStore>, max_bytes: u64) -> Self {
-        let loaded = Cache::builder()
-            .weigher(|_, loaded: &Loaded| loaded.size_bytes)
-            .max_capacity(max_bytes)
-            .build();
+        let loaded =
+            Cache::builder().weigher(|_, loaded: &Loaded| loaded.size_bytes).max_capacity(max_bytes).build();
         Self { store, loaded }
     }
 
@@ -61,8 +60,5 @@ async fn load(store: &dyn ArtifactStore, name: ArtifactName) -> Result<Loaded, L
         .await
         .expect("decoding does not panic and is not aborted")
         .map_err(|source| LoadError::Unusable { name, source })?;
-    Ok(Loaded {
-        bundle: Arc::new(bundle),
-        size_bytes,
-    })
+    Ok(Loaded { bundle: Arc::new(bundle), size_bytes })
 }

@@ -26,16 +26,12 @@ impl ObjectArtifacts {
     pub fn folder(path: impl AsRef<Path>) -> Result<Self, ArtifactStoreError> {
         std::fs::create_dir_all(&path).map_err(unavailable)?;
         let folder = LocalFileSystem::new_with_prefix(path).map_err(unavailable)?;
-        Ok(Self {
-            store: Arc::new(folder.with_fsync(true)),
-        })
+        Ok(Self { store: Arc::new(folder.with_fsync(true)) })
     }
 
     /// In memory, for tests.
     pub fn memory() -> Self {
-        Self {
-            store: Arc::new(InMemory::new()),
-        }
+        Self { store: Arc::new(InMemory::new()) }
     }
 }
 
@@ -45,10 +41,7 @@ impl ArtifactStore for ObjectArtifacts {
         let name = name_of(bytes.clone()).await;
         check_size(name, bytes.len() as u64)?;
         // Overwrites: the bytes are the same, or the ones there are damaged and this repairs them.
-        self.store
-            .put(&key(&name), bytes.into())
-            .await
-            .map_err(unavailable)?;
+        self.store.put(&key(&name), bytes.into()).await.map_err(unavailable)?;
         Ok(name)
     }
 
@@ -96,15 +89,8 @@ mod tests {
     /// What a store gives out once the object of `bytes` was replaced behind its back.
     async fn got_after(bytes: &'static [u8], replaced_by: Vec<u8>) -> Result<Bytes, ArtifactStoreError> {
         let artifacts = ObjectArtifacts::memory();
-        let name = artifacts
-            .put(Bytes::from_static(bytes))
-            .await
-            .expect("memory has room");
-        artifacts
-            .store
-            .put(&key(&name), replaced_by.into())
-            .await
-            .expect("memory has room");
+        let name = artifacts.put(Bytes::from_static(bytes)).await.expect("memory has room");
+        artifacts.store.put(&key(&name), replaced_by.into()).await.expect("memory has room");
         artifacts.get(&name).await
     }
 
@@ -115,10 +101,7 @@ mod tests {
             let mut flipped = bytes.to_vec();
             flipped[bit / 8] ^= 1 << (bit % 8);
             let got = got_after(bytes, flipped).await;
-            assert!(
-                matches!(got, Err(ArtifactStoreError::Damaged { .. })),
-                "bit {bit}: {got:?}"
-            );
+            assert!(matches!(got, Err(ArtifactStoreError::Damaged { .. })), "bit {bit}: {got:?}");
         }
     }
 
@@ -136,11 +119,7 @@ mod tests {
         let artifacts = ObjectArtifacts::memory();
         let bytes = Bytes::from_static(b"artifact");
         let name = artifacts.put(bytes.clone()).await.expect("memory has room");
-        artifacts
-            .store
-            .put(&key(&name), "garbage".into())
-            .await
-            .expect("memory has room");
+        artifacts.store.put(&key(&name), "garbage".into()).await.expect("memory has room");
         artifacts.put(bytes.clone()).await.expect("memory has room");
         assert_eq!(artifacts.get(&name).await.expect("was repaired"), bytes);
     }
@@ -149,15 +128,9 @@ mod tests {
     async fn the_size_is_checked_before_anything_is_read() {
         let folder = tempfile::tempdir().expect("a folder for a test");
         let artifacts = ObjectArtifacts::folder(folder.path()).expect("a folder");
-        let name = artifacts
-            .put(Bytes::from_static(b"artifact"))
-            .await
-            .expect("the disk has room");
+        let name = artifacts.put(Bytes::from_static(b"artifact")).await.expect("the disk has room");
         let path = folder.path().join(key(&name).as_ref());
-        let sparse = std::fs::File::options()
-            .write(true)
-            .open(path)
-            .expect("was just written");
+        let sparse = std::fs::File::options().write(true).open(path).expect("was just written");
         sparse.set_len(1 << 40).expect("a sparse file takes no room"); // a terabyte
         let got = artifacts.get(&name).await;
         assert!(matches!(got, Err(ArtifactStoreError::TooLarge { size_bytes, .. }) if size_bytes == 1 << 40));
@@ -172,10 +145,7 @@ mod tests {
         let path = folder.path().join(key(&name).as_ref());
         std::fs::create_dir_all(path.parent().expect("has one")).expect("the disk has room");
         std::fs::write(format!("{}#1", path.display()), b"arti").expect("the disk has room");
-        assert!(matches!(
-            artifacts.get(&name).await,
-            Err(ArtifactStoreError::Missing { .. })
-        ));
+        assert!(matches!(artifacts.get(&name).await, Err(ArtifactStoreError::Missing { .. })));
         artifacts.put(bytes.clone()).await.expect("the disk has room");
         assert_eq!(artifacts.get(&name).await.expect("was written"), bytes);
     }
@@ -186,9 +156,6 @@ mod tests {
         let file = folder.path().join("file");
         std::fs::write(&file, b"").expect("the disk has room");
         let refused = ObjectArtifacts::folder(&file);
-        assert!(
-            matches!(refused, Err(ArtifactStoreError::Unavailable(_))),
-            "{refused:?}"
-        );
+        assert!(matches!(refused, Err(ArtifactStoreError::Unavailable(_))), "{refused:?}");
     }
 }

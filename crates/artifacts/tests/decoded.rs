@@ -1,11 +1,8 @@
 //! Decoded models are loaded once, and failures are not kept.
 
-use std::{
-    collections::BTreeMap,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
 };
 
 use artifacts::{ArtifactStore, ArtifactStoreError, DecodedModels, LoadError, ObjectArtifacts};
@@ -41,11 +38,7 @@ impl ArtifactStore for Watched {
 
 fn watched(permits: usize) -> Arc<Watched> {
     let store = ObjectArtifacts::memory();
-    Arc::new(Watched {
-        store,
-        asked: AtomicUsize::new(0),
-        permits: Semaphore::new(permits),
-    })
+    Arc::new(Watched { store, asked: AtomicUsize::new(0), permits: Semaphore::new(permits) })
 }
 
 fn bundle(seed: u64) -> Bundle {
@@ -64,7 +57,6 @@ fn bundle(seed: u64) -> Bundle {
         horizon_steps: 24,
         cut_off: "2025-01-01T00:00:00Z".parse().expect("is a timestamp"),
         as_of: "2025-01-02T00:00:00Z".parse().expect("is a timestamp"),
-        loss_scales: BTreeMap::new(),
     }
 }
 
@@ -79,11 +71,7 @@ async fn a_model_is_loaded_once_however_many_ask() {
     assert_eq!(store.asked.load(Ordering::SeqCst), 1);
     let first = got[0].as_ref().unwrap();
     assert_eq!(**first, bundle(7));
-    assert!(
-        got.iter()
-            .all(|model| Arc::ptr_eq(model.as_ref().unwrap(), first)),
-        "one model in memory"
-    );
+    assert!(got.iter().all(|model| Arc::ptr_eq(model.as_ref().unwrap(), first)), "one model in memory");
     models.get(&name).await.unwrap();
     assert_eq!(store.asked.load(Ordering::SeqCst), 1, "and it stays there");
 }
@@ -96,10 +84,7 @@ async fn a_load_that_failed_is_tried_again() {
     let models = DecodedModels::new(store.clone(), 1 << 20);
     for _ in 0..2 {
         let missing = models.get(&name).await;
-        assert!(
-            matches!(missing, Err(LoadError::Store(ArtifactStoreError::Missing { .. }))),
-            "{missing:?}"
-        );
+        assert!(matches!(missing, Err(LoadError::Store(ArtifactStoreError::Missing { .. }))), "{missing:?}");
     }
     assert_eq!(store.asked.load(Ordering::SeqCst), 2);
     store.put(encoded).await.unwrap();
@@ -123,10 +108,7 @@ async fn a_load_that_was_given_up_is_taken_over() {
 #[tokio::test]
 async fn bytes_that_are_no_model_are_named() {
     let store = watched(1);
-    let name = store
-        .put(Bytes::from_static(b"stored well, but no model"))
-        .await
-        .unwrap();
+    let name = store.put(Bytes::from_static(b"stored well, but no model")).await.unwrap();
     let unusable = DecodedModels::new(store, 1 << 20).get(&name).await;
     assert!(
         matches!(unusable, Err(LoadError::Unusable { name: named, .. }) if named == name),

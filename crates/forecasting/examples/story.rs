@@ -13,7 +13,7 @@ use flate2::read::GzDecoder;
 use forecasting::{
     artifact::Bundle,
     evaluation::{FrameCoverage, size_holdout},
-    gate::{Hearing, Verdict, judge},
+    gate::{Contest, RecordedJob, Verdict, judge},
     learning::{StopFlag, TrainingRequest, train},
     models::Predict,
     names::SeriesId,
@@ -31,10 +31,7 @@ fn main() -> Result<()> {
     }
     let coverage = FrameCoverage::of(&scene.frame).context("the set has values")?;
     let plan = size_holdout(&scene.model, &scene.dataset, &coverage)?;
-    println!(
-        "{name}: {} holdout origins from {} on\n",
-        plan.origins, plan.first_origin
-    );
+    println!("{name}: {} holdout origins from {} on\n", plan.origins, plan.first_origin);
     println!("| learner | average | worst case | MAE | WAPE % | fit s | bytes | µs per forecast | verdict |");
     println!("| --- | --- | --- | --- | --- | --- | --- | --- | --- |");
     for baseline in ["learner = 'seasonal-naive'", "learner = 'weekly-mean'"] {
@@ -64,11 +61,7 @@ impl Scene {
         let model: ModelSpec = toml::from_str(&text(format!("{examples}/models/{name}.toml"))?)?;
         model.validate_with(&dataset)?;
         let frame = read_frame(&format!("{examples}/data/{name}.csv.gz"), dataset.grid())?;
-        Ok(Self {
-            dataset,
-            model,
-            frame,
-        })
+        Ok(Self { dataset, model, frame })
     }
 
     /// Trains one learner, judges it against the incumbent (or its fallback), and prints a line.
@@ -79,10 +72,11 @@ impl Scene {
         incumbent: Option<&Bundle>,
     ) -> Result<(Bundle, Verdict)> {
         let stop = StopFlag::default();
+        let spec_hash = self.model.hash();
         let request = TrainingRequest {
             dataset: &self.dataset,
             model: &self.model,
-            spec_hash: &self.model.hash(),
+            spec_hash: &spec_hash,
             frame: &self.frame,
             as_of: cut_off,
             cut_off,
@@ -92,15 +86,16 @@ impl Scene {
         let begin = Instant::now();
         let candidate = train(&request)?.bundle;
         let fit_s = begin.elapsed().as_secs_f64();
-        let hearing = Hearing {
+        let contest = Contest {
             model: &self.model,
             dataset: &self.dataset,
             candidate: &candidate,
+            job: RecordedJob { spec_hash: &spec_hash, as_of: cut_off, cut_off },
             incumbent,
             frame: &self.frame,
             stop: &stop,
         };
-        let judgement = judge(&hearing)?;
+        let judgement = judge(&contest)?;
         let errors = judgement.candidate.context("the candidate has errors")?;
         println!(
             "| {} | {:.4} | {:.3} | {:.2} | {:.2} | {fit_s:.1} | {} | {:.0} | {} |",
@@ -124,9 +119,7 @@ impl Scene {
         let begin = Instant::now();
         for _ in 0..10 {
             for series in &self.frame.series {
-                bundle
-                    .primary
-                    .predict(series, &self.frame.grid, series.end(&self.frame.grid), steps)?;
+                bundle.primary.predict(series, &self.frame.grid, series.end(&self.frame.grid), steps)?;
             }
         }
         Ok(begin.elapsed().as_secs_f64() * 1e5 / self.frame.series.len() as f64)
@@ -139,11 +132,7 @@ fn read_frame(path: &str, grid: Grid) -> Result<Frame> {
     for row in csv::Reader::from_reader(GzDecoder::new(file)).deserialize() {
         let (id, ds, y): (String, Timestamp, f64) = row?;
         if series.last().is_none_or(|last| last.id.as_str() != id) {
-            series.push(Series {
-                id: SeriesId::new(id)?,
-                start: ds,
-                values: Vec::new(),
-            });
+            series.push(Series { id: SeriesId::new(id)?, start: ds, values: Vec::new() });
         }
         let last = series.last_mut().context("was just pushed")?;
         let index = usize::try_from(grid.steps_between(last.start, ds)?)?;

@@ -5,7 +5,7 @@
 //! (postcard); integers little-endian. They hold numbers and names only, no code. Reading refuses
 //! whatever is cut, changed in a single bit, foreign, or unsafe to forecast with, and never panics.
 
-use std::{collections::BTreeMap, fmt, str::FromStr};
+use std::{fmt, str::FromStr};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     models::{Model, WeeklyMean},
-    names::{DatasetName, LearnerName, ModelName, SeriesId},
+    names::{DatasetName, LearnerName, ModelName},
     series::Grid,
 };
 
@@ -44,11 +44,8 @@ pub struct Bundle {
     pub as_of: Timestamp,
     /// Answers where it can.
     pub primary: Model,
-    /// Answers elsewhere, and is what a first candidate must beat.
+    /// Answers elsewhere.
     pub fallback: WeeklyMean,
-    /// What losses of a series are divided by: the mean absolute error of the seasonal naive forecast on
-    /// the training data. Above 0; a series without one has no entry.
-    pub loss_scales: BTreeMap<SeriesId, f64>,
 }
 
 /// Why bytes are not a bundle that this build can use.
@@ -93,8 +90,9 @@ pub enum ArtifactError {
 const MAGIC: &[u8; 8] = b"GATECAST";
 const FORMAT_VERSION: u16 = 1;
 const HEADER_BYTES: usize = 8 + 2 + 8 + 32;
-/// Larger than any bundle of sane settings: 5,000 trees of 1,024 leaves are about 70 MB.
-const MOST_PAYLOAD_BYTES: u64 = 128 << 20;
+/// Larger than any bundle of allowed settings: a million leaves are about 15 MB, and 250,000 series
+/// with the longest names 50 MB.
+const MOST_PAYLOAD_BYTES: u64 = 64 << 20;
 
 impl Bundle {
     /// The largest artifact that [`Bundle::decode`] looks at, in bytes.
@@ -131,14 +129,7 @@ impl Bundle {
         if self.horizon_steps == 0 {
             return Err("a horizon of 0 steps".to_owned());
         }
-        let bad_scale = self
-            .loss_scales
-            .iter()
-            .find(|(_, scale)| !(scale.is_finite() && **scale > 0.0));
-        match bad_scale {
-            Some((series, scale)) => Err(format!("a loss scale of {scale} for series {series}")),
-            None => Ok(()),
-        }
+        Ok(())
     }
 }
 
@@ -147,36 +138,23 @@ fn checked_payload(bytes: &[u8]) -> Result<&[u8], ArtifactError> {
     if !bytes.starts_with(MAGIC) && !MAGIC.starts_with(bytes) {
         return Err(ArtifactError::Foreign);
     }
-    let truncated = |needed_bytes| ArtifactError::Truncated {
-        has_bytes: bytes.len(),
-        needed_bytes,
-    };
-    let (header, payload) = bytes
-        .split_first_chunk::<HEADER_BYTES>()
-        .ok_or(truncated(HEADER_BYTES as u64))?;
+    let truncated = |needed_bytes| ArtifactError::Truncated { has_bytes: bytes.len(), needed_bytes };
+    let (header, payload) =
+        bytes.split_first_chunk::<HEADER_BYTES>().ok_or(truncated(HEADER_BYTES as u64))?;
     let version = u16::from_le_bytes([header[8], header[9]]);
     if version != FORMAT_VERSION {
         return Err(ArtifactError::UnsupportedFormat { version });
     }
-    let announced = header[10..18]
-        .iter()
-        .rev()
-        .fold(0, |length, &byte| length << 8 | u64::from(byte));
+    let announced = header[10..18].iter().rev().fold(0, |length, &byte| length << 8 | u64::from(byte));
     if announced > MOST_PAYLOAD_BYTES {
-        return Err(ArtifactError::TooLarge {
-            size_bytes: announced,
-            most_bytes: MOST_PAYLOAD_BYTES,
-        });
+        return Err(ArtifactError::TooLarge { size_bytes: announced, most_bytes: MOST_PAYLOAD_BYTES });
     }
     let has_bytes = payload.len() as u64;
     if has_bytes < announced {
         return Err(truncated(announced + HEADER_BYTES as u64));
     }
     if has_bytes > announced {
-        return Err(ArtifactError::TooLarge {
-            size_bytes: has_bytes,
-            most_bytes: announced,
-        });
+        return Err(ArtifactError::TooLarge { size_bytes: has_bytes, most_bytes: announced });
     }
     if Sha256::digest(payload)[..] != header[18..] {
         return Err(ArtifactError::Damaged);
@@ -213,9 +191,7 @@ impl fmt::Display for ArtifactName {
 impl FromStr for ArtifactName {
     type Err = InvalidArtifactName;
     fn from_str(value: &str) -> Result<Self, InvalidArtifactName> {
-        let refused = || InvalidArtifactName {
-            value: value.chars().take(80).collect(),
-        };
+        let refused = || InvalidArtifactName { value: value.chars().take(80).collect() };
         // Names become keys in stores that tell upper from lower case: one spelling only.
         if value.bytes().any(|byte| byte.is_ascii_uppercase()) {
             return Err(refused());
@@ -236,5 +212,161 @@ impl TryFrom<String> for ArtifactName {
 impl From<ArtifactName> for String {
     fn from(name: ArtifactName) -> String {
         name.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{
+        examples::{history, id, level_times, seasonal_naive, version},
+        models::{Forest, Node},
+    };
+
+    fn small() -> Bundle {
+        version(seasonal_naive(), 30)
+    }
+
+    #[test]
+    fn a_bundle_survives_its_bytes() {
+        for bundle in [small(), version(level_times(1.5), 30)] {
+            let bytes = bundle.encode();
+            assert_eq!(Bundle::decode(&bytes), Ok(bundle.clone()));
+            assert_eq!(bundle.encode(), bytes, "the same bytes every time");
+        }
+    }
+
+    #[test]
+    fn a_change_of_any_single_bit_is_refused() {
+        let bytes = small().encode();
+        for bit in 0..8 * bytes.len() {
+            let mut changed = bytes.clone();
+            changed[bit / 8] ^= 1 << (bit % 8);
+            assert!(Bundle::decode(&changed).is_err(), "bit {bit}");
+        }
+    }
+
+    #[test]
+    fn every_cut_and_every_addition_is_refused() {
+        let bytes = small().encode();
+        for len in 0..bytes.len() {
+            let truncated = matches!(Bundle::decode(&bytes[..len]), Err(ArtifactError::Truncated { .. }));
+            assert!(truncated, "{len} bytes");
+        }
+        let mut longer = bytes.clone();
+        longer.push(0);
+        assert!(matches!(Bundle::decode(&longer), Err(ArtifactError::TooLarge { .. })));
+    }
+
+    #[test]
+    fn foreign_bytes_and_other_formats_are_told_apart() {
+        assert_eq!(Bundle::decode(b"PK\x03\x04"), Err(ArtifactError::Foreign));
+        assert_eq!(Bundle::decode(&[0; 100]), Err(ArtifactError::Foreign));
+        let mut next_format = small().encode();
+        next_format[8] = 2;
+        assert_eq!(Bundle::decode(&next_format), Err(ArtifactError::UnsupportedFormat { version: 2 }));
+        let mut endless = small().encode();
+        endless[10..18].fill(0xFF);
+        assert!(matches!(
+            Bundle::decode(&endless),
+            Err(ArtifactError::TooLarge { size_bytes: u64::MAX, .. })
+        ));
+    }
+
+    /// What a hostile or broken writer with a correct header could send.
+    fn wrap(payload: &[u8]) -> Vec<u8> {
+        let mut bytes = MAGIC.to_vec();
+        bytes.extend(FORMAT_VERSION.to_le_bytes());
+        bytes.extend((payload.len() as u64).to_le_bytes());
+        bytes.extend(Sha256::digest(payload));
+        bytes.extend(payload);
+        bytes
+    }
+
+    fn problem(bundle: &Bundle) -> String {
+        match Bundle::decode(&bundle.encode()) {
+            Err(ArtifactError::Malformed { problem }) => problem,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn what_forecasting_relies_on_is_checked() {
+        let mut no_horizon = small();
+        no_horizon.horizon_steps = 0;
+        assert_eq!(problem(&no_horizon), "a horizon of 0 steps");
+        let mut trees = version(level_times(1.0), 30);
+        let Model::BoostedTrees(model) = &mut trees.primary else { unreachable!("level_times is a forest") };
+        // Valid for a thousand features, but the model has fewer.
+        let split = Node::Split { feature: 999, threshold: 0.0, right: 2, missing_goes_left: true };
+        let tree = vec![split, Node::Leaf { value: 1.0 }, Node::Leaf { value: 2.0 }];
+        model.forests[0] = Forest::new(0.0, &[tree], 1000).expect("is a tree");
+        assert_eq!(problem(&trees), "model: node 0 asks for feature 999 of 40");
+        let Model::BoostedTrees(model) = &mut trees.primary else { unreachable!("level_times is a forest") };
+        model.forests.clear();
+        assert_eq!(problem(&trees), "model: 0 forests, 1 to 16 are allowed");
+    }
+
+    #[test]
+    fn a_list_that_would_fill_the_memory_is_refused() {
+        let bundle = |series: u32| {
+            let mut bundle = version(level_times(1.0), 30);
+            let Model::BoostedTrees(model) = &mut bundle.primary else {
+                unreachable!("level_times is a forest")
+            };
+            model.features.series = (0..series).map(|number| id(&format!("{number:06}"))).collect();
+            bundle
+        };
+        assert!(Bundle::decode(&bundle(250_000).encode()).is_ok());
+        let too_long = Bundle::decode(&bundle(250_001).encode());
+        assert!(matches!(too_long, Err(ArtifactError::Malformed { .. })), "{:?}", too_long.err());
+    }
+
+    #[test]
+    fn bytes_after_the_bundle_are_refused() {
+        let mut payload = postcard::to_stdvec(&small()).expect("is a bundle");
+        payload.push(0);
+        let malformed = ArtifactError::Malformed { problem: "1 bytes too many".to_owned() };
+        assert_eq!(Bundle::decode(&wrap(&payload)), Err(malformed));
+    }
+
+    proptest! {
+        #[test]
+        fn garbage_is_refused(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+            prop_assert!(Bundle::decode(&bytes).is_err());
+            prop_assert!(Bundle::decode(&wrap(&bytes)).is_err());
+        }
+
+        #[test]
+        fn a_payload_of_hostile_bytes_never_panics(changes in prop::collection::vec((any::<usize>(), any::<u8>()), 1..8)) {
+            let mut payload = postcard::to_stdvec(&version(level_times(1.0), 30)).expect("is a bundle");
+            for (place, byte) in changes {
+                let place = place % payload.len();
+                payload[place] = byte;
+            }
+            // What passes every check must also forecast without a panic.
+            if let Ok(bundle) = Bundle::decode(&wrap(&payload)) {
+                use crate::models::Predict;
+                let frame = history(40);
+                let origin = frame.series[0].end(&frame.grid);
+                let _ = bundle.primary.predict(&frame.series[0], &frame.grid, origin, 24);
+                let _ = bundle.fallback.predict(&frame.series[0], &frame.grid, origin, 24);
+            }
+        }
+    }
+
+    #[test]
+    fn an_artifact_is_named_by_its_bytes_in_one_spelling() {
+        let name = ArtifactName::of(b"");
+        let text = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+        assert_eq!(name.to_string(), text);
+        assert_eq!(text.parse(), Ok(name));
+        for bad in ["", "e3b0", &text.to_uppercase(), &format!("{text}00"), &text.replace('e', "g")] {
+            assert!(bad.parse::<ArtifactName>().is_err(), "{bad}");
+        }
+        let json = serde_json::to_string(&name).expect("is a text");
+        assert_eq!(json, format!("\"{text}\""));
     }
 }

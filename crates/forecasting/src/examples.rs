@@ -1,12 +1,10 @@
 //! A small model, its history and its artifacts, for the tests of gate and routing.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 
 use crate::{
     artifact::Bundle,
-    models::{BoostedTrees, Forest, Member, Model, SeasonalNaive, Target, WeeklyMean},
+    models::{BoostedTrees, Forest, Model, SeasonalNaive, WeeklyMean},
     names::{LearnerName, SeriesId},
     preprocessing::FeatureSpec,
     series::{Frame, Grid, Series},
@@ -46,22 +44,12 @@ pub(crate) fn history(days: i64) -> Frame {
     let series = ["arcade", "bridge", "court"].map(|name| {
         let values = (0..steps).map(|step| {
             // A linear congruential generator: any noise will do, as long as it is always the same.
-            noise = noise
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1_442_695_040_888_963_407);
+            noise = noise.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             let local = grid.local(grid.advance(start(), step));
-            let busy = if local.weekday().to_monday_zero_offset() < 5 {
-                100.0
-            } else {
-                60.0
-            };
+            let busy = if local.weekday().to_monday_zero_offset() < 5 { 100.0 } else { 60.0 };
             busy + 3.0 * f64::from(local.hour()) + (noise >> 40) as f64 / f64::from(1_u32 << 20)
         });
-        Series {
-            id: id(name),
-            start: start(),
-            values: values.collect(),
-        }
+        Series { id: id(name), start: start(), values: values.collect() }
     });
     Frame::new(grid, series.to_vec()).expect("the ids differ")
 }
@@ -84,7 +72,6 @@ pub(crate) fn version(primary: Model, days: i64) -> Bundle {
         primary,
         fallback: WeeklyMean::new(4, &grid),
         grid,
-        loss_scales: BTreeMap::new(),
     }
 }
 
@@ -101,13 +88,6 @@ pub(crate) fn long_mean() -> Model {
 pub(crate) fn level_times(ratio: f64) -> Model {
     let features = FeatureSpec::for_grid(&grid(), Vec::new(), 0, false);
     let forest = Forest::new(ratio, &[], features.width()).expect("has no trees");
-    let members = vec![Member {
-        target: Target::Ratio,
-        forest,
-    }];
-    Model::BoostedTrees(BoostedTrees {
-        features,
-        members,
-        non_negative: true,
-    })
+    let forests = vec![forest];
+    Model::BoostedTrees(BoostedTrees { features, forests, non_negative: true })
 }

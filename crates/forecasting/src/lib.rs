@@ -15,6 +15,7 @@ pub mod learning;
 pub mod models;
 
 pub mod artifact;
+mod bounded;
 
 pub mod evaluation;
 pub mod gate;

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::{
     artifact::Bundle,
-    models::{Predict, PredictError, WeeklyMean},
+    models::{Model, Predict, PredictError, WeeklyMean},
     names::{DatasetName, SeriesId},
     series::{Frame, Grid, Series},
     spec::{DatasetSpec, ModelSpec},
@@ -14,10 +14,7 @@ use crate::{
 
 /// Answers a question from what is at hand. Every series gets a forecast or a refusal.
 pub fn answer(serving: &Serving, question: &Question, history: &Frame) -> Answer {
-    let mut answer = Answer {
-        forecasts: Vec::new(),
-        refused: Vec::new(),
-    };
+    let mut answer = Answer { forecasts: Vec::new(), refused: Vec::new() };
     let asked: Vec<&SeriesId> = if question.series.is_empty() {
         history.series.iter().map(|series| &series.id).collect()
     } else {
@@ -49,14 +46,11 @@ impl Serving {
         self.incumbent.as_ref().map_or(0, |live| live.generation)
     }
 
-    /// The steps before an origin that whoever answers makes use of.
+    /// The steps before an origin that whoever answers makes use of: the newest are not known by then.
     pub fn liked_steps(&self) -> usize {
         let fallback = self.fallback().requirement().liked_steps;
-        let primary = self
-            .incumbent
-            .as_ref()
-            .map(|live| live.bundle.primary.requirement().liked_steps);
-        fallback.max(primary.unwrap_or(0))
+        let primary = self.incumbent.as_ref().map(|live| live.bundle.primary.requirement().liked_steps);
+        fallback.max(primary.unwrap_or(0)) + self.dataset.delay_steps() as usize
     }
 
     /// What answers without an incumbent.
@@ -83,7 +77,8 @@ pub struct Question {
     pub series: Vec<SeriesId>,
     /// How many steps.
     pub horizon_steps: u32,
-    /// The first of the steps; by default, for each series, the one after its last known value.
+    /// The first of the steps; by default, for each series, the one at which its last known value has just
+    /// become known: the step after it, and as many more as values are late.
     pub origin: Option<Timestamp>,
 }
 
@@ -231,24 +226,19 @@ fn answer_series(
 ) -> Result<SeriesForecast, Refusal> {
     let (asked_steps, most_steps) = (question.horizon_steps, serving.dataset.most_horizon_steps());
     if !(1..=most_steps).contains(&asked_steps) {
-        return Err(Refusal::HorizonOutOfRange {
-            asked_steps,
-            most_steps,
-        });
+        return Err(Refusal::HorizonOutOfRange { asked_steps, most_steps });
     }
     let series = history.series(id).ok_or(Refusal::UnknownSeries)?;
     let grid = &history.grid;
     let origin = match question.origin {
         Some(origin) => origin,
-        None => grid.advance(series.last_target(grid).ok_or(Refusal::NothingToGoOn)?, 1),
+        None => {
+            let newest = series.last_target(grid).ok_or(Refusal::NothingToGoOn)?;
+            grid.advance(newest, 1 + i64::from(serving.dataset.delay_steps()))
+        }
     };
-    let task = Task {
-        dataset: &serving.dataset.name,
-        history: series,
-        grid,
-        origin,
-        horizon_steps: asked_steps,
-    };
+    let task =
+        Task { dataset: &serving.dataset.name, history: series, grid, origin, horizon_steps: asked_steps };
     let incumbent = serving.incumbent.as_ref();
     let forecast = incumbent.map_or_else(
         || without_incumbent(serving.model.fallback.weeks, &task),
@@ -288,9 +278,7 @@ impl Task<'_> {
     fn check(&self, values: Vec<f64>) -> Result<Vec<f64>, PredictError> {
         let wrong = values.iter().position(|value| !value.is_finite());
         let wrong = wrong.or((values.len() != self.horizon_steps as usize).then_some(values.len()));
-        wrong.map_or(Ok(values), |index| {
-            Err(PredictError::NotFinite { step: index + 1 })
-        })
+        wrong.map_or(Ok(values), |index| Err(PredictError::NotFinite { step: index + 1 }))
     }
 }
 
@@ -299,11 +287,44 @@ impl Task<'_> {
 /// # Errors
 /// That of the fallback, or [`PredictError::OffGrid`].
 pub(crate) fn forecast(bundle: &Bundle, task: &Task<'_>) -> Result<(Vec<f64>, Route), PredictError> {
-    let reason = match ask_primary(bundle, task)? {
+    match unfit(bundle, task) {
+        Some(reason) => Ok((fall_back(bundle.fallback, task)?, Route::Fallback(reason))),
+        None => answer_with(&bundle.primary, bundle.fallback, task),
+    }
+}
+
+/// What a model answers with a fallback beside it.
+///
+/// # Errors
+/// As for [`forecast`].
+pub(crate) fn answer_with(
+    primary: &Model,
+    fallback: WeeklyMean,
+    task: &Task<'_>,
+) -> Result<(Vec<f64>, Route), PredictError> {
+    let reason = match task.ask(primary).and_then(|values| task.check(values)) {
         Ok(values) => return Ok((values, Route::Primary)),
-        Err(reason) => reason,
+        Err(PredictError::HistoryTooShort { needed_steps, has_steps }) => {
+            FallbackReason::HistoryTooShort { needed_steps, has_steps }
+        }
+        Err(PredictError::NotFinite { step }) => FallbackReason::NotFinite { step },
+        Err(error @ (PredictError::NothingKnown | PredictError::OffGrid(_))) => return Err(error),
     };
-    Ok((fall_back(bundle.fallback, task)?, Route::Fallback(reason)))
+    Ok((fall_back(fallback, task)?, Route::Fallback(reason)))
+}
+
+/// An answer as it counts for who wants to go live: a forecaster hides a number that is none behind the
+/// fallback, a judge must not.
+///
+/// # Errors
+/// That of the answer, and [`PredictError::NotFinite`] where the fallback hid one.
+pub(crate) fn as_candidate(
+    answer: Result<(Vec<f64>, Route), PredictError>,
+) -> Result<(Vec<f64>, Route), PredictError> {
+    match answer {
+        Ok((_, Route::Fallback(FallbackReason::NotFinite { step }))) => Err(PredictError::NotFinite { step }),
+        answer => answer,
+    }
 }
 
 fn without_incumbent(fallback_weeks: u32, task: &Task<'_>) -> Result<(Vec<f64>, Route), PredictError> {
@@ -316,29 +337,14 @@ pub(crate) fn fall_back(fallback: WeeklyMean, task: &Task<'_>) -> Result<Vec<f64
     task.ask(&fallback).and_then(|values| task.check(values))
 }
 
-fn ask_primary(bundle: &Bundle, task: &Task<'_>) -> Result<Result<Vec<f64>, FallbackReason>, PredictError> {
+/// Why the primary of a version is not asked at all.
+fn unfit(bundle: &Bundle, task: &Task<'_>) -> Option<FallbackReason> {
     let (asked_steps, most_steps) = (task.horizon_steps, bundle.horizon_steps);
     if asked_steps > most_steps {
-        return Ok(Err(FallbackReason::HorizonTooLong {
-            asked_steps,
-            most_steps,
-        }));
+        return Some(FallbackReason::HorizonTooLong { asked_steps, most_steps });
     }
-    if bundle.grid != *task.grid || bundle.dataset != *task.dataset {
-        return Ok(Err(FallbackReason::TrainedElsewhere));
-    }
-    match task.ask(&bundle.primary).and_then(|values| task.check(values)) {
-        Ok(values) => Ok(Ok(values)),
-        Err(PredictError::HistoryTooShort {
-            needed_steps,
-            has_steps,
-        }) => Ok(Err(FallbackReason::HistoryTooShort {
-            needed_steps,
-            has_steps,
-        })),
-        Err(PredictError::NotFinite { step }) => Ok(Err(FallbackReason::NotFinite { step })),
-        Err(error @ (PredictError::NothingKnown | PredictError::OffGrid(_))) => Err(error),
-    }
+    let elsewhere = bundle.grid != *task.grid || bundle.dataset != *task.dataset;
+    elsewhere.then_some(FallbackReason::TrainedElsewhere)
 }
 
 #[cfg(test)]
@@ -346,29 +352,16 @@ mod tests {
     use super::*;
     use crate::{
         examples::{dataset, history, id, level_times, long_mean, model, seasonal_naive, start, version},
-        models::Model,
         series::Frequency,
     };
 
     fn serving(primary: Option<Model>) -> Serving {
-        let live = |primary| Live {
-            version: 3,
-            generation: 2,
-            bundle: Arc::new(version(primary, 30)),
-        };
-        Serving {
-            model: model(),
-            dataset: dataset(),
-            incumbent: primary.map(live),
-        }
+        let live = |primary| Live { version: 3, generation: 2, bundle: Arc::new(version(primary, 30)) };
+        Serving { model: model(), dataset: dataset(), incumbent: primary.map(live) }
     }
 
     fn question(horizon_steps: u32) -> Question {
-        Question {
-            series: vec![id("bridge")],
-            horizon_steps,
-            origin: None,
-        }
+        Question { series: vec![id("bridge")], horizon_steps, origin: None }
     }
 
     fn only_forecast(answer: Answer) -> SeriesForecast {
@@ -387,23 +380,28 @@ mod tests {
     fn the_incumbent_answers_from_the_step_after_the_last_value() {
         let frame = history(60);
         let forecast = only_forecast(answer(&serving(Some(seasonal_naive())), &question(24), &frame));
-        assert_eq!(
-            (forecast.route, forecast.version, forecast.generation),
-            (Route::Primary, Some(3), 2)
-        );
+        assert_eq!((forecast.route, forecast.version, forecast.generation), (Route::Primary, Some(3), 2));
         assert_eq!(forecast.origin, frame.series[1].end(&frame.grid));
         let last_week = frame.series[1].values.len() - 168;
         assert_eq!(forecast.values, frame.series[1].values[last_week..last_week + 24]);
     }
 
     #[test]
+    fn where_values_arrive_late_the_default_origin_is_as_late() {
+        let (mut serving, frame) = (serving(Some(seasonal_naive())), history(60));
+        serving.dataset.availability_delay = jiff::SignedDuration::from_mins(47 * 60 + 30);
+        let forecast = only_forecast(answer(&serving, &question(24), &frame));
+        assert_eq!(forecast.origin, frame.grid.advance(frame.series[1].end(&frame.grid), 48));
+        let two_weeks_before = frame.series[1].values.len() - 168 + 48;
+        assert_eq!(forecast.values, frame.series[1].values[two_weeks_before..two_weeks_before + 24]);
+        assert_eq!(serving.liked_steps(), 5 * 168 + 48);
+    }
+
+    #[test]
     fn without_an_incumbent_the_fallback_answers_and_says_so() {
         let forecast = only_forecast(answer(&serving(None), &question(24), &history(60)));
         assert_eq!((forecast.version, forecast.generation), (None, 0));
-        assert_eq!(
-            forecast.route.to_string(),
-            "fallback: no version has been promoted yet"
-        );
+        assert_eq!(forecast.route.to_string(), "fallback: no version has been promoted yet");
         assert_eq!(forecast.values.len(), 24);
     }
 
@@ -413,10 +411,7 @@ mod tests {
         frame.series[1].values = vec![42.0];
         let forecast = only_forecast(answer(&serving(Some(level_times(1.0))), &question(24), &frame));
         assert_eq!(forecast.values, [42.0; 24]);
-        let Route::Fallback(FallbackReason::HistoryTooShort {
-            needed_steps,
-            has_steps: 1,
-        }) = forecast.route
+        let Route::Fallback(FallbackReason::HistoryTooShort { needed_steps, has_steps: 1 }) = forecast.route
         else {
             panic!("{}", forecast.route);
         };
@@ -431,25 +426,16 @@ mod tests {
     #[test]
     fn a_longer_horizon_than_the_incumbents_is_answered_by_the_fallback() {
         let forecast = only_forecast(answer(&serving(Some(long_mean())), &question(25), &history(60)));
-        let too_long = FallbackReason::HorizonTooLong {
-            asked_steps: 25,
-            most_steps: 24,
-        };
+        let too_long = FallbackReason::HorizonTooLong { asked_steps: 25, most_steps: 24 };
         assert_eq!(forecast.route, Route::Fallback(too_long));
         assert_eq!(forecast.values.len(), 25);
     }
 
     #[test]
     fn a_forecast_that_is_no_number_never_leaves() {
-        let forecast = only_forecast(answer(
-            &serving(Some(level_times(f64::MAX))),
-            &question(24),
-            &history(60),
-        ));
-        assert_eq!(
-            forecast.route,
-            Route::Fallback(FallbackReason::NotFinite { step: 1 })
-        );
+        let forecast =
+            only_forecast(answer(&serving(Some(level_times(f64::MAX))), &question(24), &history(60)));
+        assert_eq!(forecast.route, Route::Fallback(FallbackReason::NotFinite { step: 1 }));
         assert!(forecast.values.iter().all(|value| value.is_finite()));
     }
 
@@ -465,43 +451,19 @@ mod tests {
     fn only_what_nothing_can_answer_is_refused() {
         let (serving, mut frame) = (serving(Some(long_mean())), history(60));
         frame.series[1].values.fill(f64::NAN);
-        assert_eq!(
-            only_refusal(&answer(&serving, &question(24), &frame)),
-            Refusal::NothingToGoOn
-        );
+        assert_eq!(only_refusal(&answer(&serving, &question(24), &frame)), Refusal::NothingToGoOn);
         for asked_steps in [0, 10_001, u32::MAX] {
-            let refusal = Refusal::HorizonOutOfRange {
-                asked_steps,
-                most_steps: 10_000,
-            };
-            assert_eq!(
-                only_refusal(&answer(&serving, &question(asked_steps), &frame)),
-                refusal
-            );
+            let refusal = Refusal::HorizonOutOfRange { asked_steps, most_steps: 10_000 };
+            assert_eq!(only_refusal(&answer(&serving, &question(asked_steps), &frame)), refusal);
         }
-        let nobody = Question {
-            series: vec![id("nobody")],
-            ..question(24)
-        };
-        assert_eq!(
-            only_refusal(&answer(&serving, &nobody, &frame)),
-            Refusal::UnknownSeries
-        );
+        let nobody = Question { series: vec![id("nobody")], ..question(24) };
+        assert_eq!(only_refusal(&answer(&serving, &nobody, &frame)), Refusal::UnknownSeries);
     }
 
     #[test]
     fn an_origin_may_be_any_step_after_the_first_value() {
         let (serving, frame) = (serving(Some(long_mean())), history(60));
-        let from = |origin| {
-            answer(
-                &serving,
-                &Question {
-                    origin: Some(origin),
-                    ..question(24)
-                },
-                &frame,
-            )
-        };
+        let from = |origin| answer(&serving, &Question { origin: Some(origin), ..question(24) }, &frame);
         let steps_after = |steps| frame.grid.advance(start(), steps);
         assert_eq!(only_forecast(from(steps_after(1000))).route, Route::Primary);
         assert_eq!(only_refusal(&from(start())), Refusal::NothingToGoOn);
@@ -512,16 +474,9 @@ mod tests {
 
     #[test]
     fn a_question_without_series_means_all_of_them() {
-        let all = Question {
-            series: Vec::new(),
-            ..question(24)
-        };
+        let all = Question { series: Vec::new(), ..question(24) };
         let answer = answer(&serving(Some(long_mean())), &all, &history(60));
-        let ids: Vec<_> = answer
-            .forecasts
-            .iter()
-            .map(|forecast| forecast.id.as_str())
-            .collect();
+        let ids: Vec<_> = answer.forecasts.iter().map(|forecast| forecast.id.as_str()).collect();
         assert_eq!(ids, ["arcade", "bridge", "court"]);
     }
 }

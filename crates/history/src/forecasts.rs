@@ -35,9 +35,6 @@ pub(crate) fn refuse_missing_values(forecasts: &[IssuedForecast]) -> Result<(), 
     let finite = |forecast: &&IssuedForecast| forecast.values.iter().all(|value| value.is_finite());
     match forecasts.iter().find(|forecast| !finite(forecast)) {
         None => Ok(()),
-        Some(bad) => Err(RecordError::NotFinite {
-            series: bad.series.clone(),
-            ds: bad.origin,
-        }),
+        Some(bad) => Err(RecordError::NotFinite { series: bad.series.clone(), ds: bad.origin }),
     }
 }

@@ -34,12 +34,18 @@ pub type StoreError = Box<dyn std::error::Error + Send + Sync>;
 pub trait History: Send + Sync + 'static {
     /// Records observations, all or none, and says how many of them told something new.
     ///
+    /// A value must lie on the dataset's grid through the first known value of its series (of a new series:
+    /// through its first one in the batch), and may not stretch the series beyond [`MAX_STEPS`], so that what
+    /// is recorded can be read. Declaring a step missing is always possible: it is how a stray value is
+    /// taken back.
+    ///
     /// Recording is idempotent: a value that is already known is left alone, another value becomes a new
     /// row. That row's record time is `recorded_at`, or one microsecond after the row that it corrects if
     /// that is later: what arrives later wins, even where a clock stands still or goes back.
     async fn record(
         &self,
         dataset: &DatasetName,
+        grid: &Grid,
         observations: &[Observation],
         recorded_at: Timestamp,
     ) -> Result<Recorded, RecordError>;

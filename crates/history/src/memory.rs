@@ -16,7 +16,7 @@ use sqlite_file::instant::{cut_to_micros, from_micros, to_micros};
 use crate::{
     Coverage, History, IssuedForecast, Observation, Range, ReadError, RecordError, Recorded, SeriesCoverage,
     forecasts::refuse_missing_values,
-    observations::{Batch, Change, Known, Point},
+    observations::{Batch, Change, Ends, Known, Point, refuse_unreadable},
     reading::lay_on_grid,
 };
 
@@ -57,16 +57,17 @@ impl History for MemoryHistory {
     async fn record(
         &self,
         dataset: &DatasetName,
+        grid: &Grid,
         observations: &[Observation],
         recorded_at: Timestamp,
     ) -> Result<Recorded, RecordError> {
         let batch = Batch::new(observations)?;
-        let mut recorded = Recorded {
-            unchanged: batch.repeated,
-            ..Recorded::default()
-        };
+        let mut recorded = Recorded { unchanged: batch.repeated, ..Recorded::default() };
         let mut state = self.state();
         let dataset = state.datasets.entry(dataset.clone()).or_default();
+        for (id, points) in &batch.series {
+            refuse_unreadable(id, grid, points, dataset.series.get(*id).and_then(ends))?;
+        }
         for (id, points) in batch.series {
             let steps = dataset.series.entry(id.clone()).or_default();
             for Point { ds, y } in points {
@@ -89,20 +90,12 @@ impl History for MemoryHistory {
         let Some(dataset) = state.datasets.get(dataset) else {
             return Ok(None);
         };
-        let range = Range {
-            as_of,
-            ..Range::default()
-        };
+        let range = Range { as_of, ..Range::default() };
         let covered = dataset.series.iter().filter_map(|(id, steps)| {
             let points = points(steps, &range);
             let first = from_micros(points.first()?.ds).expect("came from a timestamp");
             let last = from_micros(points.last()?.ds).expect("came from a timestamp");
-            Some(SeriesCoverage {
-                id: id.clone(),
-                first,
-                last,
-                rows: points.len() as u64,
-            })
+            Some(SeriesCoverage { id: id.clone(), first, last, rows: points.len() as u64 })
         });
         Ok(Coverage::of(covered.collect()))
     }
@@ -110,28 +103,16 @@ impl History for MemoryHistory {
     async fn read(&self, dataset: &DatasetName, grid: &Grid, range: &Range) -> Result<Frame, ReadError> {
         let state = self.state();
         let mut series = Vec::new();
-        for (id, steps) in state
-            .datasets
-            .get(dataset)
-            .into_iter()
-            .flat_map(|dataset| &dataset.series)
-        {
+        for (id, steps) in state.datasets.get(dataset).into_iter().flat_map(|dataset| &dataset.series) {
             if range.series.as_ref().is_none_or(|asked| asked.contains(id)) {
                 series.extend(lay_on_grid(id, grid, &points(steps, range))?);
             }
         }
-        Ok(Frame {
-            grid: grid.clone(),
-            series,
-        })
+        Ok(Frame { grid: grid.clone(), series })
     }
 
     async fn revision(&self, dataset: &DatasetName) -> Result<u64, ReadError> {
-        Ok(self
-            .state()
-            .datasets
-            .get(dataset)
-            .map_or(0, |dataset| dataset.revision))
+        Ok(self.state().datasets.get(dataset).map_or(0, |dataset| dataset.revision))
     }
 
     async fn record_forecasts(
@@ -163,16 +144,21 @@ impl History for MemoryHistory {
         limit: u32,
     ) -> Result<Vec<IssuedForecast>, ReadError> {
         let state = self.state();
-        let of_model = state
-            .forecasts
-            .iter()
-            .rev()
-            .filter(|forecast| forecast.model == *model);
+        let of_model = state.forecasts.iter().rev().filter(|forecast| forecast.model == *model);
         let mut found: Vec<_> = of_model.cloned().collect();
         found.sort_by_key(|forecast| std::cmp::Reverse(forecast.issued_at));
         found.truncate(limit as usize);
         Ok(found)
     }
+}
+
+/// The first and the last value; `None` if every step is missing.
+fn ends(steps: &Steps) -> Option<Ends> {
+    let has_value = |(_, rows): &(&i64, &Vec<Known>)| rows.last().is_some_and(|row| !row.y.is_nan());
+    let (first, _) = steps.iter().find(has_value)?;
+    let (last, _) = steps.iter().rfind(has_value)?;
+    let instant = |ds: i64| from_micros(ds).expect("came from a timestamp");
+    Some(Ends { first: instant(*first), last: instant(*last) })
 }
 
 /// The values in the range as they were known.

@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use forecasting::names::SeriesId;
+use forecasting::{
+    names::SeriesId,
+    series::{Grid, OffGrid},
+};
 use jiff::Timestamp;
 use sqlite_file::instant::to_micros;
 
-use crate::StoreError;
+use crate::{MAX_STEPS, StoreError};
 
 /// One value of one series.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,7 +34,7 @@ pub struct Recorded {
     pub unchanged: u64,
 }
 
-/// Why nothing of a batch was recorded.
+/// Why nothing of a batch was recorded. Only [`RecordError::Unavailable`] may end otherwise next time.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
     /// A value is infinite.
@@ -53,6 +56,26 @@ pub enum RecordError {
         first: f64,
         /// The other value.
         second: f64,
+    },
+    /// A value is not on the dataset's grid through the first value of its series.
+    #[error("series {series} does not fit the dataset's grid")]
+    OffGrid {
+        /// The series of the value.
+        series: SeriesId,
+        /// Which time stamp lies between two steps.
+        source: OffGrid,
+    },
+    /// The series would be too long to be read.
+    #[error(
+        "series {series} would span {steps} steps with its value at {ds}, at most {MAX_STEPS} are allowed"
+    )]
+    TooLong {
+        /// The series.
+        series: SeriesId,
+        /// The value of the batch that lies farthest from what is known.
+        ds: Timestamp,
+        /// Steps from its first value to its last.
+        steps: i64,
     },
     /// The store failed.
     #[error("the history cannot be written")]
@@ -85,10 +108,7 @@ impl<'a> Batch<'a> {
                 });
             }
             // SQLite does not keep the sign of a zero, so that no adapter may: -0.0 + 0.0 is 0.0.
-            let point = Point {
-                ds: to_micros(observation.ds),
-                y: observation.y + 0.0,
-            };
+            let point = Point { ds: to_micros(observation.ds), y: observation.y + 0.0 };
             series.entry(&observation.series).or_default().push(point);
         }
         let mut repeated = 0;
@@ -104,18 +124,57 @@ impl<'a> Batch<'a> {
 }
 
 fn refuse_contradictions(id: &SeriesId, points: &[Point]) -> Result<(), RecordError> {
-    let contradiction = points
-        .windows(2)
-        .find(|pair| pair[0].ds == pair[1].ds && !same_value(pair[0].y, pair[1].y));
+    let contradiction =
+        points.windows(2).find(|pair| pair[0].ds == pair[1].ds && !same_value(pair[0].y, pair[1].y));
     match contradiction {
         None => Ok(()),
         Some(pair) => Err(RecordError::Contradiction {
             series: id.clone(),
-            ds: Timestamp::from_microsecond(pair[0].ds).expect("came from a timestamp"),
+            ds: instant(pair[0].ds),
             first: pair[0].y,
             second: pair[1].y,
         }),
     }
+}
+
+/// The first and the last value of a series.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ends {
+    pub(crate) first: Timestamp,
+    pub(crate) last: Timestamp,
+}
+
+/// Refuses what would make the series unreadable: see [`lay_on_grid`](crate::reading::lay_on_grid). `points`
+/// are in ascending order of time; `known` are the ends of the values that are known already.
+pub(crate) fn refuse_unreadable(
+    id: &SeriesId,
+    grid: &Grid,
+    points: &[Point],
+    known: Option<Ends>,
+) -> Result<(), RecordError> {
+    // A step that is declared missing is not read.
+    let mut values = points.iter().filter(|point| !point.y.is_nan()).map(|point| instant(point.ds));
+    let Some(first) = values.clone().next() else {
+        return Ok(());
+    };
+    let last = values.clone().next_back().unwrap_or(first);
+    let known = known.unwrap_or(Ends { first, last });
+    values
+        .try_for_each(|ds| grid.steps_between(known.first, ds).map(drop))
+        .map_err(|source| RecordError::OffGrid { series: id.clone(), source })?;
+    let steps = grid.steps_up_to(first.min(known.first), last.max(known.last)) + 1;
+    if usize::try_from(steps).is_ok_and(|steps| steps <= MAX_STEPS) {
+        return Ok(());
+    }
+    let steps_before = grid.steps_up_to(first, known.first);
+    let steps_after = grid.steps_up_to(known.last, last);
+    let ds = if steps_before > steps_after { first } else { last };
+    Err(RecordError::TooLong { series: id.clone(), ds, steps })
+}
+
+/// The instant of a point that came from a timestamp.
+fn instant(micros: i64) -> Timestamp {
+    Timestamp::from_microsecond(micros).unwrap_or(Timestamp::MIN) // cutting may leave the range only there
 }
 
 fn same_value(one: f64, other: f64) -> bool {

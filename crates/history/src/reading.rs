@@ -43,8 +43,8 @@ pub struct SeriesCoverage {
     pub rows: u64,
 }
 
-/// The most steps that a series may span when it is read, known or missing: 19 years of minutes. One stray
-/// time stamp must not make a reader allocate gigabytes.
+/// The most steps that a series may span, known or missing: 19 years of minutes. One stray time stamp must
+/// not make a reader allocate gigabytes.
 pub const MAX_STEPS: usize = 10_000_000;
 
 /// Why nothing was read.
@@ -99,30 +99,17 @@ pub(crate) fn lay_on_grid(id: &SeriesId, grid: &Grid, points: &[Point]) -> Resul
     let start = timestamp(first.ds)?;
     let index = |ds: i64| {
         let steps = grid.steps_between(start, timestamp(ds)?);
-        steps.map_err(|source| ReadError::OffGrid {
-            series: id.clone(),
-            source,
-        })
+        steps.map_err(|source| ReadError::OffGrid { series: id.clone(), source })
     };
     let steps = index(last.ds)? + 1;
-    let too_long = || ReadError::TooLong {
-        series: id.clone(),
-        steps,
-    };
-    let len = usize::try_from(steps)
-        .ok()
-        .filter(|len| *len <= MAX_STEPS)
-        .ok_or_else(too_long)?;
+    let too_long = || ReadError::TooLong { series: id.clone(), steps };
+    let len = usize::try_from(steps).ok().filter(|len| *len <= MAX_STEPS).ok_or_else(too_long)?;
     let mut values = vec![f64::NAN; len];
     for point in points {
         let index = usize::try_from(index(point.ds)?).expect("points come in ascending order");
         values[index] = point.y;
     }
-    Ok(Some(Series {
-        id: id.clone(),
-        start,
-        values,
-    }))
+    Ok(Some(Series { id: id.clone(), start, values }))
 }
 
 fn timestamp(micros: i64) -> Result<Timestamp, ReadError> {

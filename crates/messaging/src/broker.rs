@@ -49,8 +49,8 @@ pub trait Deliveries: Send {
     async fn next(&mut self) -> Result<Delivery, ConsumeError>;
 
     /// Ends the consumer, and returns when what it had taken ahead is back in its queue, not counted as
-    /// delivered. A drop does the same some time later; where the process ends first, its successor counts
-    /// those as delivered. Deliveries that are out stay so.
+    /// delivered. A drop does the same some time later, and so does the successor of a process that ends
+    /// first (on `RabbitMQ` those count as delivered). Deliveries that are out stay so.
     async fn stop(self: Box<Self>);
 }
 

@@ -37,12 +37,7 @@ pub struct Stage {
 impl Stage {
     /// A broker that can do everything, with delays as exact as the machine's clock.
     pub fn exact(broker: Arc<dyn Broker>, keep: Box<dyn Any + Send>) -> Self {
-        Self {
-            broker,
-            shortest_delay: SOON,
-            knows_repeats: true,
-            keep,
-        }
+        Self { broker, shortest_delay: SOON, knows_repeats: true, keep }
     }
 }
 
@@ -151,10 +146,7 @@ fn retry(delay: Duration, error: &str) -> Settlement {
 /// The broker's clock may be coarser than ours.
 fn assert_has_waited(stage: &Stage, since: Instant) {
     let waited = since.elapsed();
-    assert!(
-        waited >= stage.shortest_delay.mul_f64(0.9),
-        "it waited {waited:?} only"
-    );
+    assert!(waited >= stage.shortest_delay.mul_f64(0.9), "it waited {waited:?} only");
 }
 
 pub async fn a_published_message_is_delivered_whole_and_gone_once_settled(stage: &Stage) {
@@ -191,10 +183,7 @@ pub async fn a_queue_delivers_its_own_messages_only(stage: &Stage) {
 pub async fn a_consumer_that_waits_is_woken(stage: &Stage) {
     let broker = stage.broker.as_ref();
     let mut deliveries = consume(broker, Queue::TrainJobs, 1).await;
-    let (id, ()) = tokio::join!(
-        next_id(&mut deliveries),
-        publish(broker, Queue::TrainJobs, &["a"])
-    );
+    let (id, ()) = tokio::join!(next_id(&mut deliveries), publish(broker, Queue::TrainJobs, &["a"]));
     assert_eq!(id, "a");
 }
 
@@ -331,13 +320,7 @@ pub async fn a_dead_letter_keeps_message_and_reason(stage: &Stage) {
         let reason = reason.to_owned();
         settle(next(&mut deliveries).await, Settlement::DeadLetter { reason }).await;
     }
-    assert_eq!(
-        depth(broker, queue).await,
-        Depth {
-            dead: 3,
-            ..Depth::default()
-        }
-    );
+    assert_eq!(depth(broker, queue).await, Depth { dead: 3, ..Depth::default() });
     let oldest = broker.dead_letters(queue, 2).await.expect("dead letters");
     let reasons: Vec<&str> = oldest.iter().map(|dead| dead.reason.as_str()).collect();
     assert_eq!(reasons, ["no such field: ä", "too late"]);
@@ -363,11 +346,7 @@ pub async fn a_message_that_is_already_there_is_not_added_again(stage: &Stage) {
     let sent = broker.publish(&Destination::Queue(queue), other_kind).await;
     sent.expect("it is published");
     let now = depth(broker, queue).await;
-    assert_eq!(
-        (now.ready + now.leased, now.delayed),
-        (2, 1),
-        "b, and a of another kind"
-    );
+    assert_eq!((now.ready + now.leased, now.delayed), (2, 1), "b, and a of another kind");
 }
 
 pub async fn an_oversized_body_is_refused_and_one_of_the_largest_size_is_not(stage: &Stage) {
@@ -414,10 +393,7 @@ pub async fn a_consumer_that_stops_leaves_untouched_what_it_had_taken_ahead(stag
         assert_eq!((now.ready, now.leased), (2, 1), "what is out stays out");
         settle(out, Settlement::GiveBack).await;
     }
-    let all_ready = Depth {
-        ready: 3,
-        ..Depth::default()
-    };
+    let all_ready = Depth { ready: 3, ..Depth::default() };
     assert_eq!(depth(broker, queue).await, all_ready);
     let mut deliveries = consume(broker, queue, 1).await;
     for id in ["a", "b", "c"] {
@@ -435,10 +411,7 @@ pub async fn a_cancelled_wait_loses_nothing(stage: &Stage) {
         assert!(futures::poll!(deliveries.next()).is_pending());
         assert!(futures::poll!(replies.next()).is_pending());
         publish(broker, Queue::TrainJobs, &["a"]).await;
-        broker
-            .publish(&asker, message("r"))
-            .await
-            .expect("it is published");
+        broker.publish(&asker, message("r")).await.expect("it is published");
         // Each wait is begun, given up if it would take longer, and begun again.
         let delivery = match futures::poll!(deliveries.next()) {
             Poll::Ready(delivery) => delivery.expect("a delivery"),
@@ -456,36 +429,19 @@ pub async fn a_cancelled_wait_loses_nothing(stage: &Stage) {
 pub async fn events_reach_every_listener_whose_pattern_matches(stage: &Stage) {
     let broker = stage.broker.as_ref();
     let mut bikes = broker.listen(&["*.bikes"]).await.expect("it listens");
-    let mut refusals = broker
-        .listen(&["x", "candidate-refused.*"])
-        .await
-        .expect("it listens");
+    let mut refusals = broker.listen(&["x", "candidate-refused.*"]).await.expect("it listens");
     let mut everything = broker.listen(&["#"]).await.expect("it listens");
-    for (kind, model) in [
-        ("model-promoted", "feet"),
-        ("model-promoted", "bikes"),
-        ("candidate-refused", "bikes"),
-    ] {
+    for (kind, model) in
+        [("model-promoted", "feet"), ("model-promoted", "bikes"), ("candidate-refused", "bikes")]
+    {
         let key = RoutingKey::new(kind, model);
-        let sent = broker
-            .publish(&Destination::Event(key.clone()), message(key.as_str()))
-            .await;
+        let sent = broker.publish(&Destination::Event(key.clone()), message(key.as_str())).await;
         sent.expect("it is published");
     }
     for (listener, expected) in [
-        (
-            &mut bikes,
-            &["model-promoted.bikes", "candidate-refused.bikes"][..],
-        ),
+        (&mut bikes, &["model-promoted.bikes", "candidate-refused.bikes"][..]),
         (&mut refusals, &["candidate-refused.bikes"]),
-        (
-            &mut everything,
-            &[
-                "model-promoted.feet",
-                "model-promoted.bikes",
-                "candidate-refused.bikes",
-            ],
-        ),
+        (&mut everything, &["model-promoted.feet", "model-promoted.bikes", "candidate-refused.bikes"]),
     ] {
         for &expected in expected {
             assert_eq!(listener.next().await.expect("an event"), message(expected));
@@ -496,15 +452,9 @@ pub async fn events_reach_every_listener_whose_pattern_matches(stage: &Stage) {
 pub async fn events_from_before_are_not_heard(stage: &Stage) {
     let broker = stage.broker.as_ref();
     let event = Destination::Event(RoutingKey::new("model-promoted", "bikes"));
-    broker
-        .publish(&event, message("before"))
-        .await
-        .expect("it is published");
+    broker.publish(&event, message("before")).await.expect("it is published");
     let mut listener = broker.listen(&["#"]).await.expect("it listens");
-    broker
-        .publish(&event, message("after"))
-        .await
-        .expect("it is published");
+    broker.publish(&event, message("after")).await.expect("it is published");
     assert_eq!(listener.next().await.expect("an event"), message("after"));
 }
 
@@ -515,10 +465,7 @@ pub async fn a_reply_reaches_the_asker_and_nobody_else(stage: &Stage) {
     assert_ne!(one.address(), other.address());
     for (replies, id) in [(&one, "1"), (&other, "2"), (&one, "3")] {
         let asker = Destination::Asker(replies.address().clone());
-        broker
-            .publish(&asker, message(id))
-            .await
-            .expect("it is published");
+        broker.publish(&asker, message(id)).await.expect("it is published");
     }
     assert_eq!(one.next().await.expect("a reply"), message("1"));
     assert_eq!(one.next().await.expect("a reply"), message("3"));
@@ -531,9 +478,6 @@ pub async fn a_reply_to_an_asker_who_has_gone_does_no_harm(stage: &Stage) {
     let asker = Destination::Asker(replies.address().clone());
     drop(replies);
     let sent = broker.publish(&asker, message("a")).await;
-    assert!(
-        matches!(sent, Ok(()) | Err(PublishError::Unroutable(_))),
-        "{sent:?}"
-    );
+    assert!(matches!(sent, Ok(()) | Err(PublishError::Unroutable(_))), "{sent:?}");
     publish(broker, Queue::TrainJobs, &["a"]).await;
 }

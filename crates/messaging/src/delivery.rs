@@ -65,9 +65,7 @@ impl Delivery {
 
 impl fmt::Debug for Delivery {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Delivery")
-            .field("message", &self.message)
-            .finish_non_exhaustive()
+        f.debug_struct("Delivery").field("message", &self.message).finish_non_exhaustive()
     }
 }
 
@@ -78,9 +76,7 @@ pub(crate) const MAX_DELAY: Duration = Duration::from_hours(366 * 24);
 pub(crate) fn count_failure(properties: &mut Properties, error: &str) {
     const MAX_CHARS: usize = 500;
     properties.attempt = properties.attempt.saturating_add(1);
-    properties
-        .first_error
-        .get_or_insert_with(|| error.chars().take(MAX_CHARS).collect());
+    properties.first_error.get_or_insert_with(|| error.chars().take(MAX_CHARS).collect());
 }
 
 /// The reason of a message that was delivered too often without being settled.

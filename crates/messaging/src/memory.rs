@@ -85,9 +85,7 @@ impl MemoryBroker {
             faults: Faults::default(),
             wake: watch::Sender::new(()),
         };
-        Self {
-            shared: Arc::new(shared),
-        }
+        Self { shared: Arc::new(shared) }
     }
 
     /// The next call of `publish` (and one more for each call of this) fails as unavailable.
@@ -149,10 +147,7 @@ impl Broker for MemoryBroker {
 
     async fn listen(&self, patterns: &[&str]) -> Result<Box<dyn Listener>, ConsumeError> {
         let (sender, events) = mpsc::unbounded_channel();
-        self.shared
-            .state()
-            .listeners
-            .push((Topics::new(patterns), sender));
+        self.shared.state().listeners.push((Topics::new(patterns), sender));
         Ok(Box::new(MemoryListener(events)))
     }
 
@@ -161,11 +156,7 @@ impl Broker for MemoryBroker {
             .map_err(|e| ConsumeError::Unavailable(e.into()))?;
         let (sender, replies) = mpsc::unbounded_channel();
         self.shared.state().askers.insert(address.clone(), sender);
-        Ok(Box::new(MemoryReplies {
-            address,
-            replies,
-            shared: Arc::clone(&self.shared),
-        }))
+        Ok(Box::new(MemoryReplies { address, replies, shared: Arc::clone(&self.shared) }))
     }
 
     async fn depth(&self, queue: Queue) -> Result<Depth, BrokerError> {
@@ -217,13 +208,7 @@ impl WorkQueue {
         let repeated = present
             .any(|held| held.message.properties.kind == *kind && held.message.properties.message_id == *id);
         if !repeated {
-            self.ready.insert(
-                place,
-                Held {
-                    message,
-                    unsettled: 0,
-                },
-            );
+            self.ready.insert(place, Held { message, unsettled: 0 });
         }
     }
 
@@ -238,12 +223,8 @@ impl WorkQueue {
     /// Makes ready what has waited long enough.
     fn wake_delayed(&mut self) {
         let now = Instant::now();
-        let due: Vec<u64> = self
-            .delayed
-            .iter()
-            .filter(|(_, (due, _))| *due <= now)
-            .map(|(place, _)| *place)
-            .collect();
+        let due: Vec<u64> =
+            self.delayed.iter().filter(|(_, (due, _))| *due <= now).map(|(place, _)| *place).collect();
         for place in due {
             if let Some((_, held)) = self.delayed.remove(&place) {
                 self.ready.insert(place, held);
@@ -256,11 +237,7 @@ impl WorkQueue {
     }
 
     fn bury(&mut self, message: WireMessage, reason: String, died_at: Timestamp) {
-        self.dead.push(DeadLetter {
-            message,
-            reason,
-            died_at,
-        });
+        self.dead.push(DeadLetter { message, reason, died_at });
     }
 }
 
@@ -345,10 +322,7 @@ impl Receipt for MemoryReceipt {
         settlement: Settlement,
     ) -> Result<(), SettleError> {
         fail_if_asked(&self.shared.faults.settlements).map_err(SettleError::Unavailable)?;
-        let held = self
-            .shared
-            .end_lease(self.queue, self.place)
-            .ok_or(SettleError::LeaseLost)?;
+        let held = self.shared.end_lease(self.queue, self.place).ok_or(SettleError::LeaseLost)?;
         self.settled = true;
         let mut state = self.shared.state();
         match settlement {
@@ -359,9 +333,7 @@ impl Receipt for MemoryReceipt {
             }
             Settlement::Postpone { delay } => self.delay(&mut state, message, delay),
             Settlement::DeadLetter { reason } => {
-                state
-                    .queue(self.queue)
-                    .bury(message, reason, self.shared.clock.now());
+                state.queue(self.queue).bury(message, reason, self.shared.clock.now());
             }
             Settlement::GiveBack => {
                 state.queue(self.queue).ready.insert(self.place, held);
@@ -375,10 +347,7 @@ impl Receipt for MemoryReceipt {
 impl MemoryReceipt {
     fn delay(&self, state: &mut State, message: WireMessage, delay: Duration) {
         let place = state.next_place();
-        let held = Held {
-            message,
-            unsettled: 0,
-        };
+        let held = Held { message, unsettled: 0 };
         let due = Instant::now() + delay.min(MAX_DELAY);
         state.queue(self.queue).delayed.insert(place, (due, held));
     }

@@ -12,9 +12,7 @@ impl Topics {
     /// Whether one of the patterns matches the routing key.
     pub(crate) fn match_key(&self, key: &str) -> bool {
         let words: Vec<&str> = key.split('.').collect();
-        self.0
-            .iter()
-            .any(|pattern| words_match(&pattern.split('.').collect::<Vec<_>>(), &words))
+        self.0.iter().any(|pattern| words_match(&pattern.split('.').collect::<Vec<_>>(), &words))
     }
 }
 
@@ -36,11 +34,7 @@ mod tests {
 
     #[track_caller]
     fn check(pattern: &str, key: &str, expected: bool) {
-        assert_eq!(
-            Topics::new(&[pattern]).match_key(key),
-            expected,
-            "{pattern} on {key}"
-        );
+        assert_eq!(Topics::new(&[pattern]).match_key(key), expected, "{pattern} on {key}");
     }
 
     #[test]

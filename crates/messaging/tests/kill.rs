@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, path::Path, process::Stdio, sync::Arc};
 
 use clock::SystemClock;
-use messaging::{Access, Broker, Settlement, SqliteBroker};
+use messaging::{Access, Broker, Settlement, SqliteBroker, contract::or_hangs};
 use protocol::{
     ContentType, Destination, Queue, WireMessage,
     messages::{TrainJob, TrainReason},
@@ -19,9 +19,7 @@ const FILE: &str = "GATECAST_TEST_QUEUE_FILE";
 const CONFIRMED: usize = 25;
 
 async fn open(file: &Path) -> SqliteBroker {
-    SqliteBroker::open(file, Access::Owner, Arc::new(SystemClock))
-        .await
-        .expect("it opens")
+    SqliteBroker::open(file, Access::Owner, Arc::new(SystemClock)).await.expect("it opens")
 }
 
 fn start_child(name: &str, file: &Path) -> Child {
@@ -34,18 +32,28 @@ fn start_child(name: &str, file: &Path) -> Child {
         .expect("the child starts")
 }
 
-/// Reads what the child says until it has said enough, kills it, and reads the rest.
-async fn kill_after(mut child: Child, lines: usize) -> Vec<String> {
+/// What a child has said.
+#[derive(Default)]
+struct Said {
+    /// Ids that it was about to settle.
+    settling: BTreeSet<String>,
+    /// Ids that the broker has taken, or settled.
+    confirmed: BTreeSet<String>,
+}
+
+/// Reads what the child says until it has confirmed enough, kills it, and reads the rest.
+async fn kill_after(mut child: Child, confirmations: usize) -> Said {
     let mut output = BufReader::new(child.stdout.take().expect("piped")).lines();
-    let mut said = Vec::new();
+    let mut said = Said::default();
     while let Some(line) = output.next_line().await.expect("text") {
-        let Some((_, id)) = line.split_once("confirmed ") else {
-            continue; // what the test runner says
-        };
-        said.push(id.to_owned());
-        if said.len() == lines {
-            child.start_kill().expect("it can be killed");
-        }
+        if let Some((_, id)) = line.split_once("settling ") {
+            said.settling.insert(id.to_owned());
+        } else if let Some((_, id)) = line.split_once("confirmed ") {
+            said.confirmed.insert(id.to_owned());
+            if said.confirmed.len() == confirmations {
+                child.start_kill().expect("it can be killed");
+            }
+        } // else it is the test runner that speaks
     }
     child.wait().await.expect("it has ended");
     said
@@ -55,11 +63,24 @@ async fn kill_after(mut child: Child, lines: usize) -> Vec<String> {
 async fn a_confirmed_message_survives_the_kill_of_its_publisher_and_of_its_consumer() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let file = folder.path().join("queues.sqlite");
-    let confirmed = kill_after(start_child("publish_until_killed", &file), CONFIRMED).await;
-    let settled = kill_after(start_child("settle_until_killed", &file), CONFIRMED / 5).await;
-    assert!(confirmed.len() >= CONFIRMED && settled.len() >= CONFIRMED / 5);
+    let published = or_hangs(kill_after(start_child("publish_until_killed", &file), CONFIRMED)).await;
+    let settled = or_hangs(kill_after(start_child("settle_until_killed", &file), CONFIRMED / 5)).await;
+    assert!(published.confirmed.len() >= CONFIRMED && settled.confirmed.len() >= CONFIRMED / 5);
 
-    let broker = open(&file).await;
+    let found = or_hangs(take_all(&file)).await;
+    let came_back: Vec<&String> = settled.confirmed.intersection(&found).collect();
+    assert!(came_back.is_empty(), "settled, and came back: {came_back:?}");
+    // The child may have settled one message more and not have lived to say so.
+    let accounted_for: BTreeSet<String> = found.union(&settled.settling).cloned().collect();
+    let lost: Vec<&String> = published.confirmed.difference(&accounted_for).collect();
+    assert!(lost.is_empty(), "confirmed, and lost: {lost:?}");
+    let unsure = settled.settling.difference(&settled.confirmed).count();
+    assert!(unsure <= 1, "the child settles one by one");
+}
+
+/// The ids of all messages that are left.
+async fn take_all(file: &Path) -> BTreeSet<String> {
+    let broker = open(file).await;
     let left = broker.depth(Queue::TrainJobs).await.expect("a depth");
     assert_eq!((left.leased, left.dead), (0, 0));
     let mut deliveries = broker.consume(Queue::TrainJobs, 1).await.expect("it consumes");
@@ -69,14 +90,7 @@ async fn a_confirmed_message_survives_the_kill_of_its_publisher_and_of_its_consu
         found.insert(delivery.message.properties.message_id.clone());
         delivery.settle(Settlement::Done).await.expect("it is settled");
     }
-    for id in &settled {
-        assert!(!found.contains(id), "{id} was settled and came back");
-    }
-    let lost = confirmed
-        .iter()
-        .filter(|id| !found.contains(*id) && !settled.contains(id));
-    // One more may have been settled without the child having lived to say so.
-    assert!(lost.count() <= 1, "confirmed messages are lost");
+    found
 }
 
 #[tokio::test]
@@ -97,9 +111,7 @@ async fn publish_until_killed() {
             reason: TrainReason::Requested,
         };
         let message = WireMessage::new(&job, ContentType::Json, id.as_str()).expect("a small body");
-        let sent = broker
-            .publish(&Destination::Queue(Queue::TrainJobs), message)
-            .await;
+        let sent = broker.publish(&Destination::Queue(Queue::TrainJobs), message).await;
         sent.expect("it is published");
         println!("confirmed {id}");
     }
@@ -116,6 +128,7 @@ async fn settle_until_killed() {
     loop {
         let delivery = deliveries.next().await.expect("a delivery");
         let id = delivery.message.properties.message_id.clone();
+        println!("settling {id}");
         delivery.settle(Settlement::Done).await.expect("it is settled");
         println!("confirmed {id}");
     }

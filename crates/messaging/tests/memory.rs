@@ -20,12 +20,7 @@ messaging::broker_contract!(open_one, #[tokio::test(start_paused = true)]);
 const QUEUE: Queue = Queue::Observations;
 
 async fn publish(broker: &MemoryBroker) -> Result<(), PublishError> {
-    let any = ObservationsRecorded {
-        dataset: "bikes".into(),
-        new: 1,
-        corrected: 0,
-        unchanged: 0,
-    };
+    let any = ObservationsRecorded { dataset: "bikes".into(), new: 1, corrected: 0, unchanged: 0 };
     let message = WireMessage::new(&any, protocol::ContentType::Json, "id").expect("a small body");
     broker.publish(&Destination::Queue(QUEUE), message).await
 }
@@ -34,10 +29,7 @@ async fn publish(broker: &MemoryBroker) -> Result<(), PublishError> {
 async fn a_fault_hits_the_next_call_and_no_other() {
     let broker = broker();
     broker.fail_next_publish();
-    assert!(matches!(
-        publish(&broker).await,
-        Err(PublishError::Unavailable(_))
-    ));
+    assert!(matches!(publish(&broker).await, Err(PublishError::Unavailable(_))));
     publish(&broker).await.expect("it is published");
 
     broker.fail_next_consume();
@@ -69,17 +61,10 @@ async fn a_reply_to_an_asker_who_has_gone_is_unroutable() {
     let broker = broker();
     let gone = broker.replies().await.expect("a private queue").address().clone();
     let message = WireMessage::new(
-        &ObservationsRecorded {
-            dataset: "bikes".into(),
-            new: 1,
-            corrected: 0,
-            unchanged: 0,
-        },
+        &ObservationsRecorded { dataset: "bikes".into(), new: 1, corrected: 0, unchanged: 0 },
         protocol::ContentType::Json,
         "id",
     );
-    let sent = broker
-        .publish(&Destination::Asker(gone), message.expect("a small body"))
-        .await;
+    let sent = broker.publish(&Destination::Asker(gone), message.expect("a small body")).await;
     assert!(matches!(sent, Err(PublishError::Unroutable(_))));
 }

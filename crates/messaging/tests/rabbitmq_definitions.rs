@@ -13,8 +13,5 @@ fn the_shipped_definitions_are_the_topology_of_the_code() {
         fs::write(&path, &expected).expect("it is written");
     }
     let shipped = fs::read_to_string(&path).expect("the file is there");
-    assert!(
-        shipped == expected,
-        "they differ: run this test with {WRITE}=1 and read the change"
-    );
+    assert!(shipped == expected, "they differ: run this test with {WRITE}=1 and read the change");
 }

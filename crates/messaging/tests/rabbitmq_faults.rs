@@ -59,13 +59,7 @@ impl Load {
         let publishing = tokio::spawn(publish_for_ever(Arc::clone(broker), Arc::clone(&confirmed)));
         let (settled_too, last_too) = (Arc::clone(&settled), Arc::clone(&last_delivery));
         let consuming = tokio::spawn(consume_for_ever(Arc::clone(broker), settled_too, last_too));
-        Self {
-            confirmed,
-            settled,
-            last_delivery,
-            publishing,
-            consuming,
-        }
+        Self { confirmed, settled, last_delivery, publishing, consuming }
     }
 
     /// Waits for the next delivery; returns how long that took.
@@ -104,11 +98,7 @@ impl Load {
 async fn publish_for_ever(broker: Arc<RabbitBroker>, confirmed: Arc<Mutex<BTreeSet<String>>>) {
     for n in 0_u64.. {
         let id = format!("id-{n}");
-        if broker
-            .publish(&Destination::Queue(QUEUE), message(&id))
-            .await
-            .is_ok()
-        {
+        if broker.publish(&Destination::Queue(QUEUE), message(&id)).await.is_ok() {
             confirmed.lock().expect("not poisoned").insert(id);
         }
     }
@@ -204,10 +194,7 @@ async fn the_shipped_definitions_are_accepted_and_agree_with_what_we_declare() {
         [
             listed("list_queues", &["name", "type", "arguments", "policy"]),
             listed("list_exchanges", &["name", "type", "arguments"]),
-            listed(
-                "list_bindings",
-                &["source_name", "destination_name", "routing_key"],
-            ),
+            listed("list_bindings", &["source_name", "destination_name", "routing_key"]),
         ]
     };
     let imported = everything();

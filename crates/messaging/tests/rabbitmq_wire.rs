@@ -72,9 +72,7 @@ async fn publish_foreign(tenant: &Tenant, channel: &Channel, queue: Queue, prope
 fn with_header(id: &str, name: &str, value: AMQPValue) -> BasicProperties {
     let mut headers = FieldTable::default();
     headers.insert(name.into(), value);
-    BasicProperties::default()
-        .with_message_id(id.into())
-        .with_headers(headers)
+    BasicProperties::default().with_message_id(id.into()).with_headers(headers)
 }
 
 /// Takes `count` messages, and dies with them: its connection ends.
@@ -100,37 +98,13 @@ fn long_text() -> AMQPValue {
 /// Name, value, and the reason that the dead letter gets.
 fn hostile_headers() -> Vec<(&'static str, AMQPValue, &'static str)> {
     vec![
-        (
-            "traceparent",
-            long_text(),
-            "header traceparent of 10240 bytes: at most 2048 are allowed",
-        ),
-        (
-            "x-first-error",
-            long_text(),
-            "header x-first-error of 10240 bytes: at most 2048 are allowed",
-        ),
-        (
-            "tracestate",
-            AMQPValue::LongString(vec![0xff, 0xfe].into()),
-            "header tracestate is not UTF-8",
-        ),
-        (
-            "traceparent",
-            AMQPValue::Boolean(true),
-            "header traceparent is not a text",
-        ),
-        (
-            "x-attempt",
-            AMQPValue::LongInt(-1),
-            "header x-attempt is not a count",
-        ),
+        ("traceparent", long_text(), "header traceparent of 10240 bytes: at most 2048 are allowed"),
+        ("x-first-error", long_text(), "header x-first-error of 10240 bytes: at most 2048 are allowed"),
+        ("tracestate", AMQPValue::LongString(vec![0xff, 0xfe].into()), "header tracestate is not UTF-8"),
+        ("traceparent", AMQPValue::Boolean(true), "header traceparent is not a text"),
+        ("x-attempt", AMQPValue::LongInt(-1), "header x-attempt is not a count"),
         ("x-attempt", long_text(), "header x-attempt is not a count"),
-        (
-            "x-unsettled",
-            AMQPValue::Double(0.5),
-            "header x-unsettled is not a count",
-        ),
+        ("x-unsettled", AMQPValue::Double(0.5), "header x-unsettled is not a count"),
         (
             "x-deadline",
             AMQPValue::LongLongInt(i64::MAX),
@@ -153,36 +127,18 @@ async fn headers_that_say_something_impossible_lead_to_the_dead_letters_and_the_
     let (_connection, channel) = tenant.channel().await;
     let hostile = hostile_headers();
     for (n, (name, value, _)) in hostile.iter().enumerate() {
-        publish_foreign(
-            &tenant,
-            &channel,
-            queue,
-            with_header(&n.to_string(), name, value.clone()),
-        )
-        .await;
+        publish_foreign(&tenant, &channel, queue, with_header(&n.to_string(), name, value.clone())).await;
     }
     let elsewhere = BasicProperties::default()
         .with_message_id("9".into())
         .with_reply_to(format!("replies.{}", "x".repeat(240)).into());
     publish_foreign(&tenant, &channel, queue, elsewhere).await;
-    publish_foreign(
-        &tenant,
-        &channel,
-        queue,
-        with_header("good", "unknown", long_text()),
-    )
-    .await;
+    publish_foreign(&tenant, &channel, queue, with_header("good", "unknown", long_text())).await;
 
     assert_eq!(next_id(&mut deliveries).await, "good");
-    let mut expected: Vec<(String, String)> = hostile
-        .iter()
-        .enumerate()
-        .map(|(n, (_, _, reason))| (n.to_string(), (*reason).to_owned()))
-        .collect();
-    expected.push((
-        "9".into(),
-        "reply_to lacks the prefix of this server's queues".into(),
-    ));
+    let mut expected: Vec<(String, String)> =
+        hostile.iter().enumerate().map(|(n, (_, _, reason))| (n.to_string(), (*reason).to_owned())).collect();
+    expected.push(("9".into(), "reply_to lacks the prefix of this server's queues".into()));
     assert_eq!(dead(&broker, queue).await, expected);
 }
 
@@ -190,10 +146,7 @@ async fn headers_that_say_something_impossible_lead_to_the_dead_letters_and_the_
 async fn a_message_that_breaks_the_client_library_goes_to_the_dead_letters_and_stalls_nobody() {
     let tenant = Tenant::new();
     let broker = tenant.broker();
-    let server = tenant
-        .url
-        .split(['@', '/'])
-        .find(|part| part.contains("127.0.0.1"));
+    let server = tenant.url.split(['@', '/']).find(|part| part.contains("127.0.0.1"));
     let server = server.expect("the tests' server is on loopback");
     for queue in [Queue::ForecastRequests, Queue::TrainJobs] {
         publish(&broker, queue, &["before"]).await;
@@ -232,18 +185,8 @@ async fn numbers_may_be_as_wide_as_the_client_likes() {
     let broker = tenant.broker();
     let mut deliveries = broker.consume(Queue::TrainJobs, 1).await.expect("it consumes");
     let (_connection, channel) = tenant.channel().await;
-    for value in [
-        AMQPValue::ShortShortInt(7),
-        AMQPValue::LongInt(7),
-        AMQPValue::LongLongInt(7),
-    ] {
-        publish_foreign(
-            &tenant,
-            &channel,
-            Queue::TrainJobs,
-            with_header("a", "x-attempt", value),
-        )
-        .await;
+    for value in [AMQPValue::ShortShortInt(7), AMQPValue::LongInt(7), AMQPValue::LongLongInt(7)] {
+        publish_foreign(&tenant, &channel, Queue::TrainJobs, with_header("a", "x-attempt", value)).await;
         let delivery = next(&mut deliveries).await;
         assert_eq!(delivery.message.properties.attempt, 7);
         delivery.settle(Settlement::Done).await.expect("it is settled");
@@ -290,19 +233,13 @@ async fn a_request_that_kills_its_process_each_time_ends_in_the_dead_letters() {
         assert_eq!(delivery.message, message("poison"));
         // Back as the suspect that it is, for the next victim.
         drop(deliveries);
-        delivery
-            .settle(Settlement::GiveBack)
-            .await
-            .expect("it is given back");
+        delivery.settle(Settlement::GiveBack).await.expect("it is given back");
     }
     let broker = tenant.broker();
     let mut deliveries = broker.consume(queue, 1).await.expect("it consumes");
     publish(&broker, queue, &["good"]).await;
     assert_eq!(next_id(&mut deliveries).await, "good");
-    let expected = (
-        "poison".to_owned(),
-        "delivered 3 times without being settled".to_owned(),
-    );
+    let expected = ("poison".to_owned(), "delivered 3 times without being settled".to_owned());
     assert_eq!(dead(&broker, queue).await, [expected]);
 }
 
@@ -323,10 +260,7 @@ async fn a_job_that_kills_its_process_each_time_is_dead_lettered_by_the_server()
             }
         }
     };
-    let expected = (
-        "poison".to_owned(),
-        "delivered 20 times without being settled".to_owned(),
-    );
+    let expected = ("poison".to_owned(), "delivered 20 times without being settled".to_owned());
     assert_eq!(or_hangs(letters).await, [expected]);
     assert_eq!(broker.depth(queue).await.expect("a depth").ready, 0);
 }
@@ -340,10 +274,7 @@ async fn a_dead_letter_is_still_there_after_many_looks() {
     let mut deliveries = broker.consume(queue, 1).await.expect("it consumes");
     for _ in 0..3 {
         let reason = "no good".to_owned();
-        let settled = next(&mut deliveries)
-            .await
-            .settle(Settlement::DeadLetter { reason })
-            .await;
+        let settled = next(&mut deliveries).await.settle(Settlement::DeadLetter { reason }).await;
         settled.expect("it is settled");
     }
     for _ in 0..25 {
@@ -385,41 +316,22 @@ async fn a_foreign_asker_gets_its_reply_through_direct_reply_to() {
     let queue = Queue::ForecastRequests;
     let mut deliveries = broker.consume(queue, 1).await.expect("it consumes");
     let (_connection, channel) = tenant.channel().await;
-    let options = BasicConsumeOptions {
-        no_ack: true,
-        ..BasicConsumeOptions::default()
-    };
+    let options = BasicConsumeOptions { no_ack: true, ..BasicConsumeOptions::default() };
     let mut replies = channel
-        .basic_consume(
-            "amq.rabbitmq.reply-to".into(),
-            "".into(),
-            options,
-            FieldTable::default(),
-        )
+        .basic_consume("amq.rabbitmq.reply-to".into(), "".into(), options, FieldTable::default())
         .await
         .expect("direct replies");
-    let asking = BasicProperties::default()
-        .with_message_id("a".into())
-        .with_reply_to("amq.rabbitmq.reply-to".into());
+    let asking =
+        BasicProperties::default().with_message_id("a".into()).with_reply_to("amq.rabbitmq.reply-to".into());
     publish_foreign(&tenant, &channel, queue, asking).await;
 
     let delivery = next(&mut deliveries).await;
     let address = delivery.message.properties.reply_to.clone().expect("an address");
     let asker = Destination::Asker(ReplyAddress::new(address).expect("a private queue"));
-    broker
-        .publish(&asker, message("answer"))
-        .await
-        .expect("it is published");
+    broker.publish(&asker, message("answer")).await.expect("it is published");
     let reply = or_hangs(futures::StreamExt::next(&mut replies)).await;
     let reply = reply.expect("a reply").expect("a reply");
-    assert_eq!(
-        reply
-            .properties
-            .message_id()
-            .as_ref()
-            .map(lapin::types::ShortString::as_str),
-        Some("answer")
-    );
+    assert_eq!(reply.properties.message_id().as_ref().map(lapin::types::ShortString::as_str), Some("answer"));
     delivery.settle(Settlement::Done).await.expect("it is settled");
 }
 
@@ -428,10 +340,7 @@ async fn an_event_carries_the_attributes_of_cloud_events_and_no_listener_is_need
     let tenant = Tenant::new();
     let broker = tenant.broker();
     let event = Destination::Event(RoutingKey::new("model-promoted", "bikes"));
-    broker
-        .publish(&event, message("unheard"))
-        .await
-        .expect("it is published");
+    broker.publish(&event, message("unheard")).await.expect("it is published");
     let (_connection, channel) = tenant.channel().await;
     let queue = channel
         .queue_declare("".into(), QueueDeclareOptions::exclusive(), FieldTable::default())
@@ -446,13 +355,8 @@ async fn an_event_carries_the_attributes_of_cloud_events_and_no_listener_is_need
         FieldTable::default(),
     );
     bound.await.expect("it is bound");
-    broker
-        .publish(&event, message("heard"))
-        .await
-        .expect("it is published");
-    let got = channel
-        .basic_get(queue.name().clone(), BasicGetOptions::default())
-        .await;
+    broker.publish(&event, message("heard")).await.expect("it is published");
+    let got = channel.basic_get(queue.name().clone(), BasicGetOptions::default()).await;
     let got = got.expect("an answer").expect("a message");
     let headers = got.delivery.properties.headers().clone().expect("headers");
     let text = |name: &str| match headers.inner().get(name) {
@@ -472,9 +376,7 @@ async fn a_queue_that_is_deleted_under_its_consumer_is_there_again_for_the_next(
     for queue in [Queue::TrainJobs, Queue::ForecastRequests] {
         let mut deliveries = broker.consume(queue, 1).await.expect("it consumes");
         let name = tenant.name(queue.name());
-        let deleted = channel
-            .queue_delete(name.into(), QueueDeleteOptions::default())
-            .await;
+        let deleted = channel.queue_delete(name.into(), QueueDeleteOptions::default()).await;
         deleted.expect("it is deleted");
         assert!(or_hangs(deliveries.next()).await.is_err(), "it has ended");
         assert!(or_hangs(deliveries.next()).await.is_err(), "and stays so");
@@ -497,31 +399,16 @@ async fn what_is_missing_is_declared_again_by_whoever_publishes_to_it() {
         let deleted = channel.queue_delete(name, QueueDeleteOptions::default()).await;
         deleted.expect("it is deleted");
     }
-    let retry = Settlement::RetryAfter {
-        delay: Duration::from_secs(1),
-        error: "no".into(),
-    };
-    next(&mut deliveries)
-        .await
-        .settle(retry)
-        .await
-        .expect("it is settled");
+    let retry = Settlement::RetryAfter { delay: Duration::from_secs(1), error: "no".into() };
+    next(&mut deliveries).await.settle(retry).await.expect("it is settled");
     let exchange = tenant.name("gatecast.dead").into();
-    let deleted = channel
-        .exchange_delete(exchange, lapin::options::ExchangeDeleteOptions::default())
-        .await;
+    let deleted = channel.exchange_delete(exchange, lapin::options::ExchangeDeleteOptions::default()).await;
     deleted.expect("it is deleted");
     tokio::time::sleep(Duration::from_secs(1)).await; // repairs are not made more often
     let reason = "no good".to_owned();
-    let settled = next(&mut deliveries)
-        .await
-        .settle(Settlement::DeadLetter { reason })
-        .await;
+    let settled = next(&mut deliveries).await.settle(Settlement::DeadLetter { reason }).await;
     settled.expect("it is settled");
-    assert_eq!(
-        dead(&broker, queue).await,
-        [("a".to_owned(), "no good".to_owned())]
-    );
+    assert_eq!(dead(&broker, queue).await, [("a".to_owned(), "no good".to_owned())]);
 }
 
 #[tokio::test]
@@ -544,15 +431,8 @@ async fn a_server_that_is_not_there_or_does_not_know_us_is_an_error_that_says_so
         ("amqp://guest:guest@127.0.0.1:1/%2f".to_owned(), "refused"),
         (tenant.url.replace("guest:guest", "guest:wrong-canary"), "ACCESS"),
     ] {
-        let stranger = Tenant {
-            url,
-            prefix: tenant.prefix.clone(),
-        };
-        let error = stranger
-            .broker()
-            .until_connected()
-            .await
-            .expect_err("no connection");
+        let stranger = Tenant { url, prefix: tenant.prefix.clone() };
+        let error = stranger.broker().until_connected().await.expect_err("no connection");
         let cause = error.0.to_string();
         std::mem::forget(stranger);
         assert!(cause.contains(expected) && !cause.contains("canary"), "{cause}");

@@ -7,7 +7,7 @@ use clock::{Clock, ManualClock, SystemClock};
 use jiff::{SignedDuration, Timestamp};
 use messaging::{
     Access, Broker, ConsumeError, Deliveries, Delivery, SettleError, Settlement, SqliteBroker,
-    contract::Stage,
+    contract::{Stage, or_hangs},
 };
 use protocol::{
     ContentType, Destination, Queue, RoutingKey, WireMessage,
@@ -55,9 +55,7 @@ impl Folder {
     }
 
     async fn open(&self, access: Access, clock: Arc<dyn Clock>) -> SqliteBroker {
-        SqliteBroker::open(self.file(), access, clock)
-            .await
-            .expect("it opens")
+        SqliteBroker::open(self.file(), access, clock).await.expect("it opens")
     }
 
     /// Behind the broker's back.
@@ -75,17 +73,17 @@ impl Folder {
     /// Looks until the table has no row left.
     async fn until_empty(&self, count_rows: &'static str) {
         let mut connection = self.connect().await;
-        loop {
-            let count: i64 = sqlx::query_scalar(count_rows)
-                .fetch_one(&mut connection)
-                .await
-                .expect("a count");
-            if count == 0 {
-                return;
+        or_hangs(async {
+            while count(&mut connection, count_rows).await > 0 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
             }
-            tokio::task::yield_now().await;
-        }
+        })
+        .await;
     }
+}
+
+async fn count(connection: &mut SqliteConnection, count_rows: &'static str) -> i64 {
+    sqlx::query_scalar(count_rows).fetch_one(connection).await.expect("a count")
 }
 
 fn message(id: &str) -> WireMessage {
@@ -110,8 +108,11 @@ async fn consume(broker: &SqliteBroker, queue: Queue) -> Box<dyn Deliveries> {
 }
 
 async fn next(broker: &SqliteBroker, queue: Queue) -> Delivery {
-    let mut deliveries = consume(broker, queue).await;
-    deliveries.next().await.expect("a delivery")
+    next_of(&mut consume(broker, queue).await).await
+}
+
+async fn next_of(deliveries: &mut Box<dyn Deliveries>) -> Delivery {
+    or_hangs(deliveries.next()).await.expect("a delivery")
 }
 
 /// A process dies with the delivery in its hands: nothing is given back.
@@ -151,6 +152,31 @@ async fn a_message_that_kills_its_owner_each_time_ends_in_the_dead_letters() {
 }
 
 #[tokio::test]
+async fn what_no_handler_saw_is_not_counted_when_its_owner_dies() {
+    let folder = Folder::new();
+    let queue = Queue::ForecastRequests;
+    let first = folder.owner().await;
+    for id in ["poison", "taken ahead"] {
+        publish(&first, queue, id).await;
+    }
+    drop(first);
+    for _ in 0..queue.delivery_limit() {
+        let owner = folder.owner().await;
+        let mut deliveries = owner.consume(queue, 2).await.expect("it consumes");
+        let poison = next_of(&mut deliveries).await;
+        assert_eq!(poison.message, message("poison"));
+        assert_eq!(owner.depth(queue).await.expect("a depth").leased, 2);
+        std::mem::forget(deliveries);
+        die_with(owner, poison);
+    }
+    let owner = folder.owner().await;
+    let dead = owner.dead_letters(queue, 10).await.expect("dead letters");
+    let ids: Vec<&str> = dead.iter().map(|dead| dead.message.properties.message_id.as_str()).collect();
+    assert_eq!(ids, ["poison"]);
+    assert_eq!(next(&owner, queue).await.message, message("taken ahead"));
+}
+
+#[tokio::test]
 async fn a_settlement_after_the_successor_took_over_changes_nothing() {
     let folder = Folder::new();
     let first = folder.owner().await;
@@ -174,15 +200,10 @@ async fn waiting_delayed_and_dead_messages_survive_their_process() {
     }
     let mut deliveries = consume(&first, queue).await;
     for settlement in [
-        Settlement::DeadLetter {
-            reason: "no good".into(),
-        },
-        Settlement::RetryAfter {
-            delay: Duration::from_hours(1),
-            error: "not yet".into(),
-        },
+        Settlement::DeadLetter { reason: "no good".into() },
+        Settlement::RetryAfter { delay: Duration::from_hours(1), error: "not yet".into() },
     ] {
-        let delivery = deliveries.next().await.expect("a delivery");
+        let delivery = next_of(&mut deliveries).await;
         delivery.settle(settlement).await.expect("it is settled");
     }
     drop((deliveries, first));
@@ -192,12 +213,9 @@ async fn waiting_delayed_and_dead_messages_survive_their_process() {
     assert_eq!((depth.delayed, depth.dead), (1, 1));
     let mut deliveries = consume(&second, queue).await;
     for (id, attempt) in [("ready", 1), ("delayed", 2)] {
-        let delivery = deliveries.next().await.expect("a delivery");
+        let delivery = next_of(&mut deliveries).await;
         let properties = &delivery.message.properties;
-        assert_eq!(
-            (properties.message_id.as_str(), properties.attempt),
-            (id, attempt)
-        );
+        assert_eq!((properties.message_id.as_str(), properties.attempt), (id, attempt));
         delivery.settle(Settlement::Done).await.expect("it is settled");
         folder.clock.advance(SignedDuration::from_hours(1));
     }
@@ -212,15 +230,12 @@ async fn a_guest_asks_the_owner_and_hears_the_reply() {
     let mut replies = guest.replies().await.expect("a private queue");
 
     publish(&guest, Queue::ForecastRequests, "question").await;
-    let question = deliveries.next().await.expect("a delivery");
+    let question = next_of(&mut deliveries).await;
     assert_eq!(question.message, message("question"));
     let asker = Destination::Asker(replies.address().clone());
-    owner
-        .publish(&asker, message("answer"))
-        .await
-        .expect("it is published");
+    owner.publish(&asker, message("answer")).await.expect("it is published");
     question.settle(Settlement::Done).await.expect("it is settled");
-    assert_eq!(replies.next().await.expect("a reply"), message("answer"));
+    assert_eq!(or_hangs(replies.next()).await.expect("a reply"), message("answer"));
 }
 
 #[tokio::test]
@@ -230,11 +245,8 @@ async fn events_cross_from_process_to_process() {
     for (speaker, hearer) in [(&owner, &guest), (&guest, &owner)] {
         let mut listener = hearer.listen(&["model-promoted.*"]).await.expect("it listens");
         let event = Destination::Event(RoutingKey::new("model-promoted", "bikes"));
-        speaker
-            .publish(&event, message("event"))
-            .await
-            .expect("it is published");
-        assert_eq!(listener.next().await.expect("an event"), message("event"));
+        speaker.publish(&event, message("event")).await.expect("it is published");
+        assert_eq!(or_hangs(listener.next()).await.expect("an event"), message("event"));
     }
 }
 
@@ -244,10 +256,7 @@ async fn a_guest_never_consumes_a_work_queue() {
     let _owner = folder.owner().await;
     let refused = folder.guest().await.consume(Queue::TrainJobs, 1).await;
     let error = refused.err().expect("it is refused");
-    assert!(
-        matches!(error, ConsumeError::NotOwner(Queue::TrainJobs)),
-        "{error:?}"
-    );
+    assert!(matches!(error, ConsumeError::NotOwner(Queue::TrainJobs)), "{error:?}");
 }
 
 #[tokio::test]
@@ -283,27 +292,16 @@ async fn a_row_that_cannot_be_read_goes_to_the_dead_letters_and_the_next_is_deli
     for id in ["garbage", "no text", "good"] {
         publish(&owner, queue, id).await;
     }
-    folder
-        .run("UPDATE messages SET properties = '{\"kind\": 7' WHERE message_id = 'garbage'")
-        .await;
-    folder
-        .run("UPDATE messages SET properties = CAST(x'c328' AS TEXT) WHERE message_id = 'no text'")
-        .await;
+    folder.run("UPDATE messages SET properties = '{\"kind\": 7' WHERE message_id = 'garbage'").await;
+    folder.run("UPDATE messages SET properties = CAST(x'c328' AS TEXT) WHERE message_id = 'no text'").await;
 
     let delivery = next(&owner, queue).await;
     assert_eq!(delivery.message, message("good"));
     let dead = owner.dead_letters(queue, 10).await.expect("dead letters");
-    let ids: Vec<&str> = dead
-        .iter()
-        .map(|dead| dead.message.properties.message_id.as_str())
-        .collect();
+    let ids: Vec<&str> = dead.iter().map(|dead| dead.message.properties.message_id.as_str()).collect();
     assert_eq!(ids, ["garbage", "no text"]);
     for dead in dead {
-        assert!(
-            dead.reason.starts_with("the properties cannot be read: "),
-            "{}",
-            dead.reason
-        );
+        assert!(dead.reason.starts_with("the properties cannot be read: "), "{}", dead.reason);
         assert_eq!(dead.message.body, message("good").body);
     }
 }
@@ -314,17 +312,11 @@ async fn a_reply_is_deleted_once_it_was_read_and_so_are_those_of_an_asker_who_le
     let owner = folder.owner().await;
     let mut replies = owner.replies().await.expect("a private queue");
     let asker = Destination::Asker(replies.address().clone());
-    owner
-        .publish(&asker, message("read"))
-        .await
-        .expect("it is published");
-    replies.next().await.expect("a reply");
+    owner.publish(&asker, message("read")).await.expect("it is published");
+    or_hangs(replies.next()).await.expect("a reply");
     folder.until_empty("SELECT count(*) FROM replies").await;
 
-    owner
-        .publish(&asker, message("unread"))
-        .await
-        .expect("it is published");
+    owner.publish(&asker, message("unread")).await.expect("it is published");
     drop(replies);
     folder.until_empty("SELECT count(*) FROM replies").await;
 }
@@ -334,16 +326,11 @@ async fn old_events_and_replies_that_nobody_came_for_are_deleted() {
     let folder = Folder::new();
     let first = folder.owner_on_manual_clock().await;
     let gone = first.replies().await.expect("a private queue").address().clone();
-    for to in [
-        Destination::Event(RoutingKey::new("model-promoted", "bikes")),
-        Destination::Asker(gone),
-    ] {
+    for to in [Destination::Event(RoutingKey::new("model-promoted", "bikes")), Destination::Asker(gone)] {
         first.publish(&to, message("old")).await.expect("it is published");
     }
     drop(first);
     folder.clock.advance(SignedDuration::from_mins(61));
     let _second = folder.owner_on_manual_clock().await;
-    folder
-        .until_empty("SELECT (SELECT count(*) FROM events) + (SELECT count(*) FROM replies)")
-        .await;
+    folder.until_empty("SELECT (SELECT count(*) FROM events) + (SELECT count(*) FROM replies)").await;
 }

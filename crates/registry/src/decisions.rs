@@ -76,10 +76,7 @@ impl NewDecision {
             }
             _ => return Ok(()),
         };
-        Err(RegistryError::Contradiction {
-            job: job.id.clone(),
-            problem,
-        })
+        Err(RegistryError::Contradiction { job: job.id.clone(), problem })
     }
 
     /// Whether somebody changed the incumbent since it was judged against.

@@ -53,9 +53,6 @@ where
     let json = serde_json::to_string(value).map_err(|error| RegistryError::Unreadable(error.into()))?;
     match serde_json::from_str::<T>(&json) {
         Ok(read) if read == *value => Ok(json),
-        _ => Err(RegistryError::NotStorable {
-            what,
-            json: json.chars().take(300).collect(),
-        }),
+        _ => Err(RegistryError::NotStorable { what, json: json.chars().take(300).collect() }),
     }
 }

@@ -43,9 +43,7 @@ impl JobId {
         if (1..=200).contains(&value.len()) && !value.chars().any(char::is_control) {
             return Ok(Self(value));
         }
-        Err(InvalidJobId {
-            value: value.chars().take(60).collect(),
-        })
+        Err(InvalidJobId { value: value.chars().take(60).collect() })
     }
 
     /// The id as text.

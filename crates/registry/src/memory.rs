@@ -51,31 +51,15 @@ impl Registry for MemoryRegistry {
     async fn apply_dataset(&self, spec: &DatasetSpec, now: Timestamp) -> Result<Applied, RegistryError> {
         storable_json("a dataset's specification", spec)?;
         let mut state = self.state();
-        Ok(apply(
-            state.datasets.entry(spec.name.clone()).or_default(),
-            spec,
-            spec.hash(),
-            now,
-        ))
+        Ok(apply(state.datasets.entry(spec.name.clone()).or_default(), spec, spec.hash(), now))
     }
 
     async fn dataset(&self, name: &DatasetName) -> Result<Option<Stored<DatasetSpec>>, RegistryError> {
-        Ok(self
-            .state()
-            .datasets
-            .get(name)
-            .and_then(|versions| versions.last())
-            .cloned())
+        Ok(self.state().datasets.get(name).and_then(|versions| versions.last()).cloned())
     }
 
     async fn datasets(&self) -> Result<Vec<Stored<DatasetSpec>>, RegistryError> {
-        Ok(self
-            .state()
-            .datasets
-            .values()
-            .filter_map(|versions| versions.last())
-            .cloned()
-            .collect())
+        Ok(self.state().datasets.values().filter_map(|versions| versions.last()).cloned().collect())
     }
 
     async fn apply_model(&self, spec: &ModelSpec, now: Timestamp) -> Result<Applied, RegistryError> {
@@ -84,21 +68,11 @@ impl Registry for MemoryRegistry {
         if !state.datasets.contains_key(&spec.dataset) {
             return Err(RegistryError::UnknownDataset(spec.dataset.clone()));
         }
-        Ok(apply(
-            state.models.entry(spec.name.clone()).or_default(),
-            spec,
-            spec.hash(),
-            now,
-        ))
+        Ok(apply(state.models.entry(spec.name.clone()).or_default(), spec, spec.hash(), now))
     }
 
     async fn model(&self, name: &ModelName) -> Result<Option<Stored<ModelSpec>>, RegistryError> {
-        Ok(self
-            .state()
-            .models
-            .get(name)
-            .and_then(|versions| versions.last())
-            .cloned())
+        Ok(self.state().models.get(name).and_then(|versions| versions.last()).cloned())
     }
 
     async fn model_by_hash(
@@ -112,13 +86,7 @@ impl Registry for MemoryRegistry {
     }
 
     async fn models(&self) -> Result<Vec<Stored<ModelSpec>>, RegistryError> {
-        Ok(self
-            .state()
-            .models
-            .values()
-            .filter_map(|versions| versions.last())
-            .cloned()
-            .collect())
+        Ok(self.state().models.values().filter_map(|versions| versions.last()).cloned().collect())
     }
 
     async fn record_job(&self, job: &Job, _now: Timestamp) -> Result<Job, RegistryError> {
@@ -184,11 +152,7 @@ impl Registry for MemoryRegistry {
 
     async fn decisions(&self, model: &ModelName, limit: u32) -> Result<Vec<Decision>, RegistryError> {
         let state = self.state();
-        let of_model = state
-            .decisions
-            .iter()
-            .rev()
-            .filter(|decision| decision.model == *model);
+        let of_model = state.decisions.iter().rev().filter(|decision| decision.model == *model);
         Ok(of_model.take(limit as usize).cloned().collect())
     }
 
@@ -197,13 +161,7 @@ impl Registry for MemoryRegistry {
     }
 
     async fn incumbents(&self) -> Result<Vec<Incumbent>, RegistryError> {
-        Ok(self
-            .state()
-            .incumbents
-            .values()
-            .filter_map(|history| history.last())
-            .cloned()
-            .collect())
+        Ok(self.state().incumbents.values().filter_map(|history| history.last()).cloned().collect())
     }
 
     async fn incumbent_history(&self, model: &ModelName) -> Result<Vec<Incumbent>, RegistryError> {
@@ -211,12 +169,7 @@ impl Registry for MemoryRegistry {
     }
 
     async fn last_tick(&self, model: &ModelName) -> Result<Option<Timestamp>, RegistryError> {
-        Ok(self
-            .state()
-            .ticks
-            .get(model)
-            .and_then(|ticks| ticks.last())
-            .copied())
+        Ok(self.state().ticks.get(model).and_then(|ticks| ticks.last()).copied())
     }
 
     async fn record_tick(
@@ -227,11 +180,7 @@ impl Registry for MemoryRegistry {
     ) -> Result<(), RegistryError> {
         let mut state = self.state();
         state.check_model(model)?;
-        state
-            .ticks
-            .entry(model.clone())
-            .or_default()
-            .insert(cut_to_micros(tick));
+        state.ticks.entry(model.clone()).or_default().insert(cut_to_micros(tick));
         Ok(())
     }
 }
@@ -243,22 +192,11 @@ fn apply<Spec: Clone>(
     now: Timestamp,
 ) -> Applied {
     match versions.last() {
-        Some(current) if current.hash == hash => Applied {
-            version: current.version,
-            changed: false,
-        },
+        Some(current) if current.hash == hash => Applied { version: current.version, changed: false },
         current => {
             let version = current.map_or(1, |current| current.version + 1);
-            versions.push(Stored {
-                version,
-                hash,
-                applied_at: cut_to_micros(now),
-                spec: spec.clone(),
-            });
-            Applied {
-                version,
-                changed: true,
-            }
+            versions.push(Stored { version, hash, applied_at: cut_to_micros(now), spec: spec.clone() });
+            Applied { version, changed: true }
         }
     }
 }
@@ -272,16 +210,11 @@ impl State {
     }
 
     fn job(&self, id: &JobId) -> Result<&Job, RegistryError> {
-        self.jobs
-            .get(id)
-            .ok_or_else(|| RegistryError::UnknownJob(id.clone()))
+        self.jobs.get(id).ok_or_else(|| RegistryError::UnknownJob(id.clone()))
     }
 
     fn version_of_job(&self, job: &JobId) -> Option<&Version> {
-        self.versions
-            .values()
-            .flatten()
-            .find(|version| version.proposal.job == *job)
+        self.versions.values().flatten().find(|version| version.proposal.job == *job)
     }
 
     fn decision_of_job(&self, job: &JobId) -> Option<&Decision> {
@@ -347,10 +280,7 @@ impl State {
             previous_version: current.map(|current| current.version),
             decision,
         };
-        self.incumbents
-            .entry(model.clone())
-            .or_default()
-            .push(incumbent.clone());
+        self.incumbents.entry(model.clone()).or_default().push(incumbent.clone());
         incumbent
     }
 

@@ -109,9 +109,7 @@ impl FromStr for VersionState {
     type Err = InvalidState;
     fn from_str(value: &str) -> Result<Self, InvalidState> {
         let found = Self::ALL.into_iter().find(|state| state.name() == value);
-        found.ok_or_else(|| InvalidState {
-            value: value.chars().take(60).collect(),
-        })
+        found.ok_or_else(|| InvalidState { value: value.chars().take(60).collect() })
     }
 }
 
@@ -122,10 +120,7 @@ impl Proposal {
             return Ok(());
         }
         let problem = format!("trains {}, its proposal is for {}", job.model, self.model);
-        Err(RegistryError::Contradiction {
-            job: job.id.clone(),
-            problem,
-        })
+        Err(RegistryError::Contradiction { job: job.id.clone(), problem })
     }
 }
 

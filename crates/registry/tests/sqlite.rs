@@ -24,10 +24,7 @@ async fn what_was_recorded_is_there_after_a_restart() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("registry.db");
     let before = SqliteRegistry::open(&path).await.unwrap();
-    before
-        .apply_dataset(&bikes(), Timestamp::UNIX_EPOCH)
-        .await
-        .unwrap();
+    before.apply_dataset(&bikes(), Timestamp::UNIX_EPOCH).await.unwrap();
     before.close().await;
     let after = SqliteRegistry::open(&path).await.unwrap();
     let stored = after.dataset(&bikes().name).await.unwrap().unwrap();
@@ -39,15 +36,9 @@ async fn a_row_of_a_newer_build_is_unreadable_and_not_a_reason_to_try_again() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("registry.db");
     let registry = SqliteRegistry::open(&path).await.unwrap();
-    registry
-        .apply_dataset(&bikes(), Timestamp::UNIX_EPOCH)
-        .await
-        .unwrap();
+    registry.apply_dataset(&bikes(), Timestamp::UNIX_EPOCH).await.unwrap();
     let newer = "UPDATE dataset_spec SET spec = json_set(spec, '$.from_the_future', 1)";
     change_behind_its_back(&path, newer).await;
     let refused = registry.dataset(&bikes().name).await;
-    assert!(
-        matches!(refused, Err(RegistryError::Unreadable(_))),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, Err(RegistryError::Unreadable(_))), "{refused:?}");
 }

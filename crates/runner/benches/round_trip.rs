@@ -58,9 +58,7 @@ async fn ask(broker: &SqliteBroker, replies: &mut dyn Replies, number: u64) {
     let mut message = WireMessage::new(&request, ContentType::MessagePack, format!("request-{number}"))
         .expect("a small body");
     message.properties.reply_to = Some(replies.address().as_str().to_owned());
-    let sent = broker
-        .publish(&Destination::Queue(Queue::ForecastRequests), message)
-        .await;
+    let sent = broker.publish(&Destination::Queue(Queue::ForecastRequests), message).await;
     sent.expect("it is published");
     let reply = replies.next().await.expect("a reply");
     decode::<ForecastReply>(&reply).expect("a forecast");
@@ -77,11 +75,7 @@ fn benchmarks(criterion: &mut Criterion) {
         clock: Arc::new(SystemClock),
         queue: Queue::ForecastRequests,
         handler: Instantly,
-        limits: Limits {
-            prefetch: 64,
-            time_limit: None,
-            grace: Duration::from_secs(1),
-        },
+        limits: Limits { prefetch: 64, time_limit: None, grace: Duration::from_secs(1) },
         counts: Arc::new(Counts::default()),
     };
     let stop = CancellationToken::new();

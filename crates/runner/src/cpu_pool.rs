@@ -40,10 +40,7 @@ impl CpuPool {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        let slot = Arc::clone(&self.slots)
-            .acquire_owned()
-            .await
-            .map_err(|_| CpuPoolError::Ending)?;
+        let slot = Arc::clone(&self.slots).acquire_owned().await.map_err(|_| CpuPoolError::Ending)?;
         let task = tokio::task::spawn_blocking(move || {
             let _slot = slot; // also kept if nobody waits for the result any more
             work()
@@ -64,12 +61,7 @@ mod tests {
     use super::*;
 
     /// Occupies a slot until the sender speaks or is dropped; returns once it runs.
-    async fn occupy(
-        pool: &CpuPool,
-    ) -> (
-        mpsc::Sender<()>,
-        tokio::task::JoinHandle<Result<(), CpuPoolError>>,
-    ) {
+    async fn occupy(pool: &CpuPool) -> (mpsc::Sender<()>, tokio::task::JoinHandle<Result<(), CpuPoolError>>) {
         let (release, released) = mpsc::channel::<()>();
         let (started, has_started) = oneshot::channel();
         let pool = pool.clone();
@@ -94,10 +86,7 @@ mod tests {
     #[tokio::test]
     async fn a_panic_is_an_error_and_frees_the_slot() {
         let pool = CpuPool::new(1);
-        let error = pool
-            .run(|| panic!("row {} is odd", 7))
-            .await
-            .expect_err("it panics");
+        let error = pool.run(|| panic!("row {} is odd", 7)).await.expect_err("it panics");
         assert_eq!(error, CpuPoolError::Panicked("panicked: row 7 is odd".into()));
         assert_eq!(pool.run(|| 1).await, Ok(1));
     }

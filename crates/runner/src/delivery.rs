@@ -15,7 +15,7 @@ use crate::{
     failure::{chain, panic_text},
 };
 
-/// A reply is published this often before the delivery counts as failed.
+/// A reply is published this often before the message goes back to be handled again.
 const MAX_PUBLISH_TRIES: u32 = 4;
 
 /// How a delivery ended.
@@ -26,7 +26,7 @@ enum Outcome {
     Expired,
     /// Another attempt may succeed.
     Failed(String),
-    /// Handled, but the broker does not take the reply. Not the message's fault, so it is never given up.
+    /// Handled, but the broker does not take the reply. Not the message's fault, so it uses up no attempt.
     Unpublished(String),
     /// No attempt will ever succeed.
     Dead(String),
@@ -71,10 +71,7 @@ fn span<H>(worker: &Worker<H>, properties: &Properties) -> Span {
 }
 
 async fn handle_and_publish<H: Handler>(worker: &Worker<H>, message: &WireMessage) -> Outcome {
-    let expired = message
-        .properties
-        .deadline
-        .is_some_and(|at| at <= worker.clock.now());
+    let expired = message.properties.deadline.is_some_and(|at| at <= worker.clock.now());
     if expired {
         return Outcome::Expired;
     }
@@ -141,10 +138,7 @@ async fn publish<H>(worker: &Worker<H>, publication: Publication) -> Result<(), 
                 return Ok(());
             }
             Err(error @ PublishError::TooLarge { .. }) => {
-                return Err(Outcome::Dead(format!(
-                    "the reply cannot be sent: {}",
-                    chain(&error)
-                )));
+                return Err(Outcome::Dead(format!("the reply cannot be sent: {}", chain(&error))));
             }
             Err(error @ (PublishError::Unavailable(_) | PublishError::Unroutable(_))) => error,
         };
@@ -152,11 +146,7 @@ async fn publish<H>(worker: &Worker<H>, publication: Publication) -> Result<(), 
             let problem = format!("the reply to {destination} cannot be sent: {}", chain(&error));
             return Err(Outcome::Unpublished(problem));
         }
-        time::sleep(back_off::before_publishing_again(
-            &message.properties.message_id,
-            tries,
-        ))
-        .await;
+        time::sleep(back_off::before_publishing_again(&message.properties.message_id, tries)).await;
         tries += 1;
     }
 }
@@ -164,7 +154,7 @@ async fn publish<H>(worker: &Worker<H>, publication: Publication) -> Result<(), 
 /// Counts the outcome, logs it if it is a fault, and says what becomes of the message.
 fn settlement(outcome: Outcome, properties: &Properties, counts: &Counts) -> Settlement {
     let attempt = properties.attempt;
-    let (error, may_be_given_up) = match outcome {
+    let error = match outcome {
         Outcome::Done => {
             counts.done.add_one();
             return Settlement::Done;
@@ -183,10 +173,15 @@ fn settlement(outcome: Outcome, properties: &Properties, counts: &Counts) -> Set
             return Settlement::GiveBack;
         }
         Outcome::Dead(reason) => return dead_letter(&reason, counts),
-        Outcome::Failed(error) => (error, true),
-        Outcome::Unpublished(error) => (error, false),
+        Outcome::Unpublished(error) => {
+            counts.retried.add_one();
+            let delay = back_off::before_replying_again(&properties.message_id);
+            warn!("handled, but to be handled again in {delay:.1?}: {error}");
+            return Settlement::Postpone { delay };
+        }
+        Outcome::Failed(error) => error,
     };
-    if may_be_given_up && attempt >= MAX_ATTEMPTS {
+    if attempt >= MAX_ATTEMPTS {
         return dead_letter(&format!("failed {attempt} times, at last: {error}"), counts);
     }
     counts.retried.add_one();

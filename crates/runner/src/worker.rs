@@ -100,8 +100,7 @@ struct Held {
 impl Held {
     fn take<H: Handler>(&mut self, worker: &Arc<Worker<H>>, delivery: Delivery) {
         let give_back = self.give_back.clone();
-        self.tasks
-            .spawn(delivery::process(Arc::clone(worker), delivery, give_back));
+        self.tasks.spawn(delivery::process(Arc::clone(worker), delivery, give_back));
     }
 
     /// Waits for one to end; `None` if there is none.

@@ -45,10 +45,7 @@ impl io::Write for Log {
 impl Log {
     fn lines(&self) -> Vec<String> {
         let bytes = self.0.lock().expect("no panic");
-        String::from_utf8_lossy(&bytes)
-            .lines()
-            .map(str::to_owned)
-            .collect()
+        String::from_utf8_lossy(&bytes).lines().map(str::to_owned).collect()
     }
 }
 
@@ -56,18 +53,12 @@ impl Log {
 async fn a_failure_is_logged_once_with_queue_id_kind_and_attempt() {
     let log = Log::default();
     let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_ansi(false)
-        .with_writer(move || writer.clone())
-        .finish();
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
     let _guard = tracing::subscriber::set_default(subscriber);
 
     let clock = Arc::new(ManualClock::at(Timestamp::UNIX_EPOCH));
     let broker = MemoryBroker::new(clock.clone());
-    let batch = ObservationBatch {
-        dataset: "bikes".into(),
-        series: vec![],
-    };
+    let batch = ObservationBatch { dataset: "bikes".into(), series: vec![] };
     let mut message = WireMessage::new(&batch, ContentType::Json, "batch\n7").expect("a small body");
     message.properties.tracestate = Some("secret".into());
     let to = Destination::Queue(Queue::Observations);
@@ -77,11 +68,7 @@ async fn a_failure_is_logged_once_with_queue_id_kind_and_attempt() {
         clock,
         queue: Queue::Observations,
         handler: FullDisk,
-        limits: Limits {
-            prefetch: 1,
-            time_limit: None,
-            grace: Duration::ZERO,
-        },
+        limits: Limits { prefetch: 1, time_limit: None, grace: Duration::ZERO },
         counts: Arc::default(),
     };
     let counts: Arc<Counts> = Arc::clone(&worker.counts);

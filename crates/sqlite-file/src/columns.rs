@@ -23,9 +23,7 @@ pub trait Columns {
 
 impl Columns for SqliteRow {
     fn parsed<T: FromStr<Err: Error + Send + Sync + 'static>>(&self, column: &str) -> sqlx::Result<T> {
-        self.try_get::<&str, _>(column)?
-            .parse()
-            .map_err(|error| unreadable(column, error))
+        self.try_get::<&str, _>(column)?.parse().map_err(|error| unreadable(column, error))
     }
 
     fn json<T: DeserializeOwned>(&self, column: &str) -> sqlx::Result<T> {
@@ -42,8 +40,5 @@ impl Columns for SqliteRow {
 }
 
 fn unreadable(column: &str, error: impl Error + Send + Sync + 'static) -> sqlx::Error {
-    sqlx::Error::ColumnDecode {
-        index: column.to_owned(),
-        source: Box::new(error),
-    }
+    sqlx::Error::ColumnDecode { index: column.to_owned(), source: Box::new(error) }
 }

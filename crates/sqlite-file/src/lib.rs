@@ -72,9 +72,7 @@ impl SqliteFile {
             .test_before_acquire(false); // a connection to a file does not go stale
         Ok(Self {
             writer: pool.clone().max_connections(1).connect_lazy_with(options.clone()),
-            readers: pool
-                .max_connections(READERS)
-                .connect_lazy_with(options.pragma("query_only", "ON")),
+            readers: pool.max_connections(READERS).connect_lazy_with(options.pragma("query_only", "ON")),
         })
     }
 
@@ -109,20 +107,12 @@ fn connect_options(path: &Path) -> SqliteConnectOptions {
 
 /// Turns the write-ahead log on and migrates, both once per file.
 async fn prepare(path: &Path, migrations: &Migrator) -> Result<(), OpenError> {
-    let unusable = |source| OpenError::Unusable {
-        path: path.to_owned(),
-        source,
-    };
-    let mut connection = SqliteConnection::connect_with(&connect_options(path))
-        .await
-        .map_err(unusable)?;
+    let unusable = |source| OpenError::Unusable { path: path.to_owned(), source };
+    let mut connection = SqliteConnection::connect_with(&connect_options(path)).await.map_err(unusable)?;
     turn_on_write_ahead_log(&mut connection).await.map_err(unusable)?;
     migrate(&mut connection, migrations)
         .await
-        .map_err(|source| OpenError::Migration {
-            path: path.to_owned(),
-            source,
-        })?;
+        .map_err(|source| OpenError::Migration { path: path.to_owned(), source })?;
     connection.close().await.map_err(unusable)
 }
 
@@ -131,10 +121,7 @@ async fn prepare(path: &Path, migrations: &Migrator) -> Result<(), OpenError> {
 async fn turn_on_write_ahead_log(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
     let give_up_at = Instant::now() + PATIENCE;
     loop {
-        match sqlx::query("PRAGMA journal_mode = WAL")
-            .execute(&mut *connection)
-            .await
-        {
+        match sqlx::query("PRAGMA journal_mode = WAL").execute(&mut *connection).await {
             Err(sqlx::Error::Database(busy)) if is_busy(&*busy) && Instant::now() < give_up_at => {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
@@ -145,10 +132,7 @@ async fn turn_on_write_ahead_log(connection: &mut SqliteConnection) -> Result<()
 
 /// `SQLITE_BUSY` (5), plain or with an extension in the higher bits.
 fn is_busy(error: &dyn sqlx::error::DatabaseError) -> bool {
-    error
-        .code()
-        .and_then(|code| code.parse::<u32>().ok())
-        .is_some_and(|code| code & 0xff == 5)
+    error.code().and_then(|code| code.parse::<u32>().ok()).is_some_and(|code| code & 0xff == 5)
 }
 
 /// All migrations in one transaction that holds the write lock from the start: sqlx does not lock SQLite
@@ -180,18 +164,12 @@ mod tests {
     }
 
     fn counters() -> Migrator {
-        migrations(&[
-            "CREATE TABLE counter (n INTEGER NOT NULL) STRICT",
-            "INSERT INTO counter VALUES (0)",
-        ])
+        migrations(&["CREATE TABLE counter (n INTEGER NOT NULL) STRICT", "INSERT INTO counter VALUES (0)"])
     }
 
     async fn count(file: &SqliteFile) -> i64 {
         let mut reading = file.read().await.unwrap();
-        sqlx::query_scalar("SELECT sum(n) FROM counter")
-            .fetch_one(&mut *reading)
-            .await
-            .unwrap()
+        sqlx::query_scalar("SELECT sum(n) FROM counter").fetch_one(&mut *reading).await.unwrap()
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -232,11 +210,7 @@ mod tests {
         let second = SqliteFile::open(&path, &counters()).await.unwrap();
         let writing: Vec<_> = (0..8)
             .map(|task| {
-                let file = if task % 2 == 0 {
-                    first.clone()
-                } else {
-                    second.clone()
-                };
+                let file = if task % 2 == 0 { first.clone() } else { second.clone() };
                 tokio::spawn(async move { add(&file, 25).await })
             })
             .collect();
@@ -253,11 +227,7 @@ mod tests {
     #[ignore = "is run by writers_of_many_processes_wait_for_each_other_and_lose_nothing"]
     async fn one_process_of_many() {
         let path = std::env::var_os(SHARED_FILE).expect("is set by the test that runs this");
-        add(
-            &SqliteFile::open(Path::new(&path), &counters()).await.unwrap(),
-            25,
-        )
-        .await;
+        add(&SqliteFile::open(Path::new(&path), &counters()).await.unwrap(), 25).await;
     }
 
     #[tokio::test]
@@ -277,23 +247,15 @@ mod tests {
         for mut process in processes {
             assert!(process.wait().unwrap().success());
         }
-        assert_eq!(
-            count(&SqliteFile::open(&path, &counters()).await.unwrap()).await,
-            100
-        );
+        assert_eq!(count(&SqliteFile::open(&path, &counters()).await.unwrap()).await, 100);
     }
 
     #[tokio::test]
     async fn a_dropped_transaction_changes_nothing() {
         let folder = tempfile::tempdir().unwrap();
-        let file = SqliteFile::open(&folder.path().join("counter.db"), &counters())
-            .await
-            .unwrap();
+        let file = SqliteFile::open(&folder.path().join("counter.db"), &counters()).await.unwrap();
         let mut transaction = file.write().await.unwrap();
-        sqlx::query("UPDATE counter SET n = 7")
-            .execute(&mut *transaction)
-            .await
-            .unwrap();
+        sqlx::query("UPDATE counter SET n = 7").execute(&mut *transaction).await.unwrap();
         drop(transaction);
         assert_eq!(count(&file).await, 0);
         file.write().await.unwrap(); // and the lock is free again
@@ -302,37 +264,15 @@ mod tests {
     #[tokio::test]
     async fn a_reading_transaction_keeps_its_state_and_cannot_write() {
         let folder = tempfile::tempdir().unwrap();
-        let file = SqliteFile::open(&folder.path().join("counter.db"), &counters())
-            .await
-            .unwrap();
+        let file = SqliteFile::open(&folder.path().join("counter.db"), &counters()).await.unwrap();
         let mut reading = file.read().await.unwrap();
         let select = "SELECT n FROM counter";
-        assert_eq!(
-            sqlx::query_scalar::<_, i64>(select)
-                .fetch_one(&mut *reading)
-                .await
-                .unwrap(),
-            0
-        );
+        assert_eq!(sqlx::query_scalar::<_, i64>(select).fetch_one(&mut *reading).await.unwrap(), 0);
         let mut transaction = file.write().await.unwrap();
-        sqlx::query("UPDATE counter SET n = 7")
-            .execute(&mut *transaction)
-            .await
-            .unwrap();
+        sqlx::query("UPDATE counter SET n = 7").execute(&mut *transaction).await.unwrap();
         transaction.commit().await.unwrap();
-        assert_eq!(
-            sqlx::query_scalar::<_, i64>(select)
-                .fetch_one(&mut *reading)
-                .await
-                .unwrap(),
-            0
-        );
-        assert!(
-            sqlx::query("UPDATE counter SET n = 8")
-                .execute(&mut *reading)
-                .await
-                .is_err()
-        );
+        assert_eq!(sqlx::query_scalar::<_, i64>(select).fetch_one(&mut *reading).await.unwrap(), 0);
+        assert!(sqlx::query("UPDATE counter SET n = 8").execute(&mut *reading).await.is_err());
         drop(reading);
         assert_eq!(count(&file).await, 7);
     }

@@ -37,13 +37,9 @@ pub enum StartError {
 /// # Errors
 /// [`StartError`] if the filter is malformed, or if logging runs already.
 pub fn start_logging(filter: &str, format: LogFormat) -> Result<(), StartError> {
-    let filter = EnvFilter::try_new(filter).map_err(|e| StartError::Filter {
-        filter: filter.to_owned(),
-        problem: e.to_string(),
-    })?;
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr);
+    let filter = EnvFilter::try_new(filter)
+        .map_err(|e| StartError::Filter { filter: filter.to_owned(), problem: e.to_string() })?;
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let started = match format {
         LogFormat::Text => {
             let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();

@@ -106,17 +106,11 @@ impl Message for ForecastReply {
 impl Reply for ForecastReply {
     /// One message to the asker, if it left an address that a reply may go to.
     fn publications(self, request: &Properties) -> Result<Vec<Publication>, EncodeError> {
-        let Some(asker) = request
-            .reply_to
-            .as_deref()
-            .and_then(|address| ReplyAddress::new(address).ok())
+        let Some(asker) = request.reply_to.as_deref().and_then(|address| ReplyAddress::new(address).ok())
         else {
             return Ok(Vec::new());
         };
         let message = request.caused(&self)?;
-        Ok(vec![Publication {
-            destination: Destination::Asker(asker),
-            message,
-        }])
+        Ok(vec![Publication { destination: Destination::Asker(asker), message }])
     }
 }

@@ -38,15 +38,7 @@ fn announce<M: Message>(
 ) -> Result<Vec<Publication>, EncodeError> {
     let message = request.caused(event)?;
     let to_all = Destination::Event(RoutingKey::new(M::KIND, about));
-    let asker = request
-        .reply_to
-        .as_deref()
-        .and_then(|address| ReplyAddress::new(address).ok());
+    let asker = request.reply_to.as_deref().and_then(|address| ReplyAddress::new(address).ok());
     let destinations = std::iter::once(to_all).chain(asker.map(Destination::Asker));
-    Ok(destinations
-        .map(|destination| Publication {
-            destination,
-            message: message.clone(),
-        })
-        .collect())
+    Ok(destinations.map(|destination| Publication { destination, message: message.clone() }).collect())
 }

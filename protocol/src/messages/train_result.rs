@@ -59,9 +59,6 @@ impl Reply for TrainResult {
     fn publications(self, request: &Properties) -> Result<Vec<Publication>, EncodeError> {
         let mut message = request.caused(&self)?;
         message.properties.reply_to.clone_from(&request.reply_to);
-        Ok(vec![Publication {
-            destination: Destination::Queue(Queue::TrainResults),
-            message,
-        }])
+        Ok(vec![Publication { destination: Destination::Queue(Queue::TrainResults), message }])
     }
 }

@@ -37,10 +37,7 @@ pub(super) async fn apply_spec(environment: &Environment, spec: &DatasetSpec) ->
             format!("{field} {found:?}: {name} has {rows} stored observations with {field} {kept:?}");
         return Err(Failure::say(ExitCode::Invalid, message));
     }
-    Ok(environment
-        .registry
-        .apply_dataset(spec, environment.clock.now())
-        .await?)
+    Ok(environment.registry.apply_dataset(spec, environment.clock.now()).await?)
 }
 
 /// What stored observations would not fit any more: field, value applied, value stored.

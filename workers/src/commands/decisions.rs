@@ -22,19 +22,14 @@ pub(super) async fn decisions(
     models::find(environment, model).await?;
     let incumbents = environment.registry.incumbent_history(model).await?;
     let recorded = environment.registry.decisions(model, limit).await?;
-    let decisions: Vec<GateDecision> = recorded
-        .iter()
-        .map(|one| gate_decision(one, &incumbents))
-        .collect();
+    let decisions: Vec<GateDecision> = recorded.iter().map(|one| gate_decision(one, &incumbents)).collect();
     if json {
         let documents: Vec<Value> = decisions.iter().map(document).collect();
         print_json(&documents)?;
         return Ok(());
     }
     if decisions.is_empty() {
-        print(format_args!(
-            "no decisions about {model} yet; `gatecast train {model} --wait` makes one"
-        ));
+        print(format_args!("no decisions about {model} yet; `gatecast train {model} --wait` makes one"));
     }
     decisions.iter().flat_map(lines).for_each(print);
     Ok(())
@@ -57,38 +52,20 @@ pub(super) fn lines(decision: &GateDecision) -> Vec<String> {
                 event.version, event.model, event.generation, event.decided_at
             );
             let (candidate, incumbent) = (Some(event.candidate), Some(event.incumbent));
-            (
-                headline,
-                candidate,
-                incumbent,
-                event.previous_version,
-                &event.reasons,
-            )
+            (headline, candidate, incumbent, event.previous_version, &event.reasons)
         }
         GateDecision::Refused(event) => {
-            let what = event
-                .version
-                .map_or_else(|| "train job".to_owned(), |version| format!("version {version}"));
+            let what =
+                event.version.map_or_else(|| "train job".to_owned(), |version| format!("version {version}"));
             let verdict = wire_name(&event.verdict).replace('_', " ");
-            let headline = format!(
-                "{what} of {} REFUSED: {verdict}, {}",
-                event.model, event.decided_at
-            );
-            (
-                headline,
-                event.candidate,
-                event.incumbent,
-                event.incumbent_version,
-                &event.reasons,
-            )
+            let headline = format!("{what} of {} REFUSED: {verdict}, {}", event.model, event.decided_at);
+            (headline, event.candidate, event.incumbent, event.incumbent_version, &event.reasons)
         }
     };
     let mut lines = vec![headline];
     if let (Some(candidate), Some(incumbent)) = (candidate, incumbent) {
-        let against = against.map_or_else(
-            || "the fallback".to_owned(),
-            |version| format!("version {version}"),
-        );
+        let against =
+            against.map_or_else(|| "the fallback".to_owned(), |version| format!("version {version}"));
         lines.extend(comparison(candidate, incumbent, &against));
     }
     for reason in reasons {
@@ -107,11 +84,7 @@ pub(super) fn lines(decision: &GateDecision) -> Vec<String> {
 fn comparison(candidate: GateErrors, incumbent: GateErrors, against: &str) -> Vec<String> {
     let line = |what: &str, candidate: f64, incumbent: f64| {
         let change = 100.0 * (candidate / incumbent - 1.0);
-        let word = if candidate < incumbent {
-            "better"
-        } else {
-            "not better"
-        };
+        let word = if candidate < incumbent { "better" } else { "not better" };
         format!(
             "    {what:<10} {candidate:>8.4} against {incumbent:>8.4} of {against}  {change:+.1} %  {word}"
         )

@@ -18,11 +18,10 @@ use forecasting::{
 };
 use protocol::messages::{ForecastReply, ForecastRequest};
 use serde_json::json;
-use tokio_util::sync::CancellationToken;
 
 use super::{datasets, decisions, forecast, import, models, run, spec_file, train};
 use crate::{
-    config::Config,
+    config::{Config, Setting},
     environment::Environment,
     failure::{CommandResult, ExitCode, Failure, OrExit as _},
     import::ImportOptions,
@@ -61,7 +60,7 @@ struct Step {
     introduction: &'static str,
 }
 
-const STORY: [Step; 3] = [
+const STORY: [Step; 4] = [
     Step {
         model: "auckland-pedestrians",
         learner: "trees-quick",
@@ -77,14 +76,20 @@ const STORY: [Step; 3] = [
         learner: "trees-thorough",
         introduction: "A third one: more and larger trees that learn more slowly, judged against the first.",
     },
+    Step {
+        model: "washington-bikes",
+        learner: "trees-mean",
+        introduction: "And a first candidate for the bikes of Washington, again judged against a weekly mean.",
+    },
 ];
 
 /// Tells the story; without `once` goes on answering until told to stop.
-pub(super) async fn demo(mut config: Config, once: bool, json: bool) -> CommandResult {
+pub(super) async fn demo(config: Config, settings: &[Setting], once: bool, json: bool) -> CommandResult {
     let started = Instant::now();
-    if config.data_folder == Config::default().data_folder {
-        config.data_folder = PathBuf::from(FOLDER);
-    }
+    let is_default = |setting: &Setting| setting.key == "data_folder" && setting.origin == "default";
+    let folder = if settings.iter().any(is_default) { PathBuf::from(FOLDER) } else { config.data_folder };
+    // Whatever the configuration says, the demo touches nothing but its own folder.
+    let config = Config { data_folder: folder, log: config.log, ..Config::default() };
     fresh_folder(&config.data_folder)?;
     let environment = Arc::new(Environment::own(config, Arc::new(SystemClock)).await?);
     let stop = run::stop_on_signal()?;
@@ -96,18 +101,23 @@ pub(super) async fn demo(mut config: Config, once: bool, json: bool) -> CommandR
         models.push(bring(&environment, example, narrator).await?);
     }
 
-    let roles_stop = stop.child_token();
-    let running = tokio::spawn({
-        let (environment, stop) = (environment.clone(), roles_stop.clone());
+    let mut running = tokio::spawn({
+        let (environment, stop) = (environment.clone(), stop.clone());
         async move { roles::run(&environment, &Role::ALL, stop).await }
     });
-    let told = stop
-        .run_until_cancelled(tell(&environment, &models, narrator))
-        .await;
-    let Some(told) = told else {
-        return finish(roles_stop, running).await;
+    let told = tokio::select! {
+        told = tell(&environment, &models, narrator) => told,
+        () = stop.cancelled() => Err(Failure::silent(ExitCode::Interrupted)),
+        ended = &mut running => return Err(ended?.err().unwrap_or_else(|| anyhow::anyhow!("the roles ended")).into()),
     };
-    let (decided, reply) = told?;
+    let (decided, reply) = match told {
+        Ok(told) => told,
+        Err(failure) => {
+            stop.cancel();
+            running.await??;
+            return Err(failure);
+        }
+    };
     if json {
         let decided: Vec<_> = decided.iter().map(decisions::document).collect();
         print_json(
@@ -116,10 +126,10 @@ pub(super) async fn demo(mut config: Config, once: bool, json: bool) -> CommandR
     } else {
         next_commands(&environment.config.data_folder, started.elapsed(), once);
     }
-    if !once {
-        stop.cancelled().await;
+    if once {
+        stop.cancel();
     }
-    finish(roles_stop, running).await
+    Ok(running.await??)
 }
 
 /// Tells people what happens; programs that asked for JSON are not told.
@@ -177,10 +187,8 @@ async fn tell(
     for step in &STORY {
         narrator.show("");
         narrator.tell(step.introduction);
-        let model = models
-            .iter()
-            .find(|model| model.name.as_str() == step.model)
-            .context("a model of the demo")?;
+        let model =
+            models.iter().find(|model| model.name.as_str() == step.model).context("a model of the demo")?;
         let progress = spinner("training and judging");
         let learner = LearnerName::new(step.learner)?;
         let decision = train::decide(environment, model, &[learner]).await?;
@@ -210,10 +218,7 @@ async fn tell(
         for line in forecast::table(forecasts).lines() {
             narrator.show(&line);
         }
-        narrator.tell(&format!(
-            "{} series answered through the queue in {waited:.1?}.",
-            forecasts.len()
-        ));
+        narrator.tell(&format!("{} series answered through the queue in {waited:.1?}.", forecasts.len()));
     }
     Ok((decided, reply))
 }
@@ -226,10 +231,8 @@ fn fresh_folder(folder: &Path) -> CommandResult {
         fs::remove_dir_all(folder).with_context(|| format!("emptying {}", folder.display()))?;
         drop(owned);
     } else if is_used(folder)? {
-        let message = format!(
-            "{} holds something else than a demo; name another --data-folder",
-            folder.display()
-        );
+        let message =
+            format!("{} holds something else than a demo; name another --data-folder", folder.display());
         return Err(Failure::say(ExitCode::Invalid, message));
     }
     fs::create_dir_all(folder)
@@ -249,28 +252,9 @@ fn is_used(folder: &Path) -> io::Result<bool> {
 fn next_commands(folder: &Path, took: Duration, once: bool) {
     let folder = folder.display();
     print(format_args!("\nTold in {:.0} s.", took.as_secs_f64()));
-    let elsewhere = if once {
-        ""
-    } else {
-        " in another terminal, while this one answers (ctrl-c ends it)"
-    };
+    let elsewhere = if once { "" } else { " in another terminal, while this one answers (ctrl-c ends it)" };
     print(format_args!("Next{elsewhere}:"));
-    for command in [
-        "decisions auckland-pedestrians",
-        "forecast washington-bikes --horizon 48",
-        "models list",
-    ] {
-        print(format_args!(
-            "  cargo run --release -- {command} --data-folder {folder}"
-        ));
+    for command in ["decisions auckland-pedestrians", "forecast washington-bikes", "models list"] {
+        print(format_args!("  cargo run --release -- {command} --data-folder {folder}"));
     }
-}
-
-/// Stops the roles and waits until they have finished what they hold.
-async fn finish(
-    stop: CancellationToken,
-    running: tokio::task::JoinHandle<anyhow::Result<()>>,
-) -> CommandResult {
-    stop.cancel();
-    Ok(running.await??)
 }

@@ -1,6 +1,6 @@
 //! `gatecast forecast`
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use protocol::{
     Queue, decode,
@@ -25,7 +25,7 @@ const CHART: usize = 24;
 
 /// Publishes a forecast request and prints the reply.
 pub(super) async fn forecast(
-    environment: &Arc<Environment>,
+    environment: &Environment,
     arguments: &cli::Forecast,
     json: bool,
 ) -> CommandResult {
@@ -38,15 +38,14 @@ pub(super) async fn forecast(
         history: Vec::new(),
     };
     let progress = spinner(format!("asking {}", model.name));
-    let reply = with_roles(environment, &[Role::Forecaster], reply(environment, &request)).await?;
+    let reply =
+        with_roles(environment, &[Role::Forecaster, Role::Recorder], reply(environment, &request)).await?;
     progress.finish_and_clear();
     if json {
         print_json(&reply)?;
     }
     match reply {
-        ForecastReply::Answered {
-            forecasts, refused, ..
-        } => {
+        ForecastReply::Answered { forecasts, refused, .. } => {
             if !json {
                 table(&forecasts).print();
                 for refusal in &refused {
@@ -69,11 +68,7 @@ pub(super) async fn reply(
     request: &ForecastRequest,
 ) -> Result<ForecastReply, Failure> {
     let asked = ask(&*environment.broker, Queue::ForecastRequests, request).await;
-    let reply = asked
-        .or_exit(ExitCode::Unreachable)?
-        .reply(PATIENCE)
-        .await
-        .or_exit(ExitCode::Unreachable)?;
+    let reply = asked.or_exit(ExitCode::Unreachable)?.reply(PATIENCE).await.or_exit(ExitCode::Unreachable)?;
     Ok(decode(&reply)?)
 }
 
@@ -88,12 +83,7 @@ fn refusal_code(reason: RefusalReason) -> ExitCode {
 pub(super) fn table(forecasts: &[SeriesForecast]) -> Table {
     let mut table = Table::new(["series", "from", "steps", "largest", "answered by"]);
     for forecast in forecasts {
-        let values: Vec<f64> = forecast
-            .points
-            .values
-            .iter()
-            .map(|value| value.unwrap_or(f64::NAN))
-            .collect();
+        let values: Vec<f64> = forecast.points.values.iter().map(|value| value.unwrap_or(f64::NAN)).collect();
         table.row([
             cut(&forecast.points.id, 18),
             local(&forecast.points),
@@ -114,21 +104,13 @@ fn local(points: &SeriesValues) -> String {
 /// Means of neighbours, where there are more values than a chart is wide.
 fn narrowed(values: &[f64]) -> Vec<f64> {
     let together = values.len().div_ceil(CHART).max(1);
-    values
-        .chunks(together)
-        .map(|chunk| chunk.iter().sum::<f64>() / chunk.len() as f64)
-        .collect()
+    values.chunks(together).map(|chunk| chunk.iter().sum::<f64>() / chunk.len() as f64).collect()
 }
 
 fn answered_by(forecast: &SeriesForecast) -> String {
-    let version = forecast
-        .version
-        .map_or_else(|| "-".to_owned(), |version| format!("v{version}"));
+    let version = forecast.version.map_or_else(|| "-".to_owned(), |version| format!("v{version}"));
     let route = wire_name(&forecast.route);
-    let reason = forecast
-        .reason
-        .as_ref()
-        .map(|reason| format!(" ({})", wire_name(reason)))
-        .unwrap_or_default();
+    let reason =
+        forecast.reason.as_ref().map(|reason| format!(" ({})", wire_name(reason))).unwrap_or_default();
     format!("{version} g{} {route}{reason}", forecast.generation)
 }

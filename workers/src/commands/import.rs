@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::Context as _;
 use forecasting::spec::DatasetSpec;
-use history::Recorded;
+use history::{RecordError, Recorded};
 use protocol::{
     ContentType, Destination, Message as _, RoutingKey, WireMessage, messages::ObservationsRecorded,
 };
@@ -64,13 +64,21 @@ pub(super) async fn record(
     let spec = dataset.clone();
     let reading = tokio::task::spawn_blocking(move || read(input, &options, &spec, now)).await?;
     let imported = reading.or_exit(ExitCode::Invalid)?;
-    let recorded = environment
-        .history
-        .record(&dataset.name, &imported.observations, now)
-        .await;
-    let recorded = recorded.or_exit(ExitCode::Unreachable)?;
+    let history = &environment.history;
+    let recorded = history.record(&dataset.name, &dataset.grid(), &imported.observations, now).await;
+    let recorded = recorded.map_err(|error| Failure::new(exit_code(&error), error))?;
     announce(environment, dataset, recorded).await?;
     Ok((imported.report, recorded))
+}
+
+fn exit_code(error: &RecordError) -> ExitCode {
+    match error {
+        RecordError::Unavailable(_) => ExitCode::Unreachable,
+        RecordError::NotFinite { .. }
+        | RecordError::Contradiction { .. }
+        | RecordError::OffGrid { .. }
+        | RecordError::TooLong { .. } => ExitCode::Invalid,
+    }
 }
 
 async fn announce(
@@ -86,10 +94,7 @@ async fn announce(
     };
     let message = WireMessage::new(&event, ContentType::MessagePack, Uuid::now_v7().to_string())?;
     let key = RoutingKey::new(ObservationsRecorded::KIND, dataset.name.as_str());
-    environment
-        .broker
-        .publish(&Destination::Event(key), message)
-        .await?;
+    environment.broker.publish(&Destination::Event(key), message).await?;
     Ok(())
 }
 

@@ -11,7 +11,7 @@ mod run;
 mod spec_file;
 mod train;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use clock::SystemClock;
 use tokio_util::sync::CancellationToken;
@@ -32,7 +32,7 @@ pub async fn run(cli: &Cli, config: Config, settings: Vec<Setting>) -> CommandRe
     // These two end in their own way.
     match &cli.command {
         Command::Run { role } => return run::run(config, role).await,
-        Command::Demo { once } => return demo::demo(config, *once, cli.global.json).await,
+        Command::Demo { once } => return demo::demo(config, &settings, *once, cli.global.json).await,
         _ => {}
     }
     tokio::select! {
@@ -46,8 +46,7 @@ async fn run_briefly(cli: &Cli, config: Config, settings: Vec<Setting>) -> Comma
     if let Command::Config(command) = &cli.command {
         return config::config(*command, &settings, global.json);
     }
-    let environment = Arc::new(Environment::join(config, Arc::new(SystemClock)).await?);
-    let environment = &environment;
+    let environment = &Environment::visit(config, Arc::new(SystemClock)).await?;
     match &cli.command {
         Command::Datasets(SpecCommand::Apply { file }) => {
             datasets::apply(environment, file, global.json).await
@@ -65,21 +64,31 @@ async fn run_briefly(cli: &Cli, config: Config, settings: Vec<Setting>) -> Comma
     }
 }
 
-/// Does something that needs roles: where this process owns the data folder it runs them meanwhile, else
-/// the process that owns it does.
+/// How often a command that waits looks whether the process that it waits for is still there.
+const OWNER_LOOK: Duration = Duration::from_millis(500);
+
+/// Does something that needs roles. The process that owns the data folder runs them; where there is none, or
+/// where it goes away meanwhile, this one does.
 async fn with_roles<T>(
-    environment: &Arc<Environment>,
+    environment: &Environment,
     roles: &[Role],
     work: impl Future<Output = Result<T, Failure>>,
 ) -> Result<T, Failure> {
-    if !environment.is_owner() {
-        return work.await;
-    }
+    tokio::pin!(work);
+    let owner = loop {
+        let (config, clock) = (environment.config.clone(), environment.clock.clone());
+        if let Some(owner) = Environment::own_if_free(config, clock).await? {
+            break Arc::new(owner);
+        }
+        if let Ok(outcome) = tokio::time::timeout(OWNER_LOOK, &mut work).await {
+            return outcome;
+        }
+    };
     let stop = CancellationToken::new();
-    let running = roles::run(environment, roles, stop.clone());
+    let running = roles::run(&owner, roles, stop.clone());
     tokio::pin!(running);
     let outcome = tokio::select! {
-        outcome = work => outcome,
+        outcome = &mut work => outcome,
         ended = &mut running => return Err(ended.err().unwrap_or_else(|| anyhow::anyhow!("the roles ended")).into()),
     };
     stop.cancel();

@@ -33,18 +33,11 @@ pub(super) async fn apply_spec(environment: &Environment, spec: &ModelSpec) -> R
         CheckedSchedule::new(schedule).or_exit(ExitCode::Invalid)?;
     }
     let Some(dataset) = environment.registry.dataset(&spec.dataset).await? else {
-        let message = format!(
-            "dataset {:?} of model {} was not applied",
-            spec.dataset.as_str(),
-            spec.name
-        );
+        let message = format!("dataset {:?} of model {} was not applied", spec.dataset.as_str(), spec.name);
         return Err(Failure::say(ExitCode::NotFound, message));
     };
     spec.validate_with(&dataset.spec).or_exit(ExitCode::Invalid)?;
-    Ok(environment
-        .registry
-        .apply_model(spec, environment.clock.now())
-        .await?)
+    Ok(environment.registry.apply_model(spec, environment.clock.now()).await?)
 }
 
 /// Lists what was applied, with the incumbents.
@@ -54,18 +47,12 @@ pub(super) async fn list(environment: &Environment, json: bool) -> CommandResult
     for stored in environment.registry.models().await? {
         let spec = stored.spec;
         let incumbent = environment.registry.incumbent(&spec.name).await?;
-        let learners: Vec<&str> = spec
-            .learners
-            .iter()
-            .map(|learner| learner.name.as_str())
-            .collect();
+        let learners: Vec<&str> = spec.learners.iter().map(|learner| learner.name.as_str()).collect();
         table.row([
             spec.name.to_string(),
             stored.version.to_string(),
             spec.horizon_steps.to_string(),
-            incumbent
-                .as_ref()
-                .map_or_else(|| "fallback".to_owned(), |i| format!("version {}", i.version)),
+            incumbent.as_ref().map_or_else(|| "fallback".to_owned(), |i| format!("version {}", i.version)),
             incumbent.as_ref().map_or(0, |i| i.generation).to_string(),
             learners.join(", "),
         ]);
@@ -84,10 +71,7 @@ pub(super) async fn list(environment: &Environment, json: bool) -> CommandResult
 /// The specification of a model.
 pub(super) async fn find(environment: &Environment, model: &ModelName) -> Result<Stored<ModelSpec>, Failure> {
     let unknown = || {
-        format!(
-            "model {:?} was not applied; `gatecast models list` shows those that were",
-            model.as_str()
-        )
+        format!("model {:?} was not applied; `gatecast models list` shows those that were", model.as_str())
     };
     let stored = environment.registry.model(model).await?;
     stored.ok_or_else(|| Failure::say(ExitCode::NotFound, unknown()))

@@ -1,11 +1,15 @@
 //! Specifications in TOML files.
 
-use std::path::Path;
+use std::{
+    fs::File,
+    io::{self, Read as _},
+    path::Path,
+};
 
-use anyhow::{Context as _, anyhow};
+use anyhow::Context as _;
 use serde::de::DeserializeOwned;
 
-use crate::failure::{ExitCode, Failure};
+use crate::failure::{ExitCode, Failure, OrExit as _};
 
 /// Larger files are no specifications.
 const MAX_BYTES: u64 = 1 << 20;
@@ -16,25 +20,25 @@ const MAX_BYTES: u64 = 1 << 20;
 /// Not found (3), or unreadable, too large or malformed (4); names file, line and field.
 pub(super) fn read<T: DeserializeOwned>(file: &Path) -> Result<T, Failure> {
     let named = || format!("specification {}", file.display());
-    let metadata = std::fs::metadata(file).with_context(named);
-    let metadata = metadata.map_err(|error| Failure::new(ExitCode::NotFound, error))?;
-    if metadata.len() > MAX_BYTES {
-        let error = anyhow!(
-            "{} has {} bytes, at most {MAX_BYTES} are allowed",
-            named(),
-            metadata.len()
-        );
-        return Err(Failure::new(ExitCode::Invalid, error));
+    let opened = File::open(file).map_err(|error| {
+        let missing = error.kind() == io::ErrorKind::NotFound;
+        let code = if missing { ExitCode::NotFound } else { ExitCode::Invalid };
+        Failure::new(code, anyhow::Error::from(error).context(named()))
+    })?;
+    let mut text = String::new();
+    let size = opened
+        .take(MAX_BYTES + 1)
+        .read_to_string(&mut text)
+        .with_context(named)
+        .or_exit(ExitCode::Invalid)?;
+    if size as u64 > MAX_BYTES {
+        return Err(Failure::say(
+            ExitCode::Invalid,
+            format!("{}: at most {MAX_BYTES} bytes are allowed", named()),
+        ));
     }
-    parse(
-        &std::fs::read_to_string(file)
-            .with_context(named)
-            .map_err(|e| Failure::new(ExitCode::Invalid, e))?,
-    )
-    .map_err(|failure| Failure {
-        error: failure.error.map(|error| error.context(named())),
-        ..failure
-    })
+    parse(&text)
+        .map_err(|failure| Failure { error: failure.error.map(|error| error.context(named())), ..failure })
 }
 
 /// Parses a specification.

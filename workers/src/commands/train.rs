@@ -1,6 +1,6 @@
 //! `gatecast train`
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use forecasting::{names::LearnerName, spec::ModelSpec};
 use protocol::{
@@ -24,11 +24,7 @@ use crate::{
 const JUDGING: Duration = Duration::from_mins(5);
 
 /// Publishes a train job; with `--wait` waits for the decision.
-pub(super) async fn train(
-    environment: &Arc<Environment>,
-    arguments: &cli::Train,
-    json: bool,
-) -> CommandResult {
+pub(super) async fn train(environment: &Environment, arguments: &cli::Train, json: bool) -> CommandResult {
     let model = models::find(environment, &arguments.model).await?.spec;
     check_learners(&model, &arguments.learner)?;
     if !arguments.wait {
@@ -57,9 +53,7 @@ pub(super) async fn decide(
 ) -> Result<GateDecision, Failure> {
     let patience = environment.config.trainer.time_limit + JUDGING;
     let job = job(environment, model, learners);
-    let mut asked = ask(&*environment.broker, Queue::TrainJobs, &job)
-        .await
-        .or_exit(ExitCode::Unreachable)?;
+    let mut asked = ask(&*environment.broker, Queue::TrainJobs, &job).await.or_exit(ExitCode::Unreachable)?;
     let reply = asked.reply(patience).await.or_exit(ExitCode::Unreachable)?;
     let kind = reply.properties.kind.as_str();
     if kind.starts_with(ModelPromoted::KIND) {
@@ -77,25 +71,12 @@ async fn publish(
     let job = job(environment, model, learners);
     let id = Uuid::now_v7().to_string();
     let message = WireMessage::new(&job, ContentType::MessagePack, id.clone())?;
-    let published = environment
-        .broker
-        .publish(&Destination::Queue(Queue::TrainJobs), message)
-        .await;
-    published
-        .map_err(|e| AskError::NotPublished(e.into()))
-        .or_exit(ExitCode::Unreachable)?;
+    let published = environment.broker.publish(&Destination::Queue(Queue::TrainJobs), message).await;
+    published.map_err(|e| AskError::NotPublished(e.into())).or_exit(ExitCode::Unreachable)?;
     if json {
         print_json(&json!({ "job": id, "model": model.name }))?;
     } else {
-        let who = if environment.is_owner() {
-            "the next `gatecast run`"
-        } else {
-            "the running process"
-        };
-        print(format_args!(
-            "published train job {id} for {}; {who} carries it out",
-            model.name
-        ));
+        print(format_args!("published train job {id} for {}; `gatecast run` carries it out", model.name));
     }
     Ok(())
 }
@@ -115,16 +96,7 @@ fn check_learners(model: &ModelSpec, learners: &[LearnerName]) -> CommandResult 
     let Some(unknown) = learners.iter().find(|name| model.learner(name).is_none()) else {
         return Ok(());
     };
-    let known: Vec<&str> = model
-        .learners
-        .iter()
-        .map(|learner| learner.name.as_str())
-        .collect();
-    let message = format!(
-        "learner {:?}: model {} has {}",
-        unknown.as_str(),
-        model.name,
-        known.join(", ")
-    );
+    let known: Vec<&str> = model.learners.iter().map(|learner| learner.name.as_str()).collect();
+    let message = format!("learner {:?}: model {} has {}", unknown.as_str(), model.name, known.join(", "));
     Err(Failure::say(ExitCode::NotFound, message))
 }

@@ -13,17 +13,24 @@ use forecasting::{
 };
 use history::{IssuedForecast, Observation};
 use jiff::{SignedDuration, Timestamp};
-use protocol::messages::{
-    self as wire, ArtifactReference, CandidateRefused, ForecastReply, ForecastRequest, ForecastsIssued,
-    GateDecision, GateErrors, ModelPromoted, ObservationBatch, RefusalReason, RefusingVerdict, RouteReason,
-    SeriesRefusal, SeriesValues,
+use protocol::{
+    MAX_BODY_BYTES,
+    messages::{
+        self as wire, ArtifactReference, CandidateRefused, ForecastReply, ForecastRequest, ForecastsIssued,
+        GateDecision, GateErrors, ModelPromoted, ObservationBatch, RefusalReason, RefusingVerdict,
+        RouteReason, SeriesRefusal, SeriesValues,
+    },
 };
 use registry::{Decision, Incumbent};
 
+use crate::import::{OUTSIDE_YEARS, is_within_years};
+
 /// Longest horizon that may be asked for, in steps.
 const MAX_HORIZON_STEPS: u32 = 10_000;
-/// Most points (series times steps) of one reply: as JSON they still fit the limit on a body.
-pub const MAX_POINTS: usize = 40_000;
+/// What a point and a series take in a reply, at the most, in bytes of JSON: a number with all its digits; the
+/// names of a series' fields, and its id twice over for what must be escaped.
+const POINT_BYTES: usize = 22;
+const SERIES_BYTES: usize = 300;
 /// Most points of the history in one request or batch.
 const MAX_HISTORY_POINTS: usize = 100_000;
 /// Largest absolute value of an observation.
@@ -42,10 +49,7 @@ impl BadField {
 
 impl From<BadField> for ForecastReply {
     fn from(bad: BadField) -> Self {
-        Self::Refused {
-            reason: RefusalReason::BadRequest,
-            message: bad.to_string(),
-        }
+        Self::Refused { reason: RefusalReason::BadRequest, message: bad.to_string() }
     }
 }
 
@@ -60,10 +64,7 @@ pub fn question(
 ) -> Result<(Question, Arc<Frame>), BadField> {
     let horizon_steps = request.horizon.unwrap_or(serving.model.horizon_steps);
     if !(1..=MAX_HORIZON_STEPS).contains(&horizon_steps) {
-        return Err(BadField::new(
-            "horizon",
-            format!("{horizon_steps} is not in 1 to {MAX_HORIZON_STEPS}"),
-        ));
+        return Err(BadField::new("horizon", format!("{horizon_steps} is not in 1 to {MAX_HORIZON_STEPS}")));
     }
     let grid = serving.dataset.grid();
     let history = match (request.history.is_empty(), recorded) {
@@ -76,22 +77,15 @@ pub fn question(
         named => series_ids(named)?,
     };
     if series.is_empty() {
-        return Err(BadField::new(
-            "series",
-            "none named, and nothing was recorded for the model's dataset",
-        ));
+        return Err(BadField::new("series", "none named, and nothing was recorded for the model's dataset"));
     }
-    let question = Question {
-        series,
-        horizon_steps,
-        origin: request.origin,
-    };
-    if points_asked(&question) > MAX_POINTS {
+    let question = Question { series, horizon_steps, origin: request.origin };
+    let reply_bytes = reply_bytes(&question);
+    if reply_bytes > MAX_BODY_BYTES {
         let asked = format!("{} series × {horizon_steps} steps", question.series.len());
-        return Err(BadField::new(
-            "horizon",
-            format!("{asked} are more than {MAX_POINTS} points in one reply"),
-        ));
+        let problem =
+            format!("{asked} may take {reply_bytes} bytes in one reply, at most {MAX_BODY_BYTES} fit");
+        return Err(BadField::new("horizon", problem));
     }
     Ok((question, history))
 }
@@ -101,6 +95,12 @@ pub fn points_asked(question: &Question) -> usize {
     question.series.len() * question.horizon_steps as usize
 }
 
+/// The size that a reply has at the most: a request that is refused beats a reply that cannot be sent.
+fn reply_bytes(question: &Question) -> usize {
+    let ids: usize = question.series.iter().map(|id| 2 * id.as_str().len()).sum();
+    ids + question.series.len() * SERIES_BYTES + points_asked(question) * POINT_BYTES
+}
+
 fn series_ids(named: &[String]) -> Result<Vec<SeriesId>, BadField> {
     let checked = named.iter().enumerate().map(|(at, id)| {
         SeriesId::new(id.as_str()).map_err(|invalid| BadField::new(format_args!("series[{at}]"), invalid))
@@ -108,10 +108,7 @@ fn series_ids(named: &[String]) -> Result<Vec<SeriesId>, BadField> {
     let ids: Vec<SeriesId> = checked.collect::<Result<_, _>>()?;
     let mut seen = BTreeSet::new();
     match ids.iter().find(|id| !seen.insert(*id)) {
-        Some(twice) => Err(BadField::new(
-            "series",
-            format!("{:?} is named twice", twice.as_str()),
-        )),
+        Some(twice) => Err(BadField::new("series", format!("{:?} is named twice", twice.as_str()))),
         None => Ok(ids),
     }
 }
@@ -124,10 +121,8 @@ fn inline_history(history: &[SeriesValues], grid: &Grid) -> Result<Frame, BadFie
             format!("{points} values, at most {MAX_HISTORY_POINTS} are allowed"),
         ));
     }
-    let series = history
-        .iter()
-        .enumerate()
-        .map(|(at, values)| series(values, grid, &format!("history[{at}]")));
+    let series =
+        history.iter().enumerate().map(|(at, values)| series(values, grid, &format!("history[{at}]")));
     let frame = Frame::new(grid.clone(), series.collect::<Result<_, _>>()?);
     frame.map_err(|repeated| BadField::new("history", repeated))
 }
@@ -146,18 +141,11 @@ fn series(values: &SeriesValues, grid: &Grid, field: &str) -> Result<Series, Bad
     }
     let unusable = |value: &Option<f64>| value.is_some_and(|y| !y.is_finite() || y.abs() > MAX_ABSOLUTE);
     if let Some(at) = values.values.iter().position(unusable) {
-        let problem = format!(
-            "{:?} is not a finite number of at most {MAX_ABSOLUTE:e}",
-            values.values[at]
-        );
+        let problem = format!("{:?} is not a finite number of at most {MAX_ABSOLUTE:e}", values.values[at]);
         return Err(BadField::new(format_args!("{field}.values[{at}]"), problem));
     }
     let values_or_nan = values.values.iter().map(|value| value.unwrap_or(f64::NAN));
-    Ok(Series {
-        id,
-        start: values.start,
-        values: values_or_nan.collect(),
-    })
+    Ok(Series { id, start: values.start, values: values_or_nan.collect() })
 }
 
 /// The observations of a batch: all of them, or the first thing that is wrong.
@@ -174,6 +162,7 @@ pub fn observations(
     for (at, values) in batch.series.iter().enumerate() {
         let field = format!("series[{at}]");
         let series = series(values, &grid, &field)?;
+        check_start(&series, &grid, &field)?;
         check_not_in_the_future(&series, &grid, &field, now)?;
         let known = series.values.iter().enumerate().filter(|(_, y)| !y.is_nan());
         observations.extend(known.map(|(step, &y)| Observation {
@@ -191,15 +180,25 @@ pub fn observations(
     Ok(observations)
 }
 
+fn check_start(series: &Series, grid: &Grid, field: &str) -> Result<(), BadField> {
+    let refused = |problem| Err(BadField::new(format_args!("{field}.start"), problem));
+    if !is_within_years(series.start) {
+        return refused(format!("{} {OUTSIDE_YEARS}", series.start));
+    }
+    // The steps that follow are counted from the local day, which would move the first value silently.
+    match grid.steps_between(series.start, series.start) {
+        Ok(_) => Ok(()),
+        Err(_) => refused(format!("{} is not the start of a day in {}", series.start, grid.time_zone_name())),
+    }
+}
+
 fn check_not_in_the_future(
     series: &Series,
     grid: &Grid,
     field: &str,
     now: Timestamp,
 ) -> Result<(), BadField> {
-    let latest = now
-        .saturating_add(SignedDuration::from_hours(24))
-        .unwrap_or(Timestamp::MAX);
+    let latest = now.saturating_add(SignedDuration::from_hours(24)).unwrap_or(Timestamp::MAX);
     match series.last_target(grid) {
         Some(last) if last > latest => {
             let problem = format!("the last value is of {last}, more than a day ahead of the clock ({now})");
@@ -212,29 +211,17 @@ fn check_not_in_the_future(
 /// The reply to a request.
 pub fn reply(answer: &Answer, serving: &Serving, stale_since: Option<Timestamp>) -> ForecastReply {
     let grid = serving.dataset.grid();
-    let refused: Vec<SeriesRefusal> = answer
-        .refused
-        .iter()
-        .map(|(id, why)| refusal(id, why, serving))
-        .collect();
+    let refused: Vec<SeriesRefusal> =
+        answer.refused.iter().map(|(id, why)| refusal(id, why, serving)).collect();
     if answer.forecasts.is_empty()
         && let [only] = refused.as_slice()
     {
-        return ForecastReply::Refused {
-            reason: only.reason,
-            message: only.message.clone(),
-        };
+        return ForecastReply::Refused { reason: only.reason, message: only.message.clone() };
     }
     let forecast = |forecast: &SeriesForecast| {
         let (route, reason) = route(forecast.route);
         let (version, generation) = (forecast.version, forecast.generation);
-        wire::SeriesForecast {
-            points: points(forecast, &grid),
-            version,
-            generation,
-            route,
-            reason,
-        }
+        wire::SeriesForecast { points: points(forecast, &grid), version, generation, route, reason }
     };
     ForecastReply::Answered {
         model: serving.model.name.to_string(),
@@ -276,16 +263,8 @@ fn refusal(id: &SeriesId, why: &Refusal, serving: &Serving) -> SeriesRefusal {
         Refusal::NothingToGoOn | Refusal::NotFinite => RefusalReason::NothingToGoOn,
         Refusal::OffGrid { .. } | Refusal::HorizonOutOfRange { .. } => RefusalReason::BadRequest,
     };
-    let message = format!(
-        "series {:?} of dataset {}: {why}",
-        id.as_str(),
-        serving.dataset.name
-    );
-    SeriesRefusal {
-        id: id.to_string(),
-        reason,
-        message,
-    }
+    let message = format!("series {:?} of dataset {}: {why}", id.as_str(), serving.dataset.name);
+    SeriesRefusal { id: id.to_string(), reason, message }
 }
 
 /// The forecasts of an answer as they go into the history.
@@ -322,10 +301,7 @@ pub fn issued_forecasts(batch: ForecastsIssued) -> Result<Vec<IssuedForecast>, B
         let values: Option<Vec<f64>> = forecast.points.values.iter().copied().collect();
         Ok(IssuedForecast {
             request_id: forecast.request_id,
-            model: forecast
-                .model
-                .parse()
-                .map_err(|invalid| BadField::new(field("model"), invalid))?,
+            model: forecast.model.parse().map_err(|invalid| BadField::new(field("model"), invalid))?,
             series: forecast
                 .points
                 .id
@@ -356,16 +332,11 @@ pub fn wire_name(value: &impl serde::Serialize) -> String {
 /// ever had.
 pub fn gate_decision(decision: &Decision, incumbents: &[Incumbent]) -> GateDecision {
     let judgement = &decision.judgement;
-    let errors = |errors: &Errors| GateErrors {
-        average: errors.average,
-        worst_case: errors.worst_case,
-    };
-    let (candidate, incumbent) = (
-        judgement.candidate.as_ref().map(errors),
-        judgement.incumbent.as_ref().map(errors),
-    );
+    let errors = |errors: &Errors| GateErrors { average: errors.average, worst_case: errors.worst_case };
+    let (candidate, incumbent) =
+        (judgement.candidate.as_ref().map(errors), judgement.incumbent.as_ref().map(errors));
     let model = decision.model.to_string();
-    let (reasons, decided_at) = (judgement.verdict.reasons(), decision.decided_at);
+    let (reasons, decided_at) = (judgement.reasons(), decision.decided_at);
     match (&decision.promoted, candidate, incumbent) {
         (Some(promoted), Some(candidate), Some(incumbent)) => GateDecision::Promoted(ModelPromoted {
             model,

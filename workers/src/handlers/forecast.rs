@@ -34,10 +34,7 @@ impl Handler for ForecastHandler {
         // Load.
         let Some(serving) = self.serving(&request.model).await else {
             let message = format!("model {:?}: no such model was applied", request.model);
-            return Ok(ForecastReply::Refused {
-                reason: RefusalReason::UnknownModel,
-                message,
-            });
+            return Ok(ForecastReply::Refused { reason: RefusalReason::UnknownModel, message });
         };
         let recorded = self.recorded(&serving.dataset.name).await;
         let (question, history) = match convert::question(&request, &serving, recorded) {
@@ -49,12 +46,7 @@ impl Handler for ForecastHandler {
         let answer = self.answer(serving.clone(), question, history).await?;
 
         // Save.
-        self.issued.note(convert::issued(
-            &answer,
-            &serving,
-            &job.message_id,
-            self.issued.now(),
-        ));
+        self.issued.note(convert::issued(&answer, &serving, &job.message_id, self.issued.now()));
         Ok(convert::reply(&answer, &serving, self.up_to_date.stale_since()))
     }
 }
@@ -89,9 +81,6 @@ impl ForecastHandler {
         if convert::points_asked(&asked) <= INLINE_POINTS {
             return Ok(answer(&serving, &asked, &history));
         }
-        self.cpu
-            .run(move || answer(&serving, &asked, &history))
-            .await
-            .map_err(HandleError::transient)
+        self.cpu.run(move || answer(&serving, &asked, &history)).await.map_err(HandleError::transient)
     }
 }

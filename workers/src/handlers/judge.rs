@@ -5,13 +5,13 @@ use std::sync::Arc;
 use artifacts::{ArtifactStoreError, DecodedModels, LoadError};
 use forecasting::{
     artifact::{ArtifactName, Bundle},
-    gate::{Hearing, Judgement, judge},
+    gate::{Contest, Judgement, RecordedJob, judge},
     names::ModelName,
     spec::{DatasetSpec, ModelSpec},
 };
 use history::{History, Range};
 use protocol::messages::{GateDecision, TrainOutcome, TrainResult};
-use registry::{Decided, Decision, Incumbent, JobId, NewDecision, Registry, Version};
+use registry::{Decided, Decision, Incumbent, Job, JobId, NewDecision, Registry, Version};
 use runner::{CpuPool, HandleError, Handler, JobContext};
 use tracing::info;
 
@@ -35,12 +35,7 @@ impl Handler for JudgeHandler {
 
     async fn handle(&self, message: TrainResult, context: &JobContext) -> Result<GateDecision, HandleError> {
         let job = JobId::new(context.message_id.as_str()).map_err(rejected)?;
-        if let Some(decision) = self
-            .registry
-            .decision_of_job(&job)
-            .await
-            .map_err(registry_error)?
-        {
+        if let Some(decision) = self.registry.decision_of_job(&job).await.map_err(registry_error)? {
             return self.announcement(decision).await;
         }
         let model = ModelName::new(message.model.as_str()).map_err(rejected)?;
@@ -51,7 +46,7 @@ impl Handler for JudgeHandler {
                 TrainOutcome::NoCandidate { reason } => (None, Judgement::no_candidate(reason)),
                 TrainOutcome::Candidate { .. } => {
                     let version = self.version(&job, &model).await?;
-                    let judgement = self.judgement(&version, incumbent.as_ref(), context).await?;
+                    let judgement = self.judgement(&version, incumbent.as_ref()).await?;
                     (Some(version.version), judgement)
                 }
             };
@@ -62,12 +57,7 @@ impl Handler for JudgeHandler {
                 judged_against: incumbent.map(|incumbent| incumbent.generation),
                 judgement,
             };
-            match self
-                .registry
-                .decide(&decision, context.now)
-                .await
-                .map_err(registry_error)?
-            {
+            match self.registry.decide(&decision, context.now).await.map_err(registry_error)? {
                 Decided::Recorded(decision) => {
                     let (verdict, job) = (decision.judgement.verdict.name(), &decision.job);
                     info!(model = %model, version, verdict, %job, "decided on {model}: {verdict}");
@@ -82,6 +72,7 @@ impl Handler for JudgeHandler {
 
 /// Both sides' specifications, as the candidate was trained by.
 struct Case {
+    job: Job,
     dataset: DatasetSpec,
     model: ModelSpec,
     candidate: Arc<Bundle>,
@@ -106,27 +97,28 @@ impl JudgeHandler {
         &self,
         version: &Version,
         incumbent: Option<&Incumbent>,
-        context: &JobContext,
     ) -> Result<Judgement, HandleError> {
         // Load.
-        let case = self.case(version, incumbent).await?;
-        let grid = case.dataset.grid();
-        let range = Range {
-            as_of: Some(version.proposal.as_of),
-            ..Range::default()
+        let case = match self.case(version, incumbent).await {
+            Ok(case) => case,
+            Err(NoCase::Unusable(problem)) => return Ok(Judgement::not_comparable(problem)),
+            Err(NoCase::Fault(fault)) => return Err(fault),
         };
-        let frame = self
-            .history
-            .read(&case.dataset.name, &grid, &range)
-            .await
-            .map_err(read_error)?;
+        let grid = case.dataset.grid();
+        let range = Range { as_of: Some(case.job.as_of), ..Range::default() };
+        let frame = self.history.read(&case.dataset.name, &grid, &range).await.map_err(read_error)?;
 
         // Decide.
-        let judged = compute(&self.cpu, &context.stop, move |stop| {
-            judge(&Hearing {
+        let judged = compute(&self.cpu, move |stop| {
+            judge(&Contest {
                 model: &case.model,
                 dataset: &case.dataset,
                 candidate: &case.candidate,
+                job: RecordedJob {
+                    spec_hash: &case.job.spec_hash,
+                    as_of: case.job.as_of,
+                    cut_off: case.job.cut_off,
+                },
                 incumbent: case.incumbent.as_deref(),
                 frame: &frame,
                 stop,
@@ -135,58 +127,68 @@ impl JudgeHandler {
         judged.await?.map_err(HandleError::transient)
     }
 
-    async fn case(&self, version: &Version, incumbent: Option<&Incumbent>) -> Result<Case, HandleError> {
+    async fn case(&self, version: &Version, incumbent: Option<&Incumbent>) -> Result<Case, NoCase> {
         let proposal = &version.proposal;
-        let stored = self
-            .registry
-            .model_by_hash(&proposal.model, &proposal.spec_hash)
-            .await
-            .map_err(registry_error)?;
+        let job = self.registry.job(&proposal.job).await.map_err(registry_error)?;
+        let job = job.ok_or_else(|| rejected(format!("train job {} was not recorded", proposal.job)))?;
+        let stored =
+            self.registry.model_by_hash(&proposal.model, &job.spec_hash).await.map_err(registry_error)?;
         let model =
-            stored.ok_or_else(|| rejected(format!("spec_hash {:?} was not applied", proposal.spec_hash)))?;
-        let dataset = self
-            .registry
-            .dataset(&model.spec.dataset)
-            .await
-            .map_err(registry_error)?;
+            stored.ok_or_else(|| rejected(format!("spec_hash {:?} was not applied", job.spec_hash)))?;
+        let dataset = self.registry.dataset(&model.spec.dataset).await.map_err(registry_error)?;
         let dataset =
             dataset.ok_or_else(|| rejected(format!("dataset {} was not applied", model.spec.dataset)))?;
         let incumbent = match incumbent {
-            Some(incumbent) => Some(self.bundle(&incumbent.artifact).await?),
+            Some(incumbent) => Some(self.bundle("incumbent", &incumbent.artifact).await?),
             None => None,
         };
         Ok(Case {
+            job,
             dataset: dataset.spec,
             model: model.spec,
-            candidate: self.bundle(&proposal.artifact).await?,
+            candidate: self.bundle("candidate", &proposal.artifact).await?,
             incumbent,
         })
     }
 
-    async fn bundle(&self, artifact: &ArtifactName) -> Result<Arc<Bundle>, HandleError> {
-        self.models.get(artifact).await.map_err(load_error)
+    async fn bundle(&self, side: &str, artifact: &ArtifactName) -> Result<Arc<Bundle>, NoCase> {
+        self.models.get(artifact).await.map_err(|error| load_error(side, error))
     }
 
     /// The recorded decision as an event; the same every time it is asked for.
     async fn announcement(&self, decision: Decision) -> Result<GateDecision, HandleError> {
-        let incumbents = self
-            .registry
-            .incumbent_history(&decision.model)
-            .await
-            .map_err(registry_error)?;
+        let incumbents = self.registry.incumbent_history(&decision.model).await.map_err(registry_error)?;
         Ok(convert::gate_decision(&decision, &incumbents))
     }
 }
 
+/// Why there is nothing to judge.
+enum NoCase {
+    /// Another attempt may find it gone, or it is a fault of the message.
+    Fault(HandleError),
+    /// A side cannot be loaded, now or later: what is in use stays, and the decision says why.
+    Unusable(String),
+}
+
+impl From<HandleError> for NoCase {
+    fn from(fault: HandleError) -> Self {
+        Self::Fault(fault)
+    }
+}
+
 /// A forecaster has no such map: it answers from what it has.
-fn load_error(error: LoadError) -> HandleError {
+fn load_error(side: &str, error: LoadError) -> NoCase {
     match &error {
-        LoadError::Store(ArtifactStoreError::Unavailable { .. }) => HandleError::transient(error),
+        LoadError::Store(ArtifactStoreError::Unavailable { .. }) => {
+            NoCase::Fault(HandleError::transient(error))
+        }
         LoadError::Store(
             ArtifactStoreError::Missing { .. }
             | ArtifactStoreError::Damaged { .. }
             | ArtifactStoreError::TooLarge { .. },
         )
-        | LoadError::Unusable { .. } => HandleError::rejected(error),
+        | LoadError::Unusable { .. } => {
+            NoCase::Unusable(format!("the {side} cannot be loaded: {:#}", anyhow::Error::from(error)))
+        }
     }
 }

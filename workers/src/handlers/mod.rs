@@ -16,11 +16,10 @@ pub use judge::JudgeHandler;
 pub use record::{RecordForecastsHandler, RecordObservationsHandler};
 pub use train::TrainHandler;
 
-use forecasting::learning::{StopFlag, Stopped};
+use forecasting::learning::StopFlag;
 use history::{ReadError, RecordError};
 use registry::RegistryError;
 use runner::{CpuPool, HandleError};
-use tokio_util::sync::CancellationToken;
 
 /// What another attempt may find gone is tried again; the rest would end the same way.
 fn registry_error(error: RegistryError) -> HandleError {
@@ -47,7 +46,10 @@ fn read_error(error: ReadError) -> HandleError {
 fn record_error(error: RecordError) -> HandleError {
     match error {
         RecordError::Unavailable(_) => HandleError::transient(error),
-        RecordError::NotFinite { .. } | RecordError::Contradiction { .. } => HandleError::rejected(error),
+        RecordError::NotFinite { .. }
+        | RecordError::Contradiction { .. }
+        | RecordError::OffGrid { .. }
+        | RecordError::TooLong { .. } => HandleError::rejected(error),
     }
 }
 
@@ -56,21 +58,18 @@ fn rejected(problem: impl std::fmt::Display) -> HandleError {
     HandleError::rejected(problem.to_string())
 }
 
-/// Computes on a pool's thread. The computation is told to stop as soon as nobody waits for it.
-async fn compute<T, F>(cpu: &CpuPool, stop: &CancellationToken, work: F) -> Result<T, HandleError>
+/// Computes on a pool's thread. The computation is told to stop as soon as nobody waits for it: the runner
+/// drops a handler whose time is over.
+async fn compute<T, F>(cpu: &CpuPool, work: F) -> Result<T, HandleError>
 where
     F: FnOnce(&StopFlag) -> T + Send + 'static,
     T: Send + 'static,
 {
     let abandoned = StopOnDrop(StopFlag::default());
     let flag = abandoned.0.clone();
-    match stop.run_until_cancelled(cpu.run(move || work(&flag))).await {
-        Some(outcome) => outcome.map_err(HandleError::transient),
-        None => Err(HandleError::transient(Stopped)),
-    }
+    cpu.run(move || work(&flag)).await.map_err(HandleError::transient)
 }
 
-/// Also when the handler's future is dropped, which no code of its own sees.
 struct StopOnDrop(StopFlag);
 
 impl Drop for StopOnDrop {

@@ -37,11 +37,9 @@ impl Handler for RecordObservationsHandler {
         let observations = convert::observations(&batch, &dataset.spec, job.now).map_err(rejected)?;
 
         // Save.
-        let recorded = self
-            .history
-            .record(&name, &observations, job.now)
-            .await
-            .map_err(record_error)?;
+        let grid = dataset.spec.grid();
+        let recorded = self.history.record(&name, &grid, &observations, job.now).await;
+        let recorded = recorded.map_err(record_error)?;
         Ok(ObservationsRecorded {
             dataset: batch.dataset,
             new: recorded.new,
@@ -63,10 +61,7 @@ impl Handler for RecordForecastsHandler {
 
     async fn handle(&self, batch: ForecastsIssued, job: &JobContext) -> Result<(), HandleError> {
         let forecasts = convert::issued_forecasts(batch).map_err(rejected)?;
-        self.history
-            .record_forecasts(&forecasts, job.now)
-            .await
-            .map_err(record_error)?;
+        self.history.record_forecasts(&forecasts, job.now).await.map_err(record_error)?;
         Ok(())
     }
 }

@@ -1,10 +1,9 @@
 //! `TrainJob → TrainResult`.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use artifacts::{ArtifactStore, ArtifactStoreError};
 use forecasting::{
-    artifact::Bundle,
     learning::{TrainError, Trained, TrainingRequest, train},
     names::{LearnerName, ModelName},
     series::Frame,
@@ -19,6 +18,9 @@ use tracing::info;
 
 use super::{compute, read_error, registry_error, rejected};
 use crate::holdout;
+
+/// How far ahead a publisher's clock may be.
+const FAST_CLOCK: Duration = Duration::from_mins(5);
 
 /// Fits the candidate of a train job.
 pub struct TrainHandler {
@@ -41,9 +43,13 @@ impl Handler for TrainHandler {
         if let Some(version) = self.registry.version_of_job(&id).await.map_err(registry_error)? {
             return candidate(&version);
         }
+        if let Some(decided) = self.registry.decision_of_job(&id).await.map_err(registry_error)? {
+            return Ok(no_candidate(&decided.model, decided.judgement.reasons().join("; ")));
+        }
 
         // Load.
-        let task = self.task(&message).await?;
+        let recorded = self.registry.job(&id).await.map_err(registry_error)?;
+        let task = self.task(&message, recorded.as_ref()).await?;
         let job = match self.plan(id, &message, &task, context.now).await? {
             Ok(job) => job,
             Err(reason) => return Ok(no_candidate(&task.model.name, reason)),
@@ -51,17 +57,23 @@ impl Handler for TrainHandler {
         let frame = self.frame(&task, &job).await?;
 
         // Decide.
-        let trained = match self.fit(&task, &job, frame, context).await? {
-            Ok(trained) => trained,
+        let fitted = match self.fit(&task, &job, frame).await? {
+            Ok(fitted) => fitted,
             Err(reason) => return Ok(no_candidate(&task.model.name, reason)),
         };
 
         // Save: the artifact before the row that names it.
-        let version = self.propose(&job, &trained, context.now).await?;
+        let version = self.propose(&job, fitted, context.now).await?;
         let (model, number, learner) = (&job.model, version.version, &version.proposal.learner);
         info!(%model, version = number, %learner, "fitted version {number} of {model}");
         candidate(&version)
     }
+}
+
+/// What came of a training, with the bytes to store.
+struct Fitted {
+    trained: Trained,
+    artifact: Vec<u8>,
 }
 
 /// What a job is about: the specifications that it names.
@@ -73,38 +85,23 @@ struct Task {
 }
 
 impl TrainHandler {
-    async fn task(&self, message: &TrainJob) -> Result<Task, HandleError> {
+    /// What the message names; where the job was recorded before, the specification that it named then.
+    async fn task(&self, message: &TrainJob, recorded: Option<&Job>) -> Result<Task, HandleError> {
         let name = ModelName::new(message.model.as_str()).map_err(rejected)?;
-        let stored = match &message.spec_hash {
+        let hash = recorded.map(|job| &job.spec_hash).or(message.spec_hash.as_ref());
+        let stored = match hash {
             None => self.registry.model(&name).await,
             Some(hash) => self.registry.model_by_hash(&name, hash).await,
         };
-        let hash = message
-            .spec_hash
-            .as_ref()
-            .map(|hash| format!(" with spec_hash {hash:?}"))
-            .unwrap_or_default();
-        let unknown = || {
-            rejected(format!(
-                "model {:?}{hash}: no such specification was applied",
-                message.model
-            ))
-        };
+        let hash = hash.map(|hash| format!(" with spec_hash {hash:?}")).unwrap_or_default();
+        let unknown =
+            || rejected(format!("model {:?}{hash}: no such specification was applied", message.model));
         let stored = stored.map_err(registry_error)?.ok_or_else(unknown)?;
         let learners = chosen_learners(&stored.spec, &message.learners)?;
-        let dataset = self
-            .registry
-            .dataset(&stored.spec.dataset)
-            .await
-            .map_err(registry_error)?;
+        let dataset = self.registry.dataset(&stored.spec.dataset).await.map_err(registry_error)?;
         let dataset =
             dataset.ok_or_else(|| rejected(format!("dataset {:?} was not applied", stored.spec.dataset)))?;
-        Ok(Task {
-            dataset: dataset.spec,
-            model: stored.spec,
-            spec_hash: stored.hash,
-            learners,
-        })
+        Ok(Task { dataset: dataset.spec, model: stored.spec, spec_hash: stored.hash, learners })
     }
 
     /// The job as it was first recorded, so that a second delivery trains on the same rows; or why there
@@ -116,6 +113,7 @@ impl TrainHandler {
         task: &Task,
         now: Timestamp,
     ) -> Result<Result<Job, String>, HandleError> {
+        wait_for(message.as_of, now)?;
         let planned = if let Some(given) = message.cut_off {
             Ok(given)
         } else {
@@ -132,11 +130,7 @@ impl TrainHandler {
             learners: task.learners.iter().map(|learner| learner.name.clone()).collect(),
             reason: message.reason.as_str().to_owned(),
         };
-        let job = self
-            .registry
-            .record_job(&job, now)
-            .await
-            .map_err(registry_error)?;
+        let job = self.registry.record_job(&job, now).await.map_err(registry_error)?;
         Ok(planned.map(|_cut_off| job))
     }
 
@@ -150,24 +144,15 @@ impl TrainHandler {
             until: Some(grid.advance(job.cut_off, 1)),
             as_of: Some(job.as_of),
         };
-        self.history
-            .read(&task.dataset.name, &grid, &range)
-            .await
-            .map_err(read_error)
+        self.history.read(&task.dataset.name, &grid, &range).await.map_err(read_error)
     }
 
-    async fn fit(
-        &self,
-        task: &Task,
-        job: &Job,
-        frame: Frame,
-        context: &JobContext,
-    ) -> Result<Result<Trained, String>, HandleError> {
+    async fn fit(&self, task: &Task, job: &Job, frame: Frame) -> Result<Result<Fitted, String>, HandleError> {
         let (dataset, model) = (task.dataset.clone(), task.model.clone());
         let (spec_hash, learners) = (task.spec_hash.clone(), task.learners.clone());
         let (as_of, cut_off) = (job.as_of, job.cut_off);
-        let fitted = compute(&self.cpu, &context.stop, move |stop| {
-            train(&TrainingRequest {
+        let fitted = compute(&self.cpu, move |stop| {
+            let trained = train(&TrainingRequest {
                 dataset: &dataset,
                 model: &model,
                 spec_hash: &spec_hash,
@@ -176,38 +161,50 @@ impl TrainHandler {
                 cut_off,
                 learners: &learners,
                 stop,
-            })
+            })?;
+            let artifact = trained.bundle.encode();
+            Ok(Fitted { trained, artifact })
         });
         match fitted.await? {
-            Ok(trained) => Ok(Ok(trained)),
+            Ok(fitted) => Ok(Ok(fitted)),
             Err(TrainError::NoCandidate { reason }) => Ok(Err(reason)),
             Err(TrainError::Stopped(stopped)) => Err(HandleError::transient(stopped)),
         }
     }
 
-    async fn propose(&self, job: &Job, trained: &Trained, now: Timestamp) -> Result<Version, HandleError> {
-        let bundle: &Bundle = &trained.bundle;
-        let bytes = bundle.encode();
-        let size_bytes = bytes.len() as u64;
-        let artifact = self.artifacts.put(bytes.into()).await.map_err(put_error)?;
+    async fn propose(&self, job: &Job, fitted: Fitted, now: Timestamp) -> Result<Version, HandleError> {
+        let Fitted { trained: Trained { bundle, competed, uncontested }, artifact } = fitted;
+        if let Some(reason) = uncontested {
+            let (model, learner) = (&job.model, &bundle.learner);
+            info!(%model, %learner, "{learner} of {model} is proposed without a competition: {reason}");
+        }
+        let size_bytes = artifact.len() as u64;
+        let artifact = self.artifacts.put(artifact.into()).await.map_err(put_error)?;
         let proposal = Proposal {
             job: job.id.clone(),
             model: job.model.clone(),
-            learner: bundle.learner.clone(),
+            learner: bundle.learner,
             artifact,
             size_bytes,
             cut_off: bundle.cut_off,
             as_of: bundle.as_of,
-            spec_hash: bundle.spec_hash.clone(),
-            data_hash: bundle.data_hash.clone(),
+            spec_hash: bundle.spec_hash,
+            data_hash: bundle.data_hash,
             seed: bundle.seed,
-            code_version: bundle.code_version.clone(),
-            competed: competed(&trained.competed)?,
+            code_version: bundle.code_version,
+            competed: competed_document(&competed)?,
         };
-        self.registry
-            .propose(&proposal, now)
-            .await
-            .map_err(registry_error)
+        self.registry.propose(&proposal, now).await.map_err(registry_error)
+    }
+}
+
+/// A job that looks ahead of the clock would see more at its second delivery than at its first. A publisher
+/// whose clock is a little fast waits.
+fn wait_for(as_of: Timestamp, now: Timestamp) -> Result<(), HandleError> {
+    match Duration::try_from(now.duration_until(as_of)) {
+        Err(_) | Ok(Duration::ZERO) => Ok(()),
+        Ok(after) if after <= FAST_CLOCK => Err(HandleError::Postponed { after }),
+        Ok(_) => Err(rejected(format!("as_of {as_of}: lies after now ({now})"))),
     }
 }
 
@@ -216,15 +213,9 @@ fn chosen_learners(model: &ModelSpec, names: &[String]) -> Result<Vec<LearnerSpe
     if names.is_empty() {
         return Ok(model.learners.clone());
     }
-    let known: Vec<&str> = model
-        .learners
-        .iter()
-        .map(|learner| learner.name.as_str())
-        .collect();
+    let known: Vec<&str> = model.learners.iter().map(|learner| learner.name.as_str()).collect();
     let find = |(at, name): (usize, &String)| {
-        let learner = LearnerName::new(name.as_str())
-            .ok()
-            .and_then(|name| model.learner(&name).cloned());
+        let learner = LearnerName::new(name.as_str()).ok().and_then(|name| model.learner(&name).cloned());
         learner.ok_or_else(|| {
             let known = known.join(", ");
             rejected(format!(
@@ -237,7 +228,9 @@ fn chosen_learners(model: &ModelSpec, names: &[String]) -> Result<Vec<LearnerSpe
 }
 
 /// Who competed, as it is kept beside the version for people to read.
-fn competed(competed: &[forecasting::learning::Competitor]) -> Result<serde_json::Value, HandleError> {
+fn competed_document(
+    competed: &[forecasting::learning::Competitor],
+) -> Result<serde_json::Value, HandleError> {
     let convert = |competitor: &forecasting::learning::Competitor| Competitor {
         learner: competitor.learner.to_string(),
         average_error: competitor.average_error,
@@ -256,18 +249,12 @@ fn candidate(version: &Version) -> Result<TrainResult, HandleError> {
         competed: serde_json::from_value(version.proposal.competed.clone())
             .map_err(HandleError::transient)?,
     };
-    Ok(TrainResult {
-        model: version.proposal.model.to_string(),
-        outcome,
-    })
+    Ok(TrainResult { model: version.proposal.model.to_string(), outcome })
 }
 
 fn no_candidate(model: &ModelName, reason: String) -> TrainResult {
     info!(model = %model, "no candidate for {model}: {reason}");
-    TrainResult {
-        model: model.to_string(),
-        outcome: TrainOutcome::NoCandidate { reason },
-    }
+    TrainResult { model: model.to_string(), outcome: TrainOutcome::NoCandidate { reason } }
 }
 
 fn put_error(error: ArtifactStoreError) -> HandleError {

@@ -34,10 +34,8 @@ pub(super) fn arrange(
         duplicates += merge_duplicates(series, options.on_duplicate, &parsed.columns.ds.name)?;
     }
     let gaps = find_gaps(&parsed.series, grid, options.on_gap)?;
-    let first_and_last = parsed
-        .series
-        .iter()
-        .flat_map(|series| [series.points.first(), series.points.last()]);
+    let first_and_last =
+        parsed.series.iter().flat_map(|series| [series.points.first(), series.points.last()]);
     let ends: Vec<Timestamp> = first_and_last.flatten().map(|point| point.ds).collect();
     let report = ImportReport {
         rows: parsed.rows,
@@ -54,10 +52,7 @@ pub(super) fn arrange(
         last: ends.iter().max().copied(),
         time_zone: grid.time_zone_name().to_owned(),
     };
-    Ok(Imported {
-        observations: observations(parsed.series),
-        report,
-    })
+    Ok(Imported { observations: observations(parsed.series), report })
 }
 
 fn observations(series: Vec<SeriesPoints>) -> Vec<Observation> {
@@ -74,11 +69,7 @@ fn observations(series: Vec<SeriesPoints>) -> Vec<Observation> {
 
 /// Sorts by time, rows of the same time in the order of the file; returns how many rows stood too late.
 fn sort(series: &mut SeriesPoints) -> u64 {
-    let late = series
-        .points
-        .windows(2)
-        .filter(|pair| pair[1].ds < pair[0].ds)
-        .count();
+    let late = series.points.windows(2).filter(|pair| pair[1].ds < pair[0].ds).count();
     if late > 0 {
         series.points.sort_by_key(|point| (point.ds, point.line));
     }
@@ -133,10 +124,7 @@ fn common_step(series: &[SeriesPoints], grid: &Grid) -> Option<Step> {
         }
     }
     let most = counts.values().max().copied()?;
-    counts
-        .into_iter()
-        .find(|(_, count)| *count == most)
-        .map(|(step, _)| step)
+    counts.into_iter().find(|(_, count)| *count == most).map(|(step, _)| step)
 }
 
 /// Every point must lie on one grid: the one that most of them are on.
@@ -150,53 +138,35 @@ fn check_grid(
     for point in series.iter().flat_map(|series| &series.points) {
         *phases.entry(phase(grid, point.ds)).or_default() += 1;
     }
-    let common = phases
-        .iter()
-        .filter(|(phase, _)| phase.is_some())
-        .max_by_key(|(_, count)| **count);
+    let common = phases.iter().filter(|(phase, _)| phase.is_some()).max_by_key(|(_, count)| **count);
     let common = common.and_then(|(phase, _)| *phase);
     let off_grid = phases.len() > 1 || phases.contains_key(&None);
     // Longer steps that are all on the grid are gaps, and may be allowed as such.
     let only_gaps = !off_grid && on_gap == OnGap::Allow;
     if let Some(step) = found.filter(|step| *step != Step::declared(grid) && !only_gaps) {
-        return Err(ImportError::OtherFrequency {
-            found: step.to_string(),
-            declared: grid.frequency(),
-        });
+        return Err(ImportError::OtherFrequency { found: step.to_string(), declared: grid.frequency() });
     }
     if !off_grid {
         return Ok(());
     }
     let mut placed: Vec<PlacedRow> = Vec::new();
     for SeriesPoints { id, points } in series {
-        let off = points
-            .iter()
-            .filter(|point| common.is_none() || phase(grid, point.ds) != common);
-        placed.extend(off.map(|point| PlacedRow {
-            line: point.line,
-            series: id.to_string(),
-            ds: point.ds,
-        }));
+        let off = points.iter().filter(|point| common.is_none() || phase(grid, point.ds) != common);
+        placed.extend(off.map(|point| PlacedRow { line: point.line, series: id.to_string(), ds: point.ds }));
     }
     placed.sort_by_key(|row| row.line);
     let count = placed.len() as u64;
     placed.truncate(NAMED);
     let (frequency, time_zone) = (grid.frequency(), grid.time_zone_name().to_owned());
-    Err(ImportError::OffGrid {
-        count,
-        frequency,
-        time_zone,
-        first: placed,
-    })
+    Err(ImportError::OffGrid { count, frequency, time_zone, first: placed })
 }
 
 /// Points with the same phase are whole steps apart; `None` is on no grid of days.
 fn phase(grid: &Grid, ds: Timestamp) -> Option<i128> {
     match grid.frequency() {
-        Frequency::Minutes(minutes) => Some(
-            ds.as_nanosecond()
-                .rem_euclid(60_000_000_000 * i128::from(minutes)),
-        ),
+        Frequency::Minutes(minutes) => {
+            Some(ds.as_nanosecond().rem_euclid(60_000_000_000 * i128::from(minutes)))
+        }
         Frequency::Days(days) => {
             let is_start = grid.start_of_day(ds, 0) == ds;
             let day = grid.local(ds).date() - jiff::civil::date(1900, 1, 1);
@@ -257,18 +227,9 @@ fn find_gaps(series: &[SeriesPoints], grid: &Grid, on_gap: OnGap) -> Result<Gaps
             own.add(series, grid, &pair[0], &pair[1]);
         }
         let steps = series.points.len() as u64 + own.missing_steps;
-        let Gaps {
-            count,
-            missing_steps,
-            mut first,
-        } = own;
+        let Gaps { count, missing_steps, mut first } = own;
         if on_gap == OnGap::Error && missing_steps as f64 > MOST_MISSING * steps as f64 {
-            return Err(ImportError::Gaps {
-                series: series.id.to_string(),
-                missing_steps,
-                steps,
-                first,
-            });
+            return Err(ImportError::Gaps { series: series.id.to_string(), missing_steps, steps, first });
         }
         all.count += count;
         all.missing_steps += missing_steps;
@@ -288,11 +249,7 @@ impl Gaps {
         self.missing_steps += steps;
         if self.first.len() < NAMED {
             let from = grid.advance(earlier.ds, 1);
-            self.first.push(Gap {
-                series: series.id.to_string(),
-                from,
-                steps,
-            });
+            self.first.push(Gap { series: series.id.to_string(), from, steps });
         }
     }
 }

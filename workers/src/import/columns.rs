@@ -29,10 +29,7 @@ impl Columns {
     /// Finds them by name; other columns are ignored and reported.
     pub(super) fn find(header: &ByteRecord) -> Result<Self, ImportError> {
         if header.len() > MOST_COLUMNS {
-            return Err(ImportError::TooMany {
-                what: "columns",
-                most: MOST_COLUMNS as u64,
-            });
+            return Err(ImportError::TooMany { what: "columns", most: MOST_COLUMNS as u64 });
         }
         let names: Vec<String> = header.iter().map(column_name).collect::<Result<_, _>>()?;
         let columns = Self {
@@ -42,25 +39,15 @@ impl Columns {
             ignored: Vec::new(),
         };
         let read = [columns.series.index, columns.ds.index, columns.y.index];
-        let ignored = names
-            .into_iter()
-            .enumerate()
-            .filter(|(index, _)| !read.contains(index));
-        Ok(Self {
-            ignored: ignored.map(|(_, name)| name).collect(),
-            ..columns
-        })
+        let ignored = names.into_iter().enumerate().filter(|(index, _)| !read.contains(index));
+        Ok(Self { ignored: ignored.map(|(_, name)| name).collect(), ..columns })
     }
 }
 
 fn column_name(bytes: &[u8]) -> Result<String, ImportError> {
-    let not_text = |problem: &str| ImportError::NotCsv {
-        problem: problem.to_owned(),
-    };
+    let not_text = |problem: &str| ImportError::NotCsv { problem: problem.to_owned() };
     if bytes.contains(&0) {
-        return Err(not_text(
-            "its first line holds NUL bytes: it is binary, or UTF-16",
-        ));
+        return Err(not_text("its first line holds NUL bytes: it is binary, or UTF-16"));
     }
     let name = std::str::from_utf8(bytes).map_err(|_| not_text("its first line is not UTF-8 text"))?;
     if name.chars().any(|c| c.is_control() && !c.is_whitespace()) {
@@ -70,27 +57,15 @@ fn column_name(bytes: &[u8]) -> Result<String, ImportError> {
 }
 
 fn find(names: &[String], [name, other]: [&str; 2]) -> Result<Column, ImportError> {
-    let matching = names
-        .iter()
-        .enumerate()
-        .filter(|(_, found)| **found == name || **found == other);
+    let matching = names.iter().enumerate().filter(|(_, found)| **found == name || **found == other);
     let matching: Vec<usize> = matching.map(|(index, _)| index).collect();
     match matching[..] {
-        [index] => Ok(Column {
-            index,
-            name: names[index].clone(),
-        }),
+        [index] => Ok(Column { index, name: names[index].clone() }),
         [] => Err(header(format!("no column {name} (or {other})"), names)),
-        _ => Err(header(
-            format!("more than one column for {name} (or {other})"),
-            names,
-        )),
+        _ => Err(header(format!("more than one column for {name} (or {other})"), names)),
     }
 }
 
 fn header(problem: String, names: &[String]) -> ImportError {
-    ImportError::Header {
-        problem,
-        found: names.iter().take(10).cloned().collect(),
-    }
+    ImportError::Header { problem, found: names.iter().take(10).cloned().collect() }
 }

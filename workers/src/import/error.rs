@@ -130,12 +130,7 @@ impl ImportError {
     /// A value that cannot be.
     pub(super) fn row(line: u64, field: &str, value: &str, problem: impl Into<String>) -> Self {
         let value = value.chars().take(80).collect();
-        Self::Row {
-            line,
-            field: field.to_owned(),
-            value,
-            problem: problem.into(),
-        }
+        Self::Row { line, field: field.to_owned(), value, problem: problem.into() }
     }
 }
 
@@ -153,9 +148,5 @@ impl fmt::Display for Gap {
 
 /// The items with commas between.
 pub(super) fn list(items: &[impl fmt::Display]) -> String {
-    items
-        .iter()
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(", ")
+    items.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }

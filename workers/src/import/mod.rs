@@ -19,6 +19,7 @@ use history::Observation;
 use jiff::{Timestamp, tz::TimeZone};
 
 pub use error::{Gap, ImportError};
+pub(crate) use moments::{OUTSIDE_YEARS, is_within_years};
 pub use report::{DaylightSavingRepairs, ImportReport};
 
 /// Reads every observation of `input`: CSV with a header, plain or gzip.
@@ -103,9 +104,7 @@ impl ImportOptions {
         match self.time_zone.as_deref() {
             None => Ok(None),
             Some("none") if dataset.grid().time_zone_name() == "UTC" => Ok(Some(TimeZone::UTC)),
-            Some("none") => Err(ImportError::PlainGrid {
-                time_zone: dataset.time_zone.clone(),
-            }),
+            Some("none") => Err(ImportError::PlainGrid { time_zone: dataset.time_zone.clone() }),
             Some(name) => Ok(Some(time_zone(name)?)),
         }
     }

@@ -38,9 +38,7 @@ impl Clock {
             naive_zone,
             on_daylight_saving,
             by_day: matches!(grid.frequency(), Frequency::Days(_)),
-            latest: now
-                .checked_add(SignedDuration::from_hours(24))
-                .unwrap_or(Timestamp::MAX),
+            latest: now.checked_add(SignedDuration::from_hours(24)).unwrap_or(Timestamp::MAX),
             repeated: HashSet::new(),
             repairs: DaylightSavingRepairs::default(),
         }
@@ -69,13 +67,8 @@ impl Clock {
         };
         let zone = self.naive_zone.as_ref().ok_or(NO_OFFSET)?;
         if text.len() == 10 || (self.by_day && local.time() == Time::midnight()) {
-            let midnight = local
-                .date()
-                .to_zoned(zone.clone())
-                .and_then(|day| day.start_of_day());
-            return midnight
-                .map(|start| Some(start.timestamp()))
-                .map_err(|_| NO_TIME.to_owned());
+            let midnight = local.date().to_zoned(zone.clone()).and_then(|day| day.start_of_day());
+            return midnight.map(|start| Some(start.timestamp())).map_err(|_| NO_TIME.to_owned());
         }
         let ambiguous = zone.to_ambiguous_timestamp(local);
         match (ambiguous.offset(), self.on_daylight_saving) {
@@ -85,9 +78,10 @@ impl Clock {
             (AmbiguousOffset::Gap { .. }, OnDaylightSaving::Error) => {
                 Err("does not exist: the clock skips it (--dst drop or shift)".to_owned())
             }
-            (AmbiguousOffset::Fold { .. }, OnDaylightSaving::Error) => Err(
-                "exists twice: the clock repeats it (--dst drop or shift, or write the offset)".to_owned(),
-            ),
+            (AmbiguousOffset::Fold { .. }, OnDaylightSaving::Error) => {
+                Err("exists twice: the clock repeats it (--dst drop or shift, or write the offset)"
+                    .to_owned())
+            }
             (_, OnDaylightSaving::Drop) => {
                 self.repairs.dropped += 1;
                 Ok(None)
@@ -95,28 +89,29 @@ impl Clock {
             (_, OnDaylightSaving::Shift) => {
                 self.repairs.shifted += 1;
                 let is_first = self.repeated.insert((series, local));
-                let shifted = if is_first {
-                    ambiguous.compatible()
-                } else {
-                    ambiguous.later()
-                };
+                let shifted = if is_first { ambiguous.compatible() } else { ambiguous.later() };
                 shifted.map(Some).map_err(|_| NO_TIME.to_owned())
             }
         }
     }
 
     fn check_range(&self, instant: Timestamp) -> Result<Timestamp, String> {
-        if !(FIRST_SECOND..END_SECOND).contains(&instant.as_second()) {
-            return Err("lies outside the years 1900 to 2200".to_owned());
+        if !is_within_years(instant) {
+            return Err(OUTSIDE_YEARS.to_owned());
         }
         if instant > self.latest {
-            return Err(format!(
-                "lies in the future: the latest possible is {}",
-                self.latest
-            ));
+            return Err(format!("lies in the future: the latest possible is {}", self.latest));
         }
         Ok(instant)
     }
+}
+
+/// What is wrong where [`is_within_years`] says no.
+pub(crate) const OUTSIDE_YEARS: &str = "lies outside the years 1900 to 2200";
+
+/// Whether an observation may have this time stamp, however it arrives.
+pub(crate) fn is_within_years(ds: Timestamp) -> bool {
+    (FIRST_SECOND..END_SECOND).contains(&ds.as_second())
 }
 
 /// 1900-01-01T00:00:00Z.
@@ -125,9 +120,7 @@ const FIRST_SECOND: i64 = -2_208_988_800;
 const END_SECOND: i64 = 7_289_654_400;
 
 fn has_offset(text: &str) -> bool {
-    text.bytes()
-        .skip(10)
-        .any(|byte| matches!(byte, b'Z' | b'z' | b'+' | b'-'))
+    text.bytes().skip(10).any(|byte| matches!(byte, b'Z' | b'z' | b'+' | b'-'))
 }
 
 /// Refuses what would otherwise be read as something else.
@@ -152,10 +145,7 @@ fn describe_number(text: &str) -> String {
         let at = at.filter(|at| (FIRST_SECOND..END_SECOND).contains(&at.as_second()))?;
         Some(format!("is a number; if it counts {unit} since 1970, write {at}"))
     };
-    let guess = if text.len() > 11 {
-        plausible("milliseconds", milliseconds)
-    } else {
-        plausible("seconds", seconds)
-    };
+    let guess =
+        if text.len() > 11 { plausible("milliseconds", milliseconds) } else { plausible("seconds", seconds) };
     guess.unwrap_or_else(|| NO_TIME.to_owned())
 }

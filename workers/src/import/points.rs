@@ -42,52 +42,23 @@ const LARGEST_VALUE: f64 = 1e15;
 
 /// Reads every row.
 pub(super) fn read(text: impl Read, clock: Clock) -> Result<Parsed, ImportError> {
-    let mut csv = ReaderBuilder::new()
-        .has_headers(false)
-        .buffer_capacity(1 << 16)
-        .from_reader(text);
+    let mut csv = ReaderBuilder::new().has_headers(false).buffer_capacity(1 << 16).from_reader(text);
     let mut record = ByteRecord::new();
-    if !csv
-        .read_byte_record(&mut record)
-        .map_err(|error| unreadable(error, 0))?
-    {
-        return Err(ImportError::NotCsv {
-            problem: "it has no line".to_owned(),
-        });
+    if !csv.read_byte_record(&mut record).map_err(|error| unreadable(error, 0))? {
+        return Err(ImportError::NotCsv { problem: "it has no line".to_owned() });
     }
-    let mut table = Table {
-        columns: Columns::find(&record)?,
-        clock,
-        series: Vec::new(),
-        known: HashMap::new(),
-        rows: 0,
-    };
+    let mut table =
+        Table { columns: Columns::find(&record)?, clock, series: Vec::new(), known: HashMap::new(), rows: 0 };
     let mut line = 1;
-    while csv
-        .read_byte_record(&mut record)
-        .map_err(|error| unreadable(error, line))?
-    {
+    while csv.read_byte_record(&mut record).map_err(|error| unreadable(error, line))? {
         line = record.position().map_or(0, csv::Position::line);
         table.add(&record, line)?;
     }
     if table.rows == 0 {
-        return Err(ImportError::NotCsv {
-            problem: "it has no row after the header".to_owned(),
-        });
+        return Err(ImportError::NotCsv { problem: "it has no row after the header".to_owned() });
     }
-    let Table {
-        columns,
-        clock,
-        series,
-        rows,
-        ..
-    } = table;
-    Ok(Parsed {
-        series,
-        columns,
-        rows,
-        repairs: clock.repairs,
-    })
+    let Table { columns, clock, series, rows, .. } = table;
+    Ok(Parsed { series, columns, rows, repairs: clock.repairs })
 }
 
 struct Table {
@@ -102,10 +73,7 @@ impl Table {
     fn add(&mut self, record: &ByteRecord, line: u64) -> Result<(), ImportError> {
         self.rows += 1;
         if self.rows > MOST_ROWS {
-            return Err(ImportError::TooMany {
-                what: "rows",
-                most: MOST_ROWS,
-            });
+            return Err(ImportError::TooMany { what: "rows", most: MOST_ROWS });
         }
         let series = self.series(record, line)?;
         let y = self.value(record, line)?;
@@ -136,10 +104,7 @@ impl Table {
         let id = SeriesId::new(text);
         let id = id.map_err(|invalid| ImportError::row(line, &column.name, text, invalid.problem))?;
         self.known.insert(bytes.into(), self.series.len());
-        self.series.push(SeriesPoints {
-            id,
-            points: Vec::new(),
-        });
+        self.series.push(SeriesPoints { id, points: Vec::new() });
         Ok(self.series.len() - 1)
     }
 
@@ -160,12 +125,7 @@ impl Table {
 fn field<'a>(record: &'a ByteRecord, column: &Column, line: u64) -> Result<&'a str, ImportError> {
     let bytes = record.get(column.index).unwrap_or_default();
     std::str::from_utf8(bytes).map_err(|_| {
-        ImportError::row(
-            line,
-            &column.name,
-            &String::from_utf8_lossy(bytes),
-            "is not UTF-8 text",
-        )
+        ImportError::row(line, &column.name, &String::from_utf8_lossy(bytes), "is not UTF-8 text")
     })
 }
 
@@ -173,14 +133,10 @@ fn unreadable(error: csv::Error, line: u64) -> ImportError {
     let at = error.position().map_or(line, csv::Position::line);
     match error.into_kind() {
         ErrorKind::Io(source) => source::unreadable(line, source),
-        ErrorKind::UnequalLengths {
-            expected_len, len, ..
-        } => {
+        ErrorKind::UnequalLengths { expected_len, len, .. } => {
             let problem = format!("the header has {expected_len}");
             ImportError::row(at, "number of fields", &len.to_string(), problem)
         }
-        other => ImportError::NotCsv {
-            problem: format!("{other:?}"),
-        },
+        other => ImportError::NotCsv { problem: format!("{other:?}") },
     }
 }

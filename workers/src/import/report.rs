@@ -53,12 +53,7 @@ impl fmt::Display for ImportReport {
         let frequency = self.frequency.as_deref().unwrap_or("unknown");
         writeln!(f, "rows         {} of {} series", self.rows, self.series)?;
         writeln!(f, "frequency    {frequency}")?;
-        writeln!(
-            f,
-            "first, last  {}, {}",
-            self.local(self.first),
-            self.local(self.last)
-        )?;
+        writeln!(f, "first, last  {}, {}", self.local(self.first), self.local(self.last))?;
         write!(f, "gaps         {} ({} steps)", self.gaps, self.missing_steps)?;
         if !self.first_gaps.is_empty() {
             write!(f, ", first: {}", list(&self.first_gaps))?;
@@ -81,8 +76,6 @@ impl fmt::Display for ImportReport {
 impl ImportReport {
     fn local(&self, at: Option<Timestamp>) -> String {
         let zone = time_zone(&self.time_zone).unwrap_or(TimeZone::UTC);
-        at.map_or("none".to_owned(), |at| {
-            at.to_zoned(zone).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()
-        })
+        at.map_or("none".to_owned(), |at| at.to_zoned(zone).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string())
     }
 }

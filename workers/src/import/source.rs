@@ -20,30 +20,19 @@ const MOST_EXPANSION: u64 = 50;
 /// The text of `input`, decompressed if it is gzip, without a byte order mark.
 pub(super) fn text<'a>(input: impl Read + 'a) -> Result<Box<dyn Read + 'a>, ImportError> {
     let raw_bytes = Rc::new(Cell::new(0));
-    let counted = Counted {
-        input,
-        count: Rc::clone(&raw_bytes),
-    };
+    let counted = Counted { input, count: Rc::clone(&raw_bytes) };
     let (head, raw) = peek(BufReader::with_capacity(1 << 16, counted))?;
     if head.is_empty() {
         return Err(not_csv("it is empty"));
     }
     if !head.starts_with(GZIP) {
-        return Ok(Box::new(Bounded {
-            input: plain(&head, raw)?,
-            bytes: 0,
-            raw_bytes,
-        }));
+        return Ok(Box::new(Bounded { input: plain(&head, raw)?, bytes: 0, raw_bytes }));
     }
     let (head, inner) = peek(MultiGzDecoder::new(raw))?;
     if head.is_empty() {
         return Err(not_csv("it is empty, once decompressed"));
     }
-    Ok(Box::new(Bounded {
-        input: plain(&head, inner)?,
-        bytes: 0,
-        raw_bytes,
-    }))
+    Ok(Box::new(Bounded { input: plain(&head, inner)?, bytes: 0, raw_bytes }))
 }
 
 const GZIP: &[u8] = &[0x1f, 0x8b];
@@ -64,9 +53,7 @@ fn plain<'a>(head: &[u8], mut input: impl Read + 'a) -> Result<Box<dyn Read + 'a
     }
     if head.starts_with(UTF8_MARK) {
         let mut mark = [0; 3];
-        input
-            .read_exact(&mut mark)
-            .map_err(|source| unreadable(0, source))?;
+        input.read_exact(&mut mark).map_err(|source| unreadable(0, source))?;
     }
     Ok(Box::new(input))
 }
@@ -74,18 +61,12 @@ fn plain<'a>(head: &[u8], mut input: impl Read + 'a) -> Result<Box<dyn Read + 'a
 /// The first four bytes (fewer if there are no more), and a reader that still begins with them.
 fn peek<'a, R: Read + 'a>(mut input: R) -> Result<(Vec<u8>, impl Read + 'a), ImportError> {
     let mut head = Vec::new();
-    input
-        .by_ref()
-        .take(4)
-        .read_to_end(&mut head)
-        .map_err(|source| unreadable(0, source))?;
+    input.by_ref().take(4).read_to_end(&mut head).map_err(|source| unreadable(0, source))?;
     Ok((head.clone(), Cursor::new(head).chain(input)))
 }
 
 fn not_csv(problem: &str) -> ImportError {
-    ImportError::NotCsv {
-        problem: problem.to_owned(),
-    }
+    ImportError::NotCsv { problem: problem.to_owned() }
 }
 
 /// What a failed read means.
@@ -96,11 +77,7 @@ pub(super) fn unreadable(line: u64, source: io::Error) -> ImportError {
         io::ErrorKind::FileTooLarge => "too much data",
         _ => "the file cannot be read",
     };
-    ImportError::Unreadable {
-        line,
-        problem,
-        source,
-    }
+    ImportError::Unreadable { line, problem, source }
 }
 
 struct Counted<R> {

@@ -17,11 +17,7 @@ pub(super) async fn run(environment: &Arc<Environment>, stop: CancellationToken)
         models: environment.models.clone(),
         cpu: CpuPool::new(1),
     };
-    let what = Work {
-        queue: Queue::TrainResults,
-        prefetch: 1,
-        time_limit: None,
-    };
+    let what = Work { queue: Queue::TrainResults, prefetch: 1, time_limit: None };
     work(environment, what, handler, stop).await;
     Ok(())
 }

@@ -33,13 +33,8 @@ pub enum Role {
 
 impl Role {
     /// Every role, in the order of the pipeline.
-    pub const ALL: [Self; 5] = [
-        Self::Scheduler,
-        Self::Trainer,
-        Self::Gatekeeper,
-        Self::Forecaster,
-        Self::Recorder,
-    ];
+    pub const ALL: [Self; 5] =
+        [Self::Scheduler, Self::Trainer, Self::Gatekeeper, Self::Forecaster, Self::Recorder];
 
     /// The name on the command line and in logs.
     pub fn name(self) -> &'static str {
@@ -117,21 +112,13 @@ struct Work {
 
 /// Consumes a queue with a handler until `stop`, and then until it has finished what it holds.
 async fn work<H: Handler>(environment: &Environment, what: Work, handler: H, stop: CancellationToken) {
-    let Work {
-        queue,
-        prefetch,
-        time_limit,
-    } = what;
+    let Work { queue, prefetch, time_limit } = what;
     let worker = Worker {
         broker: environment.broker.clone(),
         clock: environment.clock.clone(),
         queue,
         handler,
-        limits: Limits {
-            prefetch,
-            time_limit,
-            grace: environment.config.runner.grace,
-        },
+        limits: Limits { prefetch, time_limit, grace: environment.config.runner.grace },
         counts: Arc::new(Counts::default()),
     };
     runner::run(worker, stop).await;

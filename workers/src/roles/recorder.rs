@@ -20,14 +20,8 @@ pub(super) async fn run(environment: &Arc<Environment>, stop: CancellationToken)
         registry: environment.registry.clone(),
         history: environment.history.clone(),
     };
-    let forecasts = RecordForecastsHandler {
-        history: environment.history.clone(),
-    };
-    let on = |queue| Work {
-        queue,
-        prefetch: PREFETCH,
-        time_limit: None,
-    };
+    let forecasts = RecordForecastsHandler { history: environment.history.clone() };
+    let on = |queue| Work { queue, prefetch: PREFETCH, time_limit: None };
     tokio::join!(
         work(environment, on(Queue::Observations), observations, stop.clone()),
         work(environment, on(Queue::ForecastsIssued), forecasts, stop),

@@ -39,9 +39,7 @@ pub(super) async fn run(environment: &Arc<Environment>, stop: CancellationToken)
 }
 
 fn pause_until(next: Option<Timestamp>, now: Timestamp) -> Duration {
-    let until = next
-        .map(|next| now.duration_until(next))
-        .and_then(|left| left.try_into().ok());
+    let until = next.map(|next| now.duration_until(next)).and_then(|left| left.try_into().ok());
     until.map_or(LOOK, |left: Duration| left.min(LOOK))
 }
 
@@ -76,10 +74,7 @@ pub async fn publish_due(environment: &Environment) -> anyhow::Result<Option<Tim
 async fn publish(environment: &Environment, model: &ModelSpec, tick: Timestamp) -> anyhow::Result<()> {
     let job = scheduled_job(environment, model, tick).await?;
     let message = WireMessage::new(&job, ContentType::MessagePack, job_id(&model.name, tick))?;
-    environment
-        .broker
-        .publish(&Destination::Queue(Queue::TrainJobs), message)
-        .await?;
+    environment.broker.publish(&Destination::Queue(Queue::TrainJobs), message).await?;
     let name: &ModelName = &model.name;
     info!(model = %name, tick = %tick, "published the train job of {name} for {tick}");
     Ok(())
@@ -90,12 +85,7 @@ async fn scheduled_job(
     model: &ModelSpec,
     tick: Timestamp,
 ) -> anyhow::Result<TrainJob> {
-    let dataset = environment
-        .registry
-        .dataset(&model.dataset)
-        .await?
-        .context("the dataset of a model")?
-        .spec;
+    let dataset = environment.registry.dataset(&model.dataset).await?.context("the dataset of a model")?.spec;
     let plan = holdout::plan(&*environment.history, &dataset, model, tick).await?;
     Ok(TrainJob {
         model: model.name.to_string(),

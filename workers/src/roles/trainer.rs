@@ -19,11 +19,8 @@ pub(super) async fn run(environment: &Arc<Environment>, stop: CancellationToken)
         cpu: CpuPool::new(settings.slots.into()),
     };
     // A job in hand occupies a thread: more of them would only wait here, where no other trainer sees them.
-    let what = Work {
-        queue: Queue::TrainJobs,
-        prefetch: settings.slots,
-        time_limit: Some(settings.time_limit),
-    };
+    let what =
+        Work { queue: Queue::TrainJobs, prefetch: settings.slots, time_limit: Some(settings.time_limit) };
     work(environment, what, handler, stop).await;
     Ok(())
 }

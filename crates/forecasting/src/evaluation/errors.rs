@@ -108,10 +108,7 @@ impl Tail {
     /// The tail of that many points; `None` of none.
     pub fn of(points: usize) -> Option<Self> {
         let hundredth = points.div_ceil(100);
-        (points > 0).then(|| Self {
-            points: hundredth.max(Self::LEAST_POINTS).min(points),
-            of: points,
-        })
+        (points > 0).then(|| Self { points: hundredth.max(Self::LEAST_POINTS).min(points), of: points })
     }
 
     /// Part of all points, from 0 to 1.
@@ -139,11 +136,7 @@ fn quantile(ascending: &[f64], share: f64) -> f64 {
     below + (above - below) * rank.fract()
 }
 
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "a rank is a small whole number"
-)]
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rank is a small whole number")]
 fn index(rank: f64) -> usize {
     rank as usize
 }
@@ -155,12 +148,7 @@ mod tests {
     use super::*;
 
     fn points(series: &[(usize, f64, f64, f64)]) -> Vec<Scored> {
-        let scored = |&(series, actual, forecast, scale)| Scored {
-            series,
-            actual,
-            forecast,
-            scale,
-        };
+        let scored = |&(series, actual, forecast, scale)| Scored { series, actual, forecast, scale };
         series.iter().map(scored).collect()
     }
 
@@ -179,22 +167,13 @@ mod tests {
         ]);
         let errors = Errors::of(&four).expect("has points");
         assert!(close(errors.average, 3.5 / 4.0));
-        assert!(
-            close(errors.worst_case, 3.5 / 4.0),
-            "fewer than 30 points are all in the tail"
-        );
+        assert!(close(errors.worst_case, 3.5 / 4.0), "fewer than 30 points are all in the tail");
         assert!(close(errors.mae, 10.0 / 4.0));
         assert!(close(errors.wape.expect("has actuals"), 10.0 / 50.0));
         assert!(close(errors.rmse, (30.0_f64 / 4.0).sqrt()));
         assert!(close(errors.mase, f64::midpoint(3.0 / 3.0, 0.5)));
-        assert!(close(
-            errors.bias.expect("has actuals"),
-            (1.0 - 2.0 + 3.0 + 4.0) / 50.0
-        ));
-        assert!(
-            close(errors.p999, 3.0 + 0.999 * 3.0 - 2.0),
-            "rank 2.997 lies between 3 and 4"
-        );
+        assert!(close(errors.bias.expect("has actuals"), (1.0 - 2.0 + 3.0 + 4.0) / 50.0));
+        assert!(close(errors.p999, 3.0 + 0.999 * 3.0 - 2.0), "rank 2.997 lies between 3 and 4");
         assert!(close(errors.max, 4.0));
     }
 
@@ -211,23 +190,9 @@ mod tests {
 
     #[test]
     fn the_tail_is_a_hundredth_but_at_least_30_points() {
-        let cases = [
-            (1, 1),
-            (29, 29),
-            (30, 30),
-            (700, 30),
-            (3000, 30),
-            (3001, 31),
-            (14_112, 142),
-        ];
+        let cases = [(1, 1), (29, 29), (30, 30), (700, 30), (3000, 30), (3001, 31), (14_112, 142)];
         for (points, tail) in cases {
-            assert_eq!(
-                Tail::of(points),
-                Some(Tail {
-                    points: tail,
-                    of: points
-                })
-            );
+            assert_eq!(Tail::of(points), Some(Tail { points: tail, of: points }));
         }
         assert_eq!(Tail::of(0), None);
     }
@@ -236,19 +201,13 @@ mod tests {
     fn no_point_has_no_errors_and_zero_demand_has_no_ratio() {
         assert_eq!(Errors::of(&[]), None);
         let nothing_sold = Errors::of(&points(&[(0, 0.0, 3.0, 1.0)])).expect("has a point");
-        assert_eq!(
-            (nothing_sold.wape, nothing_sold.bias, nothing_sold.mae),
-            (None, None, 3.0)
-        );
+        assert_eq!((nothing_sold.wape, nothing_sold.bias, nothing_sold.mae), (None, None, 3.0));
     }
 
     #[test]
     fn errors_too_large_for_a_number_are_no_errors() {
         for forecast in [1e200, f64::MAX, f64::INFINITY, f64::NAN] {
-            assert_eq!(
-                Errors::of(&points(&[(0, 1.0, forecast, 1.0), (0, 1.0, forecast, 1.0)])),
-                None
-            );
+            assert_eq!(Errors::of(&points(&[(0, 1.0, forecast, 1.0), (0, 1.0, forecast, 1.0)])), None);
         }
         assert_eq!(average(&[f64::MAX, f64::MAX]), None);
         assert_eq!(worst_case(&[f64::MAX, f64::MAX]), None);

@@ -41,11 +41,7 @@ fn first_origin(grid: &Grid, through: Timestamp, earliest: Timestamp) -> Timesta
         Frequency::Days(_) => grid.ceil(through, earliest),
         Frequency::Minutes(_) => {
             let of_this_day = grid.ceil(through, grid.start_of_day(earliest, 0));
-            if of_this_day >= earliest {
-                of_this_day
-            } else {
-                next_origin(grid, through, of_this_day)
-            }
+            if of_this_day >= earliest { of_this_day } else { next_origin(grid, through, of_this_day) }
         }
     }
 }
@@ -71,11 +67,7 @@ pub struct FrameCoverage {
 impl FrameCoverage {
     /// What a frame covers; `None` if it has no value.
     pub fn of(frame: &Frame) -> Option<Self> {
-        let known = frame
-            .series
-            .iter()
-            .flat_map(|series| &series.values)
-            .filter(|value| !value.is_nan());
+        let known = frame.series.iter().flat_map(|series| &series.values).filter(|value| !value.is_nan());
         Some(Self {
             rows: known.count() as u64,
             first_target: frame.first_target()?,
@@ -133,13 +125,7 @@ pub fn size_holdout(
     let max_share = model.gate.max_holdout_share;
     let longest_training = training_steps(&grid, coverage, max_share);
     let earliest_cut_off = grid.advance(coverage.first_target, longest_training - 1);
-    let allowed = holdout_origins(
-        &grid,
-        earliest_cut_off,
-        delay,
-        coverage.last_target,
-        model.horizon_steps,
-    );
+    let allowed = holdout_origins(&grid, earliest_cut_off, delay, coverage.last_target, model.horizon_steps);
     let possible = u32::try_from(allowed.len()).unwrap_or(u32::MAX);
     let needed = model.gate.needed_origins(&grid, model.horizon_steps);
     let wanted = match model.gate.holdout_origins {
@@ -157,12 +143,14 @@ pub fn size_holdout(
             last_target,
         });
     }
-    let first_origin = allowed[allowed.len() - wanted as usize];
-    let cut_off = last_known_step(&grid, delay, coverage.last_target, first_origin);
+    let first_wanted = allowed[allowed.len() - wanted as usize];
+    let cut_off = last_known_step(&grid, delay, coverage.last_target, first_wanted);
+    // In the week when clocks go forward, the day before may have the same cut-off: then it is an origin too.
+    let origins = holdout_origins(&grid, cut_off, delay, coverage.last_target, model.horizon_steps);
     Ok(HoldoutPlan {
         cut_off,
-        origins: wanted,
-        first_origin,
+        origins: u32::try_from(origins.len()).unwrap_or(u32::MAX),
+        first_origin: origins[0],
     })
 }
 
@@ -188,28 +176,14 @@ fn count_origins(
     // Series come and go and have gaps: the mean number of values per step says what an origin yields.
     let points_per_origin = f64::from(horizon_steps) * coverage.rows as f64 / steps as f64;
     let for_tail = (100.0 * Tail::LEAST_POINTS as f64 / points_per_origin).ceil();
-    let for_tail = if for_tail < f64::from(possible) {
-        whole_number(for_tail)
-    } else {
-        possible
-    };
+    let for_tail = if for_tail < f64::from(possible) { whole_number(for_tail) } else { possible };
     let for_gate = needed.next_multiple_of(season);
-    let whole_seasons = for_tail
-        .next_multiple_of(season)
-        .min(possible - possible % season);
+    let whole_seasons = for_tail.next_multiple_of(season).min(possible - possible % season);
     // A history that allows the needed origins and not the whole season around them is still enough.
-    if for_gate > possible {
-        needed
-    } else {
-        whole_seasons.max(for_gate)
-    }
+    if for_gate > possible { needed } else { whole_seasons.max(for_gate) }
 }
 
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "checked against a u32 before"
-)]
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked against a u32 before")]
 fn whole_number(number: f64) -> u32 {
     number as u32
 }
@@ -248,11 +222,7 @@ mod tests {
         let grid = dataset.grid();
         let first_target = grid.start_of_day(at("2023-01-10T12:00:00Z"), 0);
         let rows = u64::try_from(steps * series).expect("is positive");
-        FrameCoverage {
-            rows,
-            first_target,
-            last_target: grid.advance(first_target, steps - 1),
-        }
+        FrameCoverage { rows, first_target, last_target: grid.advance(first_target, steps - 1) }
     }
 
     #[test]
@@ -260,11 +230,8 @@ mod tests {
         let berlin = dataset("PT1H", "Europe/Berlin", "PT0S").grid();
         let (cut_off, last) = (at("2025-03-28T23:00:00+01:00"), at("2025-04-01T14:00:00+02:00"));
         let origins = holdout_origins(&berlin, cut_off, SignedDuration::ZERO, last, 24);
-        let midnights = [
-            "2025-03-29T00:00:00+01:00",
-            "2025-03-30T00:00:00+01:00",
-            "2025-03-31T00:00:00+02:00",
-        ];
+        let midnights =
+            ["2025-03-29T00:00:00+01:00", "2025-03-30T00:00:00+01:00", "2025-03-31T00:00:00+02:00"];
         assert_eq!(origins, midnights.map(at));
     }
 
@@ -272,23 +239,12 @@ mod tests {
     fn the_last_horizon_ends_within_the_data() {
         let utc = dataset("PT1H", "UTC", "PT0S").grid();
         let count = |last| {
-            holdout_origins(
-                &utc,
-                at("2025-01-01T23:00:00Z"),
-                SignedDuration::ZERO,
-                at(last),
-                24,
-            )
-            .len()
+            holdout_origins(&utc, at("2025-01-01T23:00:00Z"), SignedDuration::ZERO, at(last), 24).len()
         };
         assert_eq!(count("2025-01-02T22:00:00Z"), 0);
         assert_eq!(count("2025-01-02T23:00:00Z"), 1);
         assert_eq!(count("2025-01-03T22:00:00Z"), 1);
-        assert_eq!(
-            count("2020-01-01T00:00:00Z"),
-            0,
-            "data that ends before the cut-off has no origins"
-        );
+        assert_eq!(count("2020-01-01T00:00:00Z"), 0, "data that ends before the cut-off has no origins");
     }
 
     #[test]
@@ -309,11 +265,7 @@ mod tests {
         let daily = dataset("P1D", "Pacific/Auckland", "PT0S").grid();
         let (cut_off, last) = (at("2025-09-25T00:00:00+12:00"), at("2025-09-30T00:00:00+13:00"));
         let origins = holdout_origins(&daily, cut_off, SignedDuration::ZERO, last, 3);
-        let starts = [
-            "2025-09-26T00:00:00+12:00",
-            "2025-09-27T00:00:00+12:00",
-            "2025-09-28T00:00:00+12:00",
-        ];
+        let starts = ["2025-09-26T00:00:00+12:00", "2025-09-27T00:00:00+12:00", "2025-09-28T00:00:00+12:00"];
         assert_eq!(origins, starts.map(at));
     }
 
@@ -332,11 +284,7 @@ mod tests {
         for (frequency, horizon, steps, series, origins) in cases {
             let dataset = dataset(frequency, "Pacific/Auckland", "PT0S");
             let plan = size_holdout(&model(horizon, ""), &dataset, &coverage(&dataset, steps, series));
-            assert_eq!(
-                plan.expect("is enough").origins,
-                origins,
-                "{frequency} {horizon} {steps} {series}"
-            );
+            assert_eq!(plan.expect("is enough").origins, origins, "{frequency} {horizon} {steps} {series}");
         }
     }
 
@@ -359,12 +307,19 @@ mod tests {
                     2023-03-10T00:00:00Z has 20";
         assert_eq!(problem.to_string(), text);
         let single = coverage(&dataset, 1, 1);
-        assert_eq!(
-            size_holdout(&model(1, ""), &dataset, &single)
-                .expect_err("is short")
-                .possible_origins,
-            0
-        );
+        assert_eq!(size_holdout(&model(1, ""), &dataset, &single).expect_err("is short").possible_origins, 0);
+    }
+
+    #[test]
+    fn two_origins_may_share_a_cut_off_when_clocks_go_forward() {
+        let dataset = dataset("P1D", "America/New_York", "PT48H");
+        let coverage = coverage(&dataset, 643, 1);
+        let plan =
+            size_holdout(&model(43, "max_holdout_share = 0.428_579_064_929_605_1"), &dataset, &coverage)
+                .expect("is enough");
+        let delay = dataset.availability_delay;
+        let origins = holdout_origins(&dataset.grid(), plan.cut_off, delay, coverage.last_target, 43);
+        assert_eq!((origins.len(), origins[0]), (plan.origins as usize, plan.first_origin));
     }
 
     proptest! {

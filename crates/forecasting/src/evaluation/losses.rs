@@ -44,10 +44,7 @@ impl PairedLosses {
         }
         for side in [&candidate, &incumbent] {
             if let Some(index) = side.iter().position(|loss| !loss.is_finite() || *loss < 0.0) {
-                return Err(Unpaired::NotALoss {
-                    index,
-                    value: side[index],
-                });
+                return Err(Unpaired::NotALoss { index, value: side[index] });
             }
         }
         Ok(Self { candidate, incumbent })
@@ -72,19 +69,13 @@ mod tests {
     fn only_numbers_on_the_same_points_are_paired() {
         assert!(PairedLosses::new(vec![0.0, 1.5], vec![2.0, 0.0]).is_ok());
         assert_eq!(PairedLosses::new(vec![], vec![]), Err(Unpaired::Empty));
-        let unequal = Unpaired::UnequalLengths {
-            candidate: 1,
-            incumbent: 2,
-        };
+        let unequal = Unpaired::UnequalLengths { candidate: 1, incumbent: 2 };
         assert_eq!(PairedLosses::new(vec![1.0], vec![1.0, 1.0]), Err(unequal));
         for bad in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -1.0] {
             for (candidate, incumbent) in [(vec![1.0, bad], vec![1.0, 1.0]), (vec![1.0, 1.0], vec![1.0, bad])]
             {
                 let refused = PairedLosses::new(candidate, incumbent);
-                assert!(
-                    matches!(refused, Err(Unpaired::NotALoss { index: 1, .. })),
-                    "{bad}"
-                );
+                assert!(matches!(refused, Err(Unpaired::NotALoss { index: 1, .. })), "{bad}");
             }
         }
     }

@@ -1,6 +1,6 @@
 //! The rows of a holdout: which points are scored, decided before any side has forecast them.
 
-use std::ops::Range;
+use std::{collections::BTreeMap, ops::Range};
 
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
@@ -99,14 +99,7 @@ impl<'a> RowSet<'a> {
     /// `delay`: how long after the end of a step its value is known.
     pub fn new(frame: &'a Frame, origins: Vec<Timestamp>, horizon_steps: u32, delay: SignedDuration) -> Self {
         let horizon_steps = horizon_steps as usize;
-        let mut set = Self {
-            frame,
-            origins,
-            horizon_steps,
-            delay,
-            rows: Vec::new(),
-            blocks: Vec::new(),
-        };
+        let mut set = Self { frame, origins, horizon_steps, delay, rows: Vec::new(), blocks: Vec::new() };
         for (index, series) in frame.series.iter().enumerate() {
             for origin in 0..set.origins.len() {
                 set.add_block(index, series, origin);
@@ -122,20 +115,31 @@ impl<'a> RowSet<'a> {
 
     /// The origins that have rows, in ascending order.
     pub fn scored_origins(&self) -> Vec<Timestamp> {
-        let mut scored: Vec<usize> = self.blocks.iter().map(|block| block.origin).collect();
-        scored.sort_unstable();
-        scored.dedup();
-        scored.into_iter().map(|origin| self.origins[origin]).collect()
+        self.rows_of_origins().into_iter().map(|(origin, _)| self.origins[origin]).collect()
+    }
+
+    /// How many origins have at least half as many rows as origins have on average: an origin with a point
+    /// or two says too little to count as evidence.
+    pub fn telling_origins(&self) -> usize {
+        let rows_of_origins = self.rows_of_origins();
+        let scored = rows_of_origins.len();
+        rows_of_origins.values().filter(|&&rows| 2 * rows * scored >= self.rows.len()).count()
+    }
+
+    fn rows_of_origins(&self) -> BTreeMap<usize, usize> {
+        let mut rows = BTreeMap::new();
+        for block in &self.blocks {
+            *rows.entry(block.origin).or_insert(0) += block.rows.len();
+        }
+        rows
     }
 
     /// The series that have rows.
     pub fn scored_series(&self) -> impl Iterator<Item = &'a SeriesId> {
-        self.blocks
-            .chunk_by(|one, next| one.series == next.series)
-            .map(|blocks| {
-                let frame: &'a Frame = self.frame;
-                &frame.series[blocks[0].series].id
-            })
+        self.blocks.chunk_by(|one, next| one.series == next.series).map(|blocks| {
+            let frame: &'a Frame = self.frame;
+            &frame.series[blocks[0].series].id
+        })
     }
 
     /// SHA-256 in hex over all rows: series, origin, target and actual. Verdicts with the same hash were
@@ -161,10 +165,7 @@ impl<'a> RowSet<'a> {
         &self,
         mut forecast: impl FnMut(&Series, Timestamp) -> Result<Result<Vec<f64>, PredictError>, Stop>,
     ) -> Result<Forecasts, Stop> {
-        let mut forecasts = Forecasts {
-            values: vec![f64::NAN; self.rows.len()],
-            faults: Vec::new(),
-        };
+        let mut forecasts = Forecasts { values: vec![f64::NAN; self.rows.len()], faults: Vec::new() };
         for blocks in self.blocks.chunk_by(|one, next| one.series == next.series) {
             // From the latest origin backwards the history only ever gets shorter, in place.
             let mut known = self.frame.series[blocks[0].series].clone();
@@ -182,18 +183,13 @@ impl<'a> RowSet<'a> {
                 }
             }
         }
-        forecasts
-            .faults
-            .sort_by(|one, other| (&one.series, one.origin).cmp(&(&other.series, other.origin)));
+        forecasts.faults.sort_by(|one, other| (&one.series, one.origin).cmp(&(&other.series, other.origin)));
         Ok(forecasts)
     }
 
     /// Errors of one side; `None` if there are no rows or the side has faults.
     pub fn errors(&self, forecasts: &Forecasts, scales: &LossScales) -> Option<Errors> {
-        forecasts
-            .faults
-            .is_empty()
-            .then(|| Errors::of(&self.scored(forecasts, scales)))?
+        forecasts.faults.is_empty().then(|| Errors::of(&self.scored(forecasts, scales)))?
     }
 
     /// The losses of both sides.
@@ -211,12 +207,7 @@ impl<'a> RowSet<'a> {
     }
 
     fn scored(&self, forecasts: &Forecasts, scales: &LossScales) -> Vec<Scored> {
-        let scale: Vec<f64> = self
-            .frame
-            .series
-            .iter()
-            .map(|series| scales.of(&series.id))
-            .collect();
+        let scale: Vec<f64> = self.frame.series.iter().map(|series| scales.of(&series.id)).collect();
         let rows = self.rows.iter().zip(&forecasts.values);
         let scored = rows.map(|(row, &forecast)| Scored {
             series: row.series,
@@ -235,36 +226,19 @@ impl<'a> RowSet<'a> {
             return;
         }
         // A series on another phase of the frequency has no step at this origin.
-        let Some(start) = grid
-            .steps_between(series.start, at)
-            .ok()
-            .and_then(|steps| usize::try_from(steps).ok())
+        let Some(start) =
+            grid.steps_between(series.start, at).ok().and_then(|steps| usize::try_from(steps).ok())
         else {
             return;
         };
         let first_row = self.rows.len();
-        let actuals = series
-            .values
-            .iter()
-            .skip(start)
-            .take(self.horizon_steps)
-            .enumerate();
+        let actuals = series.values.iter().skip(start).take(self.horizon_steps).enumerate();
         for (step, &actual) in actuals.filter(|(_, actual)| actual.is_finite()) {
             let target = series.timestamp(grid, start + step);
-            self.rows.push(Row {
-                series: index,
-                origin,
-                step,
-                target,
-                actual,
-            });
+            self.rows.push(Row { series: index, origin, step, target, actual });
         }
         if self.rows.len() > first_row {
-            self.blocks.push(Block {
-                series: index,
-                origin,
-                rows: first_row..self.rows.len(),
-            });
+            self.blocks.push(Block { series: index, origin, rows: first_row..self.rows.len() });
         }
     }
 
@@ -281,10 +255,7 @@ impl<'a> RowSet<'a> {
             return Err(Unusable::WrongLength { has, asked });
         }
         match values.iter().position(|value| !value.is_finite()) {
-            Some(index) => Err(Unusable::NotFinite {
-                step: index + 1,
-                value: values[index],
-            }),
+            Some(index) => Err(Unusable::NotFinite { step: index + 1, value: values[index] }),
             None => Ok(values),
         }
     }
@@ -292,11 +263,7 @@ impl<'a> RowSet<'a> {
     fn fault(&self, block: &Block, problem: Unusable) -> Fault {
         let series = self.frame.series[block.series].id.clone();
         let origin = self.origins[block.origin];
-        Fault {
-            series,
-            origin,
-            problem,
-        }
+        Fault { series, origin, problem }
     }
 }
 
@@ -317,11 +284,7 @@ mod tests {
         let grid = Grid::new(Frequency::Minutes(60), "UTC").expect("UTC is known");
         let series = all.iter().map(|(id, values)| {
             let id = SeriesId::new(*id).expect("is an id");
-            Series {
-                id,
-                start: start(),
-                values: values.to_vec(),
-            }
+            Series { id, start: start(), values: values.to_vec() }
         });
         Frame::new(grid, series.collect()).expect("the ids differ")
     }
@@ -344,19 +307,9 @@ mod tests {
     fn a_point_without_an_actual_is_no_row() {
         let frame = frame(&[("a", &[1.0, 2.0, f64::NAN, 4.0, 5.0])]);
         let set = RowSet::new(&frame, vec![after(1), after(3)], 2, SignedDuration::ZERO);
-        let targets: Vec<_> = set
-            .rows()
-            .iter()
-            .map(|row| (row.origin, row.step, row.target, row.actual))
-            .collect();
-        assert_eq!(
-            targets,
-            [
-                (0, 0, after(1), 2.0),
-                (1, 0, after(3), 4.0),
-                (1, 1, after(4), 5.0)
-            ]
-        );
+        let targets: Vec<_> =
+            set.rows().iter().map(|row| (row.origin, row.step, row.target, row.actual)).collect();
+        assert_eq!(targets, [(0, 0, after(1), 2.0), (1, 0, after(3), 4.0), (1, 1, after(4), 5.0)]);
     }
 
     #[test]
@@ -366,22 +319,9 @@ mod tests {
         let (mut seen, _) = forecast_ones(&set);
         seen.sort_by_key(|(id, origin, _)| (id.clone(), *origin));
         let known: Vec<_> = seen.into_iter().map(|(_, _, values)| values).collect();
-        assert_eq!(
-            known,
-            [
-                vec![1.0, 2.0],
-                vec![1.0, 2.0, 3.0],
-                vec![5.0, 6.0],
-                vec![5.0, 6.0, 7.0]
-            ]
-        );
+        assert_eq!(known, [vec![1.0, 2.0], vec![1.0, 2.0, 3.0], vec![5.0, 6.0], vec![5.0, 6.0, 7.0]]);
         // A step that ended half an hour before the origin is not recorded after a delay of an hour.
-        let delayed = RowSet::new(
-            &frame,
-            vec![after(2), after(3)],
-            1,
-            HOUR - SignedDuration::from_mins(30),
-        );
+        let delayed = RowSet::new(&frame, vec![after(2), after(3)], 1, HOUR - SignedDuration::from_mins(30));
         let (seen, _) = forecast_ones(&delayed);
         assert!(seen.iter().all(|(_, _, values)| values.len() < 3));
     }
@@ -389,15 +329,28 @@ mod tests {
     #[test]
     fn a_series_of_which_nothing_is_known_yet_has_no_rows() {
         let frame = frame(&[("a", &[f64::NAN, f64::NAN, 3.0, 4.0])]);
-        let set = RowSet::new(
-            &frame,
-            vec![after(0), after(2), after(3)],
-            1,
-            SignedDuration::ZERO,
-        );
+        let set = RowSet::new(&frame, vec![after(0), after(2), after(3)], 1, SignedDuration::ZERO);
         assert_eq!(set.rows().len(), 1);
         assert_eq!(set.scored_origins(), [after(3)]);
         assert_eq!(set.scored_series().count(), 1);
+    }
+
+    #[test]
+    fn an_origin_with_hardly_a_point_is_not_telling() {
+        let mut values = vec![1.0; 41];
+        let telling = |values: &[f64]| {
+            let frame = frame(&[("a", values)]);
+            let origins = [1, 11, 21, 31].map(after).to_vec();
+            let set = RowSet::new(&frame, origins, 10, SignedDuration::ZERO);
+            (set.scored_origins().len(), set.telling_origins())
+        };
+        assert_eq!(telling(&values), (4, 4));
+        values[11..15].fill(f64::NAN);
+        assert_eq!(telling(&values), (4, 4), "six of ten points");
+        values[22..31].fill(f64::NAN);
+        assert_eq!(telling(&values), (4, 3), "one of ten points");
+        values[21] = f64::NAN;
+        assert_eq!(telling(&values), (3, 3));
     }
 
     #[test]
@@ -408,18 +361,11 @@ mod tests {
             (Ok(vec![1.0, f64::NAN]), "is NaN at step 2"),
             (Ok(vec![f64::NEG_INFINITY, 1.0]), "is -inf at step 1"),
             (Ok(vec![1.0]), "has 1 steps instead of 2"),
-            (
-                Err(PredictError::NothingKnown),
-                "is missing: no value before the origin is known",
-            ),
+            (Err(PredictError::NothingKnown), "is missing: no value before the origin is known"),
         ];
         for (answer, text) in answers {
             let one_bad = |_: &Series, origin| -> Result<_, Infallible> {
-                Ok(if origin == after(2) {
-                    answer.clone()
-                } else {
-                    Ok(vec![1.0, 1.0])
-                })
+                Ok(if origin == after(2) { answer.clone() } else { Ok(vec![1.0, 1.0]) })
             };
             let forecasts = set.forecast(one_bad).expect("never stops");
             assert_eq!(forecasts.faults.len(), 1);

@@ -15,8 +15,8 @@ use crate::{
     artifact::Bundle,
     evaluation::{Forecasts, LossScales, RowSet, Tail, holdout_origins},
     learning::{StopFlag, Stopped},
-    models::PredictError,
-    routing::{FallbackReason, Route, Task, fall_back, forecast},
+    models::WeeklyMean,
+    routing::{Route, Task, as_candidate, fall_back, forecast},
     series::{Frame, Series},
     spec::{DatasetSpec, ModelSpec},
 };
@@ -29,40 +29,38 @@ pub use verdict::{Evidence, Judgement, Shortage, Verdict};
 ///
 /// # Errors
 /// [`Stopped`] if the stop flag was set meanwhile.
-pub fn judge(hearing: &Hearing<'_>) -> Result<Judgement, Stopped> {
-    let misfits = veto::misfits(hearing);
+pub fn judge(contest: &Contest<'_>) -> Result<Judgement, Stopped> {
+    let misfits = veto::misfits(contest);
     if !misfits.is_empty() {
         return Ok(Judgement::without_evidence(Verdict::KeepIncumbent(misfits)));
     }
-    let Some(last_target) = hearing.frame.last_target() else {
-        let needed_origins = hearing.needed_origins();
-        let nothing = Shortage {
-            origins: 0,
-            needed_origins,
-            expected: None,
-        };
+    let Some(last_target) = contest.frame.last_target() else {
+        let needed_origins = contest.needed_origins();
+        let nothing = Shortage { origins: 0, needed_origins, expected: None };
         return Ok(Judgement::without_evidence(Verdict::NotEnoughEvidence(nothing)));
     };
-    let rows = hearing.rows(last_target);
-    let scales = LossScales::in_sample(hearing.frame, hearing.earlier_cut_off());
-    let candidate = hearing.hear_bundle(&rows, hearing.candidate)?;
-    let opponent = match hearing.incumbent {
-        Some(incumbent) => hearing.hear_bundle(&rows, incumbent)?,
-        None => hearing.hear_fallback(&rows)?,
+    let rows = contest.rows(last_target);
+    let scales = LossScales::in_sample(contest.frame, contest.earlier_cut_off());
+    let candidate = contest.forecast_bundle(&rows, contest.candidate, Side::Candidate)?;
+    let opponent = match contest.incumbent {
+        Some(incumbent) => contest.forecast_bundle(&rows, incumbent, Side::Incumbent)?,
+        None => contest.forecast_fallback(&rows)?,
     };
-    Ok(hearing.weigh(&rows, &scales, &candidate, &opponent))
+    Ok(contest.weigh(&rows, &scales, &candidate, &opponent))
 }
 
 /// What a judgement is found from.
 #[derive(Debug, Clone, Copy)]
-pub struct Hearing<'a> {
+pub struct Contest<'a> {
     /// The model that the candidate wants to serve.
     pub model: &'a ModelSpec,
     /// The dataset of the model.
     pub dataset: &'a DatasetSpec,
     /// Who wants to go live.
     pub candidate: &'a Bundle,
-    /// Who is live; `None`: the first candidate competes with its own fallback.
+    /// What the registry recorded about the candidate's job; a candidate that says otherwise is refused.
+    pub job: RecordedJob<'a>,
+    /// Who is live; `None`: the first candidate competes with the fallback of the specification.
     pub incumbent: Option<&'a Bundle>,
     /// The history, as of the job.
     pub frame: &'a Frame,
@@ -70,40 +68,41 @@ pub struct Hearing<'a> {
     pub stop: &'a StopFlag,
 }
 
+/// A train job as it was recorded before its training began.
+#[derive(Debug, Clone, Copy)]
+pub struct RecordedJob<'a> {
+    /// Hash of the model specification to train by.
+    pub spec_hash: &'a str,
+    /// Training and gate see what was recorded by then.
+    pub as_of: Timestamp,
+    /// Start of the last step whose value training may see; the holdout begins after it.
+    pub cut_off: Timestamp,
+}
+
 /// What a side forecast, and how often its fallback spoke for it.
-struct Testimony {
+struct SideForecasts {
     forecasts: Forecasts,
     fallback_forecasts: u64,
 }
 
-impl Hearing<'_> {
+impl Contest<'_> {
     /// No target of the rows was a target of either side's training.
     fn later_cut_off(&self) -> Timestamp {
-        self.incumbent.map_or(self.candidate.cut_off, |incumbent| {
-            incumbent.cut_off.max(self.candidate.cut_off)
-        })
+        self.incumbent.map_or(self.job.cut_off, |incumbent| incumbent.cut_off.max(self.job.cut_off))
     }
 
     /// Losses are scaled by what both sides had before them. While an incumbent stays in use its cut-off
     /// is the earlier one, so the errors of all candidates that are judged against it have one unit.
     fn earlier_cut_off(&self) -> Timestamp {
-        self.incumbent.map_or(self.candidate.cut_off, |incumbent| {
-            incumbent.cut_off.min(self.candidate.cut_off)
-        })
+        self.incumbent.map_or(self.job.cut_off, |incumbent| incumbent.cut_off.min(self.job.cut_off))
     }
 
     fn needed_origins(&self) -> u32 {
-        self.model
-            .gate
-            .needed_origins(&self.frame.grid, self.model.horizon_steps)
+        self.model.gate.needed_origins(&self.frame.grid, self.model.horizon_steps)
     }
 
     fn opponent(&self) -> Side {
-        if self.incumbent.is_some() {
-            Side::Incumbent
-        } else {
-            Side::Fallback
-        }
+        if self.incumbent.is_some() { Side::Incumbent } else { Side::Fallback }
     }
 
     fn rows(&self, last_target: Timestamp) -> RowSet<'_> {
@@ -113,41 +112,37 @@ impl Hearing<'_> {
         RowSet::new(self.frame, origins, horizon_steps, delay)
     }
 
-    fn hear_bundle(&self, rows: &RowSet<'_>, bundle: &Bundle) -> Result<Testimony, Stopped> {
+    /// The candidate must not hide a number that is none behind its fallback; the incumbent is scored as it
+    /// serves, or nobody could ever replace one that gives such numbers.
+    fn forecast_bundle(
+        &self,
+        rows: &RowSet<'_>,
+        bundle: &Bundle,
+        side: Side,
+    ) -> Result<SideForecasts, Stopped> {
         let mut fallback_forecasts = 0;
         let forecasts = rows.forecast(|history, origin| {
             self.stop.check()?;
-            Ok(
-                forecast(bundle, &self.task(history, origin)).and_then(|(values, route)| match route {
-                    Route::Primary => Ok(values),
-                    // A forecaster would hide this behind the fallback; a gate must not.
-                    Route::Fallback(FallbackReason::NotFinite { step }) => {
-                        Err(PredictError::NotFinite { step })
-                    }
-                    Route::Fallback(_) => {
-                        fallback_forecasts += 1;
-                        Ok(values)
-                    }
-                }),
-            )
+            let served = forecast(bundle, &self.task(history, origin));
+            let answer = if side == Side::Candidate { as_candidate(served) } else { served };
+            Ok(answer.map(|(values, route)| {
+                fallback_forecasts += u64::from(route != Route::Primary);
+                values
+            }))
         })?;
-        Ok(Testimony {
-            forecasts,
-            fallback_forecasts,
-        })
+        Ok(SideForecasts { forecasts, fallback_forecasts })
     }
 
-    fn hear_fallback(&self, rows: &RowSet<'_>) -> Result<Testimony, Stopped> {
+    fn forecast_fallback(&self, rows: &RowSet<'_>) -> Result<SideForecasts, Stopped> {
+        // What serves before the first promotion, whatever the candidate's own fallback is.
+        let fallback = WeeklyMean::new(self.model.fallback.weeks, &self.frame.grid);
         let mut fallback_forecasts = 0;
         let forecasts = rows.forecast(|history, origin| {
             self.stop.check()?;
             fallback_forecasts += 1;
-            Ok(fall_back(self.candidate.fallback, &self.task(history, origin)))
+            Ok(fall_back(fallback, &self.task(history, origin)))
         })?;
-        Ok(Testimony {
-            forecasts,
-            fallback_forecasts,
-        })
+        Ok(SideForecasts { forecasts, fallback_forecasts })
     }
 
     fn task<'a>(&'a self, history: &'a Series, origin: Timestamp) -> Task<'a> {
@@ -164,17 +159,12 @@ impl Hearing<'_> {
         &self,
         rows: &RowSet<'_>,
         scales: &LossScales,
-        candidate: &Testimony,
-        opponent: &Testimony,
+        candidate: &SideForecasts,
+        opponent: &SideForecasts,
     ) -> Judgement {
         let evidence = gather(rows, scales, candidate, opponent);
         Judgement {
-            verdict: self.find(
-                rows,
-                scales,
-                &evidence,
-                [&candidate.forecasts, &opponent.forecasts],
-            ),
+            verdict: self.find(rows, scales, &evidence, [&candidate.forecasts, &opponent.forecasts]),
             candidate: rows.errors(&candidate.forecasts, scales),
             incumbent: rows.errors(&opponent.forecasts, scales),
             evidence,
@@ -201,51 +191,37 @@ impl Hearing<'_> {
             Ok(losses) => losses,
             Err(unpaired) => return Verdict::KeepIncumbent(vec![veto::not_comparable(&unpaired)]),
         };
-        let comparison = Comparison {
-            losses: &losses,
-            opponent: self.opponent(),
-        };
+        let comparison = Comparison { losses: &losses, opponent: self.opponent() };
         let objections: Vec<Objection> = LEGS.iter().filter_map(|leg| leg(&comparison)).collect();
-        if objections.is_empty() {
-            Verdict::Promote
-        } else {
-            Verdict::KeepIncumbent(objections)
-        }
+        if objections.is_empty() { Verdict::Promote } else { Verdict::KeepIncumbent(objections) }
     }
 
     fn shortage(&self, origins: u32, needed_origins: u32) -> Shortage {
         let grid = &self.frame.grid;
         let missing_steps = u64::from(needed_origins - origins) * grid.steps_per_stride() as u64;
         let missing_steps = i64::try_from(missing_steps).unwrap_or(i64::MAX);
-        let expected = self
-            .frame
-            .last_target()
-            .map(|last| grid.advance(last, missing_steps));
-        Shortage {
-            origins,
-            needed_origins,
-            expected,
-        }
+        let expected = self.frame.last_target().map(|last| grid.advance(last, missing_steps));
+        Shortage { origins, needed_origins, expected }
     }
 }
 
-fn gather(rows: &RowSet<'_>, scales: &LossScales, candidate: &Testimony, opponent: &Testimony) -> Evidence {
-    let origins = rows.scored_origins();
+fn gather(
+    rows: &RowSet<'_>,
+    scales: &LossScales,
+    candidate: &SideForecasts,
+    opponent: &SideForecasts,
+) -> Evidence {
     let tail = Tail::of(rows.rows().len());
     let count = |series: usize| u32::try_from(series).unwrap_or(u32::MAX);
     Evidence {
-        origins: count(origins.len()),
+        origins: count(rows.telling_origins()),
         rows: rows.rows().len() as u64,
         series: count(rows.scored_series().count()),
-        first_origin: origins.first().copied(),
+        first_origin: rows.scored_origins().first().copied(),
         last_target: rows.rows().iter().map(|row| row.target).max(),
         tail_points: tail.map_or(0, |tail| count(tail.points)),
         tail_share: tail.map_or(0.0, Tail::share),
-        pooled_scale_series: count(
-            rows.scored_series()
-                .filter(|series| !scales.is_own(series))
-                .count(),
-        ),
+        pooled_scale_series: count(rows.scored_series().filter(|series| !scales.is_own(series)).count()),
         candidate_fallback_forecasts: candidate.fallback_forecasts,
         incumbent_fallback_forecasts: opponent.fallback_forecasts,
         rows_hash: rows.hash(),
@@ -266,15 +242,15 @@ mod tests {
 
     fn judge_on(frame: &Frame, candidate: &Bundle, incumbent: Option<&Bundle>) -> Judgement {
         let (model, dataset, stop) = (model(), dataset(), StopFlag::default());
-        let hearing = Hearing {
-            model: &model,
-            dataset: &dataset,
-            candidate,
-            incumbent,
-            frame,
-            stop: &stop,
-        };
-        judge(&hearing).expect("nobody stops it")
+        let job = recorded(candidate);
+        let contest =
+            Contest { model: &model, dataset: &dataset, candidate, job, incumbent, frame, stop: &stop };
+        judge(&contest).expect("nobody stops it")
+    }
+
+    /// The job of an honest trainer.
+    fn recorded(candidate: &Bundle) -> RecordedJob<'_> {
+        RecordedJob { spec_hash: &candidate.spec_hash, as_of: candidate.as_of, cut_off: candidate.cut_off }
     }
 
     #[test]
@@ -282,10 +258,8 @@ mod tests {
         let (better, worse) = (version(long_mean(), TRAINED), version(seasonal_naive(), TRAINED));
         let judgement = judge_on(&history(DAYS), &better, Some(&worse));
         assert_eq!(judgement.verdict, Verdict::Promote);
-        let (candidate, incumbent) = (
-            judgement.candidate.expect("scored"),
-            judgement.incumbent.expect("scored"),
-        );
+        let (candidate, incumbent) =
+            (judgement.candidate.expect("scored"), judgement.incumbent.expect("scored"));
         assert!(candidate.average < incumbent.average && candidate.worst_case < incumbent.worst_case);
         let evidence = judgement.evidence;
         assert_eq!((evidence.origins, evidence.series), (30, 3));
@@ -314,25 +288,55 @@ mod tests {
         let judgement = judge_on(&history(DAYS), &one, Some(&one));
         let reasons = judgement.verdict.reasons();
         assert_eq!(reasons.len(), 2, "{reasons:?}");
-        assert!(
-            reasons
-                .iter()
-                .all(|reason| reason.ends_with("a tie keeps the incumbent")),
-            "{reasons:?}"
-        );
+        assert!(reasons.iter().all(|reason| reason.ends_with("a tie keeps the incumbent")), "{reasons:?}");
     }
 
     #[test]
-    fn a_first_candidate_competes_with_its_own_fallback() {
+    fn a_first_candidate_competes_with_the_fallback_that_serves() {
         let promoted = judge_on(&history(DAYS), &version(long_mean(), TRAINED), None);
         assert_eq!(promoted.verdict, Verdict::Promote);
         let refused = judge_on(&history(DAYS), &version(seasonal_naive(), TRAINED), None);
-        assert!(
-            refused.verdict.reasons()[0].contains("the fallback's"),
-            "{:?}",
-            refused.verdict
-        );
+        assert!(refused.verdict.reasons()[0].contains("the fallback's"), "{:?}", refused.verdict);
         assert_eq!(refused.evidence.incumbent_fallback_forecasts, 90);
+        // A candidate cannot choose a weaker opponent.
+        let mut weaker = version(seasonal_naive(), TRAINED);
+        weaker.fallback = WeeklyMean::new(1, &weaker.grid);
+        assert_eq!(judge_on(&history(DAYS), &weaker, None).incumbent, refused.incumbent);
+    }
+
+    #[test]
+    fn a_candidate_that_contradicts_its_recorded_job_is_refused() {
+        let (model, dataset, frame, stop) = (model(), dataset(), history(DAYS), StopFlag::default());
+        let candidate = version(long_mean(), TRAINED);
+        let reasons = |job| {
+            let contest = Contest {
+                model: &model,
+                dataset: &dataset,
+                candidate: &candidate,
+                job,
+                incumbent: None,
+                frame: &frame,
+                stop: &stop,
+            };
+            judge(&contest).expect("nobody stops it").verdict.reasons()
+        };
+        let job = recorded(&candidate);
+        let before = version(long_mean(), TRAINED - 1).cut_off;
+        assert_eq!(
+            reasons(RecordedJob { cut_off: before, ..job }),
+            [
+                "the candidate's cut_off is 2025-02-04T22:00:00Z, but 2025-02-03T22:00:00Z is recorded for its job"
+            ]
+        );
+        assert_eq!(
+            reasons(RecordedJob { as_of: before, spec_hash: "other", ..job }),
+            [
+                format!("the candidate's spec_hash is {}, but other is recorded for its job", model.hash()),
+                "the candidate's as_of is 2025-02-04T22:00:00Z, but 2025-02-03T22:00:00Z is recorded for its job"
+                    .to_owned(),
+            ]
+        );
+        assert_eq!(reasons(job), [String::new(); 0]);
     }
 
     #[test]
@@ -354,9 +358,7 @@ mod tests {
         let earlier = scales(&incumbent).of(&frame.series[0].id);
         assert_ne!(earlier, scales(&candidate).of(&frame.series[0].id));
         for (candidate, incumbent) in [(&candidate, &incumbent), (&incumbent, &candidate)] {
-            let errors = judge_on(&frame, candidate, Some(incumbent))
-                .candidate
-                .expect("scored");
+            let errors = judge_on(&frame, candidate, Some(incumbent)).candidate.expect("scored");
             assert!((errors.mae / errors.average - earlier).abs() < 1e-9);
         }
     }
@@ -368,15 +370,16 @@ mod tests {
         let origins = [0, 48].map(|hours| {
             let mut dataset = dataset();
             dataset.availability_delay = jiff::SignedDuration::from_hours(hours);
-            let hearing = Hearing {
+            let contest = Contest {
                 model: &model,
                 dataset: &dataset,
                 candidate: &candidate,
+                job: recorded(&candidate),
                 incumbent: None,
                 frame: &frame,
                 stop: &stop,
             };
-            judge(&hearing).expect("nobody stops it").evidence.origins
+            judge(&contest).expect("nobody stops it").evidence.origins
         });
         assert_eq!(origins, [30, 28]);
     }
@@ -384,51 +387,59 @@ mod tests {
     #[test]
     fn fewer_than_28_origins_are_not_enough() {
         let (better, worse) = (version(long_mean(), TRAINED), version(seasonal_naive(), TRAINED));
-        for (days, name) in [
-            (58, "promote"),
-            (57, "not-enough-evidence"),
-            (TRAINED, "not-enough-evidence"),
-        ] {
+        for (days, name) in [(58, "promote"), (57, "not-enough-evidence"), (TRAINED, "not-enough-evidence")] {
             let judgement = judge_on(&history(days), &better, Some(&worse));
             assert_eq!(judgement.verdict.name(), name, "{days} days");
         }
         let judgement = judge_on(&history(57), &better, Some(&worse));
         let text =
             "28 origins after the cut-off are needed and 27 are there; the missing 1 are expected by about";
-        assert!(
-            judgement.verdict.reasons()[0].starts_with(text),
-            "{:?}",
-            judgement.verdict.reasons()
-        );
+        assert!(judgement.verdict.reasons()[0].starts_with(text), "{:?}", judgement.verdict.reasons());
+    }
+
+    #[test]
+    fn origins_with_a_single_point_are_no_evidence() {
+        let (better, worse) = (version(long_mean(), TRAINED), version(seasonal_naive(), TRAINED));
+        let mut frame = history(DAYS);
+        let first = usize::try_from(20 + TRAINED).expect("is a day") * 24;
+        for series in &mut frame.series {
+            for (hour, value) in series.values.iter_mut().enumerate().skip(first) {
+                // An hour a day is left.
+                *value = if hour % 24 == 12 { *value } else { f64::NAN };
+            }
+        }
+        let judgement = judge_on(&frame, &better, Some(&worse));
+        assert_eq!((judgement.verdict.name(), judgement.evidence.origins), ("not-enough-evidence", 20));
     }
 
     #[test]
     fn a_history_without_values_is_not_enough() {
         let mut empty = history(DAYS);
-        empty
-            .series
-            .iter_mut()
-            .for_each(|series| series.values.fill(f64::NAN));
+        empty.series.iter_mut().for_each(|series| series.values.fill(f64::NAN));
         let judgement = judge_on(&empty, &version(long_mean(), TRAINED), None);
         assert_eq!(judgement.verdict.name(), "not-enough-evidence");
     }
 
     #[test]
-    fn a_forecast_that_is_no_number_refuses_whoever_made_it() {
-        let (sound, broken) = (
-            version(long_mean(), TRAINED),
-            version(level_times(f64::MAX), TRAINED),
-        );
-        for (candidate, incumbent, side) in [(&broken, &sound, "candidate"), (&sound, &broken, "incumbent")] {
-            let judgement = judge_on(&history(DAYS), candidate, Some(incumbent));
-            let reasons = judgement.verdict.reasons();
-            let text = format!("the {side}'s forecast of series arcade from ");
-            assert!(reasons.len() == 1 && reasons[0].starts_with(&text), "{reasons:?}");
-            assert!(
-                reasons[0].contains("the forecast of step 1 is not a finite number"),
-                "{reasons:?}"
-            );
+    fn a_candidate_whose_forecast_is_no_number_is_refused() {
+        let (sound, broken) = (version(long_mean(), TRAINED), version(level_times(f64::MAX), TRAINED));
+        for incumbent in [Some(&sound), Some(&broken), None] {
+            let reasons = judge_on(&history(DAYS), &broken, incumbent).verdict.reasons();
+            let text = "the candidate's forecast of series arcade from ";
+            assert!(reasons.len() == 1 && reasons[0].starts_with(text), "{reasons:?}");
+            assert!(reasons[0].contains("the forecast of step 1 is not a finite number"), "{reasons:?}");
         }
+    }
+
+    #[test]
+    fn an_incumbent_whose_forecast_is_no_number_is_judged_by_the_fallback_that_serves_for_it() {
+        let (sound, broken) = (version(long_mean(), TRAINED), version(level_times(f64::MAX), TRAINED));
+        let judgement = judge_on(&history(DAYS), &sound, Some(&broken));
+        assert_eq!(judgement.verdict, Verdict::Promote);
+        assert_eq!(judgement.evidence.incumbent_fallback_forecasts, 90);
+        assert_eq!(judgement.incumbent, judge_on(&history(DAYS), &sound, None).incumbent);
+        let worse = judge_on(&history(DAYS), &version(seasonal_naive(), TRAINED), Some(&broken));
+        assert_eq!(worse.verdict.name(), "keep-incumbent");
     }
 
     #[test]
@@ -440,14 +451,11 @@ mod tests {
         let judgement = judge_on(&frame, &version(level_times(1.0), TRAINED), None);
         assert_eq!(judgement.evidence.rows, 3 * 30 * 24);
         assert_eq!(judgement.evidence.pooled_scale_series, 1);
-        assert!(
-            (1..10).contains(&judgement.evidence.candidate_fallback_forecasts),
-            "{judgement:?}"
-        );
+        assert!((1..10).contains(&judgement.evidence.candidate_fallback_forecasts), "{judgement:?}");
     }
 
     #[test]
-    fn an_artifact_of_something_else_is_refused_before_it_is_heard() {
+    fn an_artifact_of_something_else_is_refused_before_it_forecasts() {
         let frame = history(DAYS);
         let sound = version(long_mean(), TRAINED);
         let mut other = sound.clone();
@@ -488,15 +496,16 @@ mod tests {
     fn a_judgement_stops_when_asked() {
         let (model, dataset, frame, stop) = (model(), dataset(), history(DAYS), StopFlag::default());
         let candidate = version(long_mean(), TRAINED);
-        let hearing = Hearing {
+        let contest = Contest {
             model: &model,
             dataset: &dataset,
             candidate: &candidate,
+            job: recorded(&candidate),
             incumbent: None,
             frame: &frame,
             stop: &stop,
         };
         stop.stop();
-        assert_eq!(judge(&hearing), Err(Stopped));
+        assert_eq!(judge(&contest), Err(Stopped));
     }
 }

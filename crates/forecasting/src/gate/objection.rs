@@ -58,6 +58,15 @@ pub enum Objection {
         /// What it was made for, and what would be right.
         problem: String,
     },
+    /// The candidate's artifact says something else about its training than the registry.
+    NotAsRecorded {
+        /// About what: `cut_off`, `as_of` or `spec_hash`.
+        field: String,
+        /// What the artifact says.
+        candidate: String,
+        /// What was recorded for the job.
+        recorded: String,
+    },
 }
 
 /// One of those that compete.
@@ -85,37 +94,15 @@ impl fmt::Display for Side {
 impl fmt::Display for Objection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Objection::AverageNotBetter {
-                candidate,
-                opponent,
-                against,
-            } => {
+            Objection::AverageNotBetter { candidate, opponent, against } => {
                 write!(f, "average error {}", not_below(*candidate, *opponent, *against))
             }
-            Objection::WorstCaseNotBetter {
-                candidate,
-                opponent,
-                against,
-                tail_points,
-                points,
-            } => {
+            Objection::WorstCaseNotBetter { candidate, opponent, against, tail_points, points } => {
                 let numbers = not_below(*candidate, *opponent, *against);
-                write!(
-                    f,
-                    "worst-case error (mean of the worst {tail_points} of {points} points) {numbers}"
-                )
+                write!(f, "worst-case error (mean of the worst {tail_points} of {points} points) {numbers}")
             }
-            Objection::ForecastUnusable {
-                side,
-                series,
-                origin,
-                problem,
-                others,
-            } => {
-                write!(
-                    f,
-                    "the {side}'s forecast of series {series} from {origin} {problem}"
-                )?;
+            Objection::ForecastUnusable { side, series, origin, problem, others } => {
+                write!(f, "the {side}'s forecast of series {series} from {origin} {problem}")?;
                 match others {
                     0 => Ok(()),
                     1 => write!(f, "; 1 other forecast cannot be used either"),
@@ -124,6 +111,9 @@ impl fmt::Display for Objection {
             }
             Objection::NotComparable { problem } => write!(f, "the two sides cannot be compared: {problem}"),
             Objection::WrongArtifact { side, problem } => write!(f, "the {side} {problem}"),
+            Objection::NotAsRecorded { field, candidate, recorded } => {
+                write!(f, "the candidate's {field} is {candidate}, but {recorded} is recorded for its job")
+            }
         }
     }
 }
@@ -136,11 +126,7 @@ fn not_below(candidate: f64, opponent: f64, against: Side) -> String {
     let digits = (4..17).find(|&digits| format!("{candidate:.digits$}") != format!("{opponent:.digits$}"));
     let digits = digits.unwrap_or(17);
     let percent = 100.0 * (candidate / opponent - 1.0);
-    let change = if percent.is_finite() {
-        format!(" ({percent:+.1} %)")
-    } else {
-        String::new()
-    };
+    let change = if percent.is_finite() { format!(" ({percent:+.1} %)") } else { String::new() };
     format!("{candidate:.digits$} is not below the {against}'s {opponent:.digits$}{change}")
 }
 
@@ -161,19 +147,11 @@ mod tests {
         };
         let cases = [
             (
-                Objection::AverageNotBetter {
-                    candidate: 0.82,
-                    opponent: 0.8,
-                    against: Side::Incumbent,
-                },
+                Objection::AverageNotBetter { candidate: 0.82, opponent: 0.8, against: Side::Incumbent },
                 "average error 0.8200 is not below the incumbent's 0.8000 (+2.5 %)",
             ),
             (
-                Objection::AverageNotBetter {
-                    candidate: 0.8,
-                    opponent: 0.8,
-                    against: Side::Fallback,
-                },
+                Objection::AverageNotBetter { candidate: 0.8, opponent: 0.8, against: Side::Fallback },
                 "average error 0.8000 equals the fallback's; a tie keeps the fallback",
             ),
             (

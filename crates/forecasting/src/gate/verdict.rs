@@ -51,7 +51,7 @@ pub struct Shortage {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Evidence {
-    /// Paired origins.
+    /// Paired origins with at least half as many points as origins have on average.
     pub origins: u32,
     /// Scored points of each side.
     pub rows: u64,
@@ -81,13 +81,33 @@ impl Judgement {
         Self::without_evidence(Verdict::NoCandidate(reason.into()))
     }
 
+    /// The verdict in sentences with numbers: what speaks for a promotion, or everything against it.
+    pub fn reasons(&self) -> Vec<String> {
+        let (Verdict::Promote, Some(candidate), Some(opponent)) =
+            (&self.verdict, &self.candidate, &self.incumbent)
+        else {
+            return self.verdict.reasons();
+        };
+        let Evidence { origins, rows, series, tail_points, .. } = &self.evidence;
+        vec![
+            format!("average error {:.4} is below {:.4}", candidate.average, opponent.average),
+            format!(
+                "worst-case error (mean of the worst {tail_points} of {rows} points) {:.4} is below {:.4}",
+                candidate.worst_case, opponent.worst_case
+            ),
+            format!("both were scored on the same {rows} points of {series} series from {origins} origins"),
+        ]
+    }
+
+    /// The judgement on sides of which one cannot even be loaded: what is in use stays.
+    pub fn not_comparable(problem: impl Into<String>) -> Self {
+        Self::without_evidence(Verdict::KeepIncumbent(vec![Objection::NotComparable {
+            problem: problem.into(),
+        }]))
+    }
+
     pub(super) fn without_evidence(verdict: Verdict) -> Self {
-        Self {
-            verdict,
-            candidate: None,
-            incumbent: None,
-            evidence: Evidence::default(),
-        }
+        Self { verdict, candidate: None, incumbent: None, evidence: Evidence::default() }
     }
 }
 
@@ -115,11 +135,7 @@ impl Verdict {
 
 impl Shortage {
     fn sentence(&self) -> String {
-        let Self {
-            origins,
-            needed_origins,
-            expected,
-        } = self;
+        let Self { origins, needed_origins, expected } = self;
         let missing = needed_origins.saturating_sub(*origins);
         let there = format!("{needed_origins} origins after the cut-off are needed and {origins} are there");
         match expected {
@@ -139,28 +155,18 @@ mod tests {
 
     #[test]
     fn a_judgement_survives_the_registry() {
-        let objection = Objection::AverageNotBetter {
-            candidate: 0.5,
-            opponent: 0.4,
-            against: Side::Incumbent,
-        };
+        let objection =
+            Objection::AverageNotBetter { candidate: 0.5, opponent: 0.4, against: Side::Incumbent };
         let expected = Some("2025-03-01T00:00:00Z".parse().expect("is a time"));
         for verdict in [
             Verdict::Promote,
             Verdict::KeepIncumbent(vec![objection]),
-            Verdict::NotEnoughEvidence(Shortage {
-                origins: 3,
-                needed_origins: 28,
-                expected,
-            }),
+            Verdict::NotEnoughEvidence(Shortage { origins: 3, needed_origins: 28, expected }),
             Verdict::NoCandidate("too little history".to_owned()),
         ] {
             let judgement = Judgement::without_evidence(verdict);
             let json = serde_json::to_string(&judgement).expect("is JSON");
-            assert_eq!(
-                serde_json::from_str::<Judgement>(&json).expect("was just written"),
-                judgement
-            );
+            assert_eq!(serde_json::from_str::<Judgement>(&json).expect("was just written"), judgement);
             assert!(json.contains(judgement.verdict.name()), "{json}");
         }
     }
@@ -168,11 +174,7 @@ mod tests {
     #[test]
     fn a_shortage_says_how_much_is_missing_and_until_when() {
         let expected = Some("2025-03-01T00:00:00Z".parse().expect("is a time"));
-        let shortage = Shortage {
-            origins: 12,
-            needed_origins: 28,
-            expected,
-        };
+        let shortage = Shortage { origins: 12, needed_origins: 28, expected };
         let text = "28 origins after the cut-off are needed and 12 are there; the missing 16 are expected by \
                     about 2025-03-01";
         assert_eq!(Verdict::NotEnoughEvidence(shortage).reasons(), [text]);

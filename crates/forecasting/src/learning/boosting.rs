@@ -74,12 +74,7 @@ impl BinnedColumns {
             cuts.push(column_cuts);
         }
         let cuts = JaggedMatrix::from_vecs(&cuts);
-        Ok(Self {
-            rows,
-            width,
-            bins,
-            cuts,
-        })
+        Ok(Self { rows, width, bins, cuts })
     }
 }
 
@@ -90,13 +85,7 @@ fn cuts_of(column: &[f32], weights: &[f64]) -> Vec<f64> {
     let every = column.len() / SAMPLE_ROWS / 6 * 6 + 1;
     let sample: Vec<f64> = column.iter().step_by(every).copied().map(f64::from).collect();
     let weights: Vec<f64> = weights.iter().step_by(every).copied().collect();
-    let binned = bin_matrix(
-        &Matrix::new(&sample, sample.len(), 1),
-        &weights,
-        BINS,
-        f64::NAN,
-        false,
-    );
+    let binned = bin_matrix(&Matrix::new(&sample, sample.len(), 1), &weights, BINS, f64::NAN, false);
     binned.expect("the bins of a column fit into 16 bits").cuts.data
 }
 
@@ -193,12 +182,7 @@ impl<'a> Fit<'a> {
             &GrowPolicy::LossGuide,
             None, // a second, tiled copy of the bins was no faster
         );
-        self.add(
-            &mut tree,
-            rows_of_nodes.as_ref(),
-            (&chosen, &left_out),
-            growth.learning_rate,
-        );
+        self.add(&mut tree, rows_of_nodes.as_ref(), (&chosen, &left_out), growth.learning_rate);
         tree
     }
 
@@ -252,10 +236,7 @@ impl<'a> Fit<'a> {
             let (start, end) = rows_of_nodes.ranges[leaf.num];
             let rows = &rows_of_nodes.index[start..end];
             errors.clear();
-            errors.extend(
-                rows.iter()
-                    .map(|&row| (self.targets[row] - self.sums[row], self.weights[row])),
-            );
+            errors.extend(rows.iter().map(|&row| (self.targets[row] - self.sums[row], self.weights[row])));
             if !errors.is_empty() {
                 leaf.weight_value = learning_rate * single(weighted_median(&mut errors));
             }
@@ -277,9 +258,7 @@ fn flat(tree: &Tree) -> Vec<Node> {
         }
         let node = &tree.nodes[index];
         if node.is_leaf {
-            nodes.push(Node::Leaf {
-                value: node.weight_value,
-            });
+            nodes.push(Node::Leaf { value: node.weight_value });
             continue;
         }
         nodes.push(Node::Split {
@@ -296,11 +275,7 @@ fn flat(tree: &Tree) -> Vec<Node> {
 }
 
 fn weighted_mean(values: &[f64], weights: &[f64]) -> f64 {
-    let sum: f64 = values
-        .iter()
-        .zip(weights)
-        .map(|(value, weight)| value * weight)
-        .sum();
+    let sum: f64 = values.iter().zip(weights).map(|(value, weight)| value * weight).sum();
     sum / weights.iter().sum::<f64>()
 }
 
@@ -319,10 +294,138 @@ fn weighted_median(pairs: &mut [(f64, f64)]) -> f64 {
 }
 
 /// Gradients, thresholds and leaves are single precision, in forust and in [`Forest`].
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "single precision is what is wanted"
-)]
+#[expect(clippy::cast_possible_truncation, reason = "single precision is what is wanted")]
 fn single(value: f64) -> f32 {
     value as f32
+}
+
+#[cfg(test)]
+mod tests {
+    use forust_ml::{GradientBooster, objective::ObjectiveType};
+
+    use super::*;
+
+    /// Rows with a curve, a jump, noise and missing values.
+    fn table(rows: usize) -> (Vec<Vec<f32>>, Vec<f64>, Vec<f64>) {
+        let mut random = Random::new(3);
+        let mut columns = vec![Vec::new(); 4];
+        let (mut targets, mut weights) = (Vec::new(), Vec::new());
+        for _ in 0..rows {
+            let cells: Vec<f64> = (0..4).map(|_| random.share()).collect();
+            let jump = if cells[1] > 0.7 { 2.0 } else { 0.0 };
+            targets.push(f64::sin(6.0 * cells[0]) + jump + 0.1 * cells[3]);
+            weights.push(0.5 + cells[2]);
+            for (column, &cell) in columns.iter_mut().zip(&cells) {
+                column.push(if cell < 0.05 { f32::NAN } else { single(cell) });
+            }
+        }
+        (columns, targets, weights)
+    }
+
+    fn growth(loss: Loss) -> Growth {
+        Growth {
+            loss,
+            trees: 60,
+            leaves: 15,
+            learning_rate: 0.1,
+            l2: 1.0,
+            least_rows: 5.0,
+            row_share: 0.7,
+            column_share: 0.8,
+            seed: 7,
+        }
+    }
+
+    fn fit(loss: Loss, stop: &StopFlag) -> Result<(Forest, Vec<f32>, Vec<f64>), Stopped> {
+        let (columns, targets, weights) = table(3000);
+        let rows: Vec<f32> =
+            (0..3000).flat_map(|row| columns.iter().map(move |column| column[row])).collect();
+        let columns = BinnedColumns::new(columns, &weights, stop)?;
+        Ok((boost(&columns, &targets, &weights, &growth(loss), stop)?, rows, targets))
+    }
+
+    fn mean_error(forest: &Forest, rows: &[f32], targets: &[f64]) -> f64 {
+        let forecasts = forest.predict(rows, 4);
+        forecasts.iter().zip(targets).map(|(one, other)| (one - other).abs()).sum::<f64>()
+            / targets.len() as f64
+    }
+
+    #[test]
+    fn both_losses_learn_the_table() {
+        for loss in [Loss::Squared, Loss::Absolute] {
+            let (forest, rows, targets) = fit(loss, &StopFlag::default()).expect("nobody stops it");
+            let error = mean_error(&forest, &rows, &targets);
+            assert!(error < 0.1, "{loss:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn the_forest_says_what_the_fit_believed() {
+        // The sums of the fit come from bins, those of the forest from values: they agree only if bins,
+        // thresholds, missing values and the flat trees all do.
+        let (columns, targets, weights) = table(3000);
+        let rows: Vec<f32> =
+            (0..3000).flat_map(|row| columns.iter().map(move |column| column[row])).collect();
+        let columns = BinnedColumns::new(columns, &weights, &StopFlag::default()).expect("nobody stops it");
+        let mut fit = Fit::start(&columns, &targets, &weights, Loss::Absolute);
+        let mut random = Random::new(7);
+        let trees: Vec<_> = (0..30).map(|_| flat(&fit.grow(&growth(Loss::Absolute), &mut random))).collect();
+        let forest = Forest::new(fit.base, &trees, 4).expect("is a forest");
+        assert_eq!(forest.predict(&rows, 4), fit.sums);
+    }
+
+    #[test]
+    fn a_forest_made_of_forusts_trees_forecasts_exactly_like_forust() {
+        let (columns, targets, weights) = table(2000);
+        let doubles: Vec<f64> = columns.iter().flatten().copied().map(f64::from).collect();
+        let matrix = Matrix::new(&doubles, 2000, 4);
+        let mut booster = GradientBooster::default();
+        booster.objective_type = ObjectiveType::SquaredLoss;
+        booster.iterations = 40;
+        booster.initialize_base_score = true;
+        booster.max_leaves = 31;
+        booster.parallel = false;
+        booster.fit(&matrix, &targets, &weights, None).expect("is a table");
+        let trees: Vec<_> = booster.trees.iter().map(flat).collect();
+        let forest = Forest::new(booster.base_score, &trees, 4).expect("is a forest");
+        let rows: Vec<f32> =
+            (0..2000).flat_map(|row| columns.iter().map(move |column| column[row])).collect();
+        assert_eq!(forest.predict(&rows, 4), booster.predict(&matrix, false));
+    }
+
+    #[test]
+    fn the_absolute_loss_finds_the_median_and_the_squared_loss_the_mean() {
+        // One in four targets is 100, the others are 1; the feature says nothing.
+        let targets: Vec<f64> = (0..4000).map(|row| if row % 4 == 0 { 100.0 } else { 1.0 }).collect();
+        let weights = vec![1.0; 4000];
+        for (loss, expected) in [(Loss::Absolute, 1.0), (Loss::Squared, 25.75)] {
+            let columns = BinnedColumns::new(vec![vec![0.0; 4000]], &weights, &StopFlag::default());
+            let columns = columns.expect("nobody stops it");
+            let forest = boost(&columns, &targets, &weights, &growth(loss), &StopFlag::default());
+            let forecast = forest.expect("nobody stops it").predict(&[0.0], 1)[0];
+            assert!((forecast - expected).abs() < 2.0, "{loss:?}: {forecast}");
+        }
+    }
+
+    #[test]
+    fn the_weighted_median_is_where_half_of_the_weight_is_reached() {
+        assert_eq!(weighted_median(&mut [(3.0, 1.0), (1.0, 1.0), (2.0, 1.0)]), 2.0);
+        assert_eq!(weighted_median(&mut [(3.0, 5.0), (1.0, 1.0), (2.0, 1.0)]), 3.0);
+        assert_eq!(weighted_median(&mut [(4.0, 1.0)]), 4.0);
+    }
+
+    #[test]
+    fn a_fit_that_is_asked_to_stop_stops() {
+        let stop = StopFlag::default();
+        stop.stop();
+        assert_eq!(fit(Loss::Squared, &stop).err(), Some(Stopped));
+    }
+
+    #[test]
+    fn values_outside_the_sample_fall_into_the_first_and_last_bin() {
+        let cuts = [1.0, 2.0, f64::MAX];
+        let bins = [-5.0, 1.0, 1.5, 2.0, 9.0].map(|value| bin_of(value, &cuts));
+        assert_eq!(bins, [1, 1, 1, 2, 2]);
+        assert_eq!(bin_of(f32::NAN, &cuts), MISSING_BIN);
+    }
 }

@@ -6,11 +6,13 @@ use jiff::Timestamp;
 use super::{
     learner::{FitError, fit},
     stop::Stopped,
-    train::{Competitor, TrainError, TrainingRequest, just_after},
+    train::{TrainError, TrainingRequest, just_after, no_candidate},
 };
 use crate::{
     evaluation::{Errors, Forecasts, LossScales, RowSet, holdout_origins},
-    models::{Model, Predict, PredictError, WeeklyMean},
+    models::{Model, WeeklyMean},
+    names::LearnerName,
+    routing::{self, Task, answer_with},
     series::Frame,
     spec::LearnerSpec,
 };
@@ -20,20 +22,20 @@ const ORIGINS: u32 = 28;
 /// At most this part of the history is kept from the learners while they compete.
 const LARGEST_PART: i64 = 3;
 
-/// The best learner, and how all of them did, best first.
-pub(super) fn compete<'a>(
-    request: &TrainingRequest<'a>,
-    frame: &Frame,
-    learners: &'a [LearnerSpec],
-) -> Result<(&'a LearnerSpec, Vec<Competitor>), TrainError> {
-    let arena = Arena::new(request, frame);
+/// Fits the best learner on all of the history.
+pub(super) fn compete(request: &TrainingRequest<'_>, frame: &Frame) -> Result<Chosen, TrainError> {
+    let held_out = CompetitionRows::new(request, frame);
+    if held_out.rows.rows().is_empty() {
+        let why = "the history has no origin to compete on".to_owned();
+        return first_that_fits(request, frame, why);
+    }
     let mut ranking = Vec::new();
     let mut failures = Vec::new();
-    for learner in learners {
-        match fit(learner, &request.material(&arena.past)) {
-            Ok(model) => match arena.errors(request, &model)? {
-                Some(errors) => ranking.push((learner, arena.competitor(learner, &errors))),
-                None => failures.push(format!("{}: nothing to compare it on", learner.name)),
+    for learner in request.learners {
+        match fit(learner, &request.material(&held_out.past)) {
+            Ok(model) => match held_out.errors(request, &model)? {
+                Some(errors) => ranking.push((learner, held_out.competitor(learner, &errors))),
+                None => failures.push(format!("{}: a forecast of it is no number", learner.name)),
             },
             Err(FitError::Stopped(stopped)) => return Err(stopped.into()),
             Err(error) => failures.push(format!("{}: {error}", learner.name)),
@@ -41,33 +43,76 @@ pub(super) fn compete<'a>(
     }
     // A stable sort: among equals the one that the specification names first wins.
     ranking.sort_by(|(_, one), (_, other)| one.average_error.total_cmp(&other.average_error));
-    match ranking.first() {
-        Some(&(best, _)) => Ok((
-            best,
-            ranking.into_iter().map(|(_, competitor)| competitor).collect(),
-        )),
-        None if failures.is_empty() => Err(TrainError::NoCandidate {
-            reason: "no learner is named".to_owned(),
-        }),
-        None => Err(TrainError::NoCandidate {
-            reason: failures.join("; "),
-        }),
+    let Some(&(learner, _)) = ranking.first() else {
+        let why =
+            format!("without the newest part of the history none could compete ({})", failures.join("; "));
+        return first_that_fits(request, frame, why);
+    };
+    let primary = fit(learner, &request.material(frame)).map_err(|error| no_candidate(learner, &error))?;
+    let competed = ranking.into_iter().map(|(_, competitor)| competitor).collect();
+    Ok(Chosen { learner: learner.name.clone(), primary, competed, uncontested: None })
+}
+
+/// Without a competition the order of the specification decides.
+fn first_that_fits(request: &TrainingRequest<'_>, frame: &Frame, why: String) -> Result<Chosen, TrainError> {
+    let mut failures = Vec::new();
+    for learner in request.learners {
+        match fit(learner, &request.material(frame)) {
+            Ok(primary) => {
+                let (learner, competed) = (learner.name.clone(), Vec::new());
+                return Ok(Chosen { learner, primary, competed, uncontested: Some(why) });
+            }
+            Err(FitError::Stopped(stopped)) => return Err(stopped.into()),
+            Err(error) => failures.push(format!("{}: {error}", learner.name)),
+        }
     }
+    if failures.is_empty() {
+        failures.push("no learner is named".to_owned());
+    }
+    Err(TrainError::NoCandidate { reason: failures.join("; ") })
+}
+
+/// Who was chosen, and how.
+pub(super) struct Chosen {
+    pub(super) learner: LearnerName,
+    /// Fitted on all of the history.
+    pub(super) primary: Model,
+    /// Best first; empty without a competition.
+    pub(super) competed: Vec<Competitor>,
+    /// Why several learners did not compete.
+    pub(super) uncontested: Option<String>,
+}
+
+/// A learner in the competition before the cut-off.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Competitor {
+    /// Who.
+    pub learner: LearnerName,
+    /// Mean of the scaled absolute errors.
+    pub average_error: f64,
+    /// Mean of the worst hundredth of the scaled absolute errors.
+    pub worst_case_error: f64,
+    /// How many forecasts were scored.
+    pub rows: u64,
+    /// Of how many series.
+    pub series: u32,
 }
 
 /// Where learners compete: a past to fit on, and rows after it.
-struct Arena<'a> {
+struct CompetitionRows<'a> {
     past: Frame,
     rows: RowSet<'a>,
     scales: LossScales,
     fallback: WeeklyMean,
 }
 
-impl<'a> Arena<'a> {
+impl<'a> CompetitionRows<'a> {
     fn new(request: &TrainingRequest<'_>, frame: &'a Frame) -> Self {
-        let last_known = split(request, frame);
+        // The cut-off of a job need not be a step of the data.
+        let last_target = frame.last_target().unwrap_or(request.cut_off);
+        let last_known = split(request, frame, last_target);
         let (delay, horizon_steps) = (request.dataset.availability_delay, request.model.horizon_steps);
-        let origins = holdout_origins(&frame.grid, last_known, delay, request.cut_off, horizon_steps);
+        let origins = holdout_origins(&frame.grid, last_known, delay, last_target, horizon_steps);
         Self {
             past: frame.window(Timestamp::MIN, just_after(last_known)),
             rows: RowSet::new(frame, origins, horizon_steps, delay),
@@ -76,18 +121,18 @@ impl<'a> Arena<'a> {
         }
     }
 
-    /// The errors of what a forecaster would answer with this model; `None` without a row to score.
+    /// The errors of what a forecaster would answer with this model; `None` if a forecast is no number.
     fn errors(&self, request: &TrainingRequest<'_>, model: &Model) -> Result<Option<Errors>, Stopped> {
-        let grid = &self.past.grid;
-        let steps = request.model.horizon_steps as usize;
         let forecasts: Forecasts = self.rows.forecast(|history, origin| {
             request.stop.check()?;
-            Ok(match model.predict(history, grid, origin, steps) {
-                Err(PredictError::HistoryTooShort { .. }) => {
-                    self.fallback.predict(history, grid, origin, steps)
-                }
-                answer => answer,
-            })
+            let task = Task {
+                dataset: &request.dataset.name,
+                history,
+                grid: &self.past.grid,
+                origin,
+                horizon_steps: request.model.horizon_steps,
+            };
+            Ok(routing::as_candidate(answer_with(model, self.fallback, &task)).map(|(values, _)| values))
         })?;
         Ok(self.rows.errors(&forecasts, &self.scales))
     }
@@ -105,13 +150,15 @@ impl<'a> Arena<'a> {
 }
 
 /// The last step that learners see while they compete.
-fn split(request: &TrainingRequest<'_>, frame: &Frame) -> Timestamp {
+fn split(request: &TrainingRequest<'_>, frame: &Frame, last_target: Timestamp) -> Timestamp {
     let grid = &frame.grid;
     let stride = i64::try_from(grid.steps_per_stride()).expect("a day has at most 1,440 steps");
-    // One stride more, because the last origin may lie up to a stride before its latest place.
-    let wanted = stride * i64::from(ORIGINS) + i64::from(request.model.horizon_steps);
-    let first = frame.first_target().unwrap_or(request.cut_off);
-    let last = grid.floor(first, request.cut_off);
-    let most = grid.steps_up_to(first, last) / LARGEST_PART;
-    grid.advance(last, -wanted.min(most))
+    // All but a step of one more stride, because the last origin may lie that much before its latest place;
+    // and the first waits until the last step that learners see is known.
+    let wanted = stride * i64::from(ORIGINS) - 1
+        + i64::from(request.model.horizon_steps)
+        + i64::from(request.dataset.delay_steps());
+    let first = frame.first_target().unwrap_or(last_target);
+    let most = grid.steps_up_to(first, last_target) / LARGEST_PART;
+    grid.advance(last_target, -wanted.min(most))
 }

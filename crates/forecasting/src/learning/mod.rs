@@ -17,6 +17,7 @@ mod rows;
 mod data_hash;
 mod stop;
 
+pub use competition::Competitor;
 pub use learner::{FitError, Material, fit};
 pub use stop::{StopFlag, Stopped};
-pub use train::{Competitor, TrainError, Trained, TrainingRequest, train};
+pub use train::{TrainError, Trained, TrainingRequest, train};

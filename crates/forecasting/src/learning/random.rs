@@ -17,7 +17,7 @@ impl Random {
     }
 
     /// 0 (included) to 1 (excluded).
-    fn share(&mut self) -> f64 {
+    pub(super) fn share(&mut self) -> f64 {
         (self.next() >> 11) as f64 / (1_u64 << 53) as f64
     }
 
@@ -48,5 +48,33 @@ impl Random {
             left -= 1;
         }
         chosen
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_seed_makes_the_same_choices_for_ever() {
+        let mut random = Random::new(7);
+        assert_eq!(random.choose(10, 0.3), Random::new(7).choose(10, 0.3));
+        // The first number of SplitMix64 from seed 0, as published.
+        assert_eq!(Random::new(0).next(), 0xE220_A839_7B1D_CDAF);
+    }
+
+    #[test]
+    fn a_share_of_columns_is_exact_and_a_share_of_rows_nearly() {
+        let mut random = Random::new(1);
+        for _ in 0..100 {
+            let columns = random.choose(40, 0.3);
+            assert_eq!(columns.len(), 12);
+            assert!(columns.is_sorted_by(|one, next| one < next) && columns[11] < 40);
+        }
+        assert_eq!(random.choose(3, 0.1).len(), 1, "at least one");
+        let (chosen, left_out) = random.split(10_000, 0.5);
+        assert!((4_800..5_200).contains(&chosen.len()));
+        assert_eq!(chosen.len() + left_out.len(), 10_000);
+        assert_eq!(random.split(5, 1.0), ((0..5).collect(), Vec::new()));
     }
 }

@@ -8,9 +8,6 @@ use crate::{
 
 impl Learner for WeeklyMeanSpec {
     fn fit(&self, material: &Material<'_>) -> Result<Model, FitError> {
-        Ok(Model::WeeklyMean(WeeklyMean::new(
-            self.weeks,
-            &material.frame.grid,
-        )))
+        Ok(Model::WeeklyMean(WeeklyMean::new(self.weeks, &material.frame.grid)))
     }
 }

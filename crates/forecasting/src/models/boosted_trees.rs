@@ -5,56 +5,25 @@ use serde::{Deserialize, Serialize};
 
 use super::{Forest, InvalidModel, Predict, PredictError, Requirement, past::Past};
 use crate::{
+    bounded::at_most,
     preprocessing::{FeatureSpec, View},
     series::{Grid, Series},
 };
 
-/// The mean of one or more forests, each forecasting relative to the recent level of the series.
+/// The mean of one or more forests. What they forecast is the value divided by the recent level of the
+/// series, so one model serves large and small series, and follows a change of level without a new fit.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct BoostedTrees {
     /// What the forests see.
     pub features: FeatureSpec,
-    /// The forests; their forecasts are averaged.
-    pub members: Vec<Member>,
+    /// The forests, 1 to 16; their forecasts are averaged.
+    #[serde(deserialize_with = "at_most::<MOST_FORESTS, _, _>")]
+    pub forests: Vec<Forest>,
     /// Forecasts below 0 become 0: no value that training saw was negative.
     pub non_negative: bool,
 }
 
-/// One forest and what it forecasts.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Member {
-    /// What the sum of the trees means.
-    pub target: Target,
-    /// The trees.
-    pub forest: Forest,
-}
-
-/// What a forest forecasts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Target {
-    /// The value divided by the recent level.
-    Ratio,
-    /// The square root of that ratio; only for values that are never negative.
-    RootRatio,
-}
-
-impl Target {
-    /// The target of a value, given the recent level (above 0).
-    pub fn of(self, value: f64, level: f64) -> f64 {
-        match self {
-            Target::Ratio => value / level,
-            Target::RootRatio => (value / level).max(0.0).sqrt(),
-        }
-    }
-
-    /// The value of a target.
-    pub fn value(self, target: f64, level: f64) -> f64 {
-        match self {
-            Target::Ratio => target * level,
-            Target::RootRatio => target.max(0.0) * target.max(0.0) * level,
-        }
-    }
-}
+const MOST_FORESTS: usize = 16;
 
 impl BoostedTrees {
     /// Checks what forecasting relies on.
@@ -63,33 +32,31 @@ impl BoostedTrees {
         if let Err(invalid) = self.features.validate() {
             return refuse(invalid.to_string());
         }
-        if self.members.is_empty() || self.members.len() > 16 {
-            return refuse(format!("{} forests, 1 to 16 are allowed", self.members.len()));
+        if !(1..=MOST_FORESTS).contains(&self.forests.len()) {
+            return refuse(format!("{} forests, 1 to {MOST_FORESTS} are allowed", self.forests.len()));
         }
-        for member in &self.members {
-            if let Err(invalid) = member.forest.validate(self.features.width()) {
+        for forest in &self.forests {
+            if let Err(invalid) = forest.validate(self.features.width()) {
                 return refuse(invalid.to_string());
             }
         }
         Ok(())
     }
 
-    /// The mean over the members for rows of features, in the unit of the values.
+    /// The forecasts for rows of features, in the unit of the values.
     fn values(&self, rows: &[f32], level: f64) -> Vec<f64> {
         let width = self.features.width();
         let mut sums = vec![0.0; rows.len() / width];
-        for member in &self.members {
-            for (sum, target) in sums.iter_mut().zip(member.forest.predict(rows, width)) {
-                *sum += member.target.value(target, level);
+        for forest in &self.forests {
+            for (sum, ratio) in sums.iter_mut().zip(forest.predict(rows, width)) {
+                *sum += ratio;
             }
         }
-        let members = self.members.len() as f64;
+        let forests = self.forests.len() as f64;
         let lowest = if self.non_negative { 0.0 } else { f64::NEG_INFINITY };
         // `max` would turn a NaN into the lowest value; a NaN must be seen.
-        sums.iter()
-            .map(|sum| sum / members)
-            .map(|value| if value < lowest { lowest } else { value })
-            .collect()
+        let limit = |value: f64| if value < lowest { lowest } else { value };
+        sums.into_iter().map(|sum| limit(sum / forests * level)).collect()
     }
 }
 
@@ -108,26 +75,15 @@ impl Predict for BoostedTrees {
         origin: Timestamp,
         horizon_steps: usize,
     ) -> Result<Vec<f64>, PredictError> {
-        let Requirement {
-            required_steps,
-            liked_steps,
-        } = self.requirement();
+        let Requirement { required_steps, liked_steps } = self.requirement();
         let past = Past::before(history, grid, origin, liked_steps)?;
-        let too_short = |has_steps| PredictError::HistoryTooShort {
-            needed_steps: required_steps,
-            has_steps,
-        };
+        let too_short = |has_steps| PredictError::HistoryTooShort { needed_steps: required_steps, has_steps };
         if past.known_steps < required_steps {
             return Err(too_short(past.known_steps));
         }
         let calendar = past.calendar(grid, horizon_steps);
         let place = self.features.place(&history.id);
-        let view = View {
-            spec: &self.features,
-            calendar: &calendar,
-            values: past.values,
-            place,
-        };
+        let view = View { spec: &self.features, calendar: &calendar, values: past.values, place };
         let at_origin = view.at_origin(past.origin).ok_or(too_short(0))?;
         let mut rows = vec![0.0; horizon_steps * self.features.width()];
         for (step, row) in rows.chunks_exact_mut(self.features.width()).enumerate() {

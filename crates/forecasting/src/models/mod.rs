@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::series::{Grid, OffGrid, Series};
 
-pub use boosted_trees::{BoostedTrees, Member, Target};
+pub use boosted_trees::BoostedTrees;
 pub use forest::{Forest, InvalidForest, Node};
 pub use seasonal_naive::SeasonalNaive;
 pub use weekly_mean::WeeklyMean;
@@ -35,12 +35,13 @@ pub trait Predict {
     ) -> Result<Vec<f64>, PredictError>;
 }
 
-/// How much history a model needs, in steps before the origin.
+/// How much history a model needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Requirement {
     /// Fewer steps from the first known value to the origin, and the model does not forecast.
     pub required_steps: usize,
-    /// Values further back than this change nothing; with fewer the forecast is worse.
+    /// Values further back than this before the newest known step change nothing; with fewer the forecast
+    /// is worse.
     pub liked_steps: usize,
 }
 

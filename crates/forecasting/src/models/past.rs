@@ -8,6 +8,9 @@ use crate::{
     series::{Grid, Series},
 };
 
+/// Weeks are counted back from the newest known value as long as it is not older than this.
+const STALE_SEASONS: usize = 53;
+
 /// The newest steps before an origin.
 pub(super) struct Past<'a> {
     /// Values from `start` on, all before the origin; the newest steps may be absent.
@@ -18,12 +21,15 @@ pub(super) struct Past<'a> {
     pub(super) origin: usize,
     /// Steps from the first known value of the whole history to the origin; 0 if none is known.
     pub(super) known_steps: usize,
+    /// Steps from `start` to the one after the newest known value: where weeks are counted back from.
+    known_end: usize,
     /// The newest known value of the whole history before the origin.
     newest: Option<f64>,
 }
 
 impl<'a> Past<'a> {
-    /// At most `reach_steps` steps before `origin`.
+    /// At most `reach_steps` steps before the newest known value, or before a year before the origin: what
+    /// is older than that is not worth a calendar that reaches there.
     pub(super) fn before(
         history: &'a Series,
         grid: &Grid,
@@ -34,13 +40,16 @@ impl<'a> Past<'a> {
         let origin_index = usize::try_from(origin_index).map_err(|_| PredictError::NothingKnown)?;
         let before = &history.values[..origin_index.min(history.values.len())];
         let first_known = before.iter().position(|value| !value.is_nan());
-        let from = origin_index.saturating_sub(reach_steps);
+        let known_end = before.iter().rposition(|value| !value.is_nan()).map_or(0, |newest| newest + 1);
+        let oldest_end = origin_index.saturating_sub(STALE_SEASONS * grid.steps_per_season());
+        let from = known_end.max(oldest_end).saturating_sub(reach_steps);
         Ok(Self {
             values: &before[from.min(before.len())..],
             start: history.timestamp(grid, from),
             origin: origin_index - from,
             known_steps: first_known.map_or(0, |first| origin_index - first),
-            newest: before.iter().rev().copied().find(|value| !value.is_nan()),
+            known_end: known_end.saturating_sub(from),
+            newest: known_end.checked_sub(1).map(|newest| before[newest]),
         })
     }
 
@@ -50,7 +59,7 @@ impl<'a> Past<'a> {
     }
 
     /// The known values at the same wall-clock time as `target`, `every_minutes` apart, over the newest
-    /// `count` such times before the origin; newest first.
+    /// `count` such times up to the newest known value; newest first.
     pub(super) fn same_time(
         &self,
         calendar: &Calendar,
@@ -58,13 +67,10 @@ impl<'a> Past<'a> {
         every_minutes: i64,
         count: usize,
     ) -> impl Iterator<Item = f64> {
-        calendar
-            .newest_same_times(target, self.origin, every_minutes)
-            .take(count)
-            .filter_map(|step| {
-                let value = *self.values.get(step?)?;
-                (!value.is_nan()).then_some(value)
-            })
+        calendar.newest_same_times(target, self.known_end, every_minutes).take(count).filter_map(|step| {
+            let value = *self.values.get(step?)?;
+            (!value.is_nan()).then_some(value)
+        })
     }
 
     /// The mean of everything known in the past; else the newest value known at all.

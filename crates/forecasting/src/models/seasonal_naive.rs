@@ -37,3 +37,31 @@ impl Predict for SeasonalNaive {
         self.0.predict(history, grid, origin, horizon_steps)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::examples::{grid, history};
+
+    #[test]
+    fn last_week_repeats_itself() {
+        let series = &history(30).series[0];
+        let values = &series.values;
+        let origin = series.end(&grid());
+        let forecast =
+            SeasonalNaive::new(&grid()).predict(series, &grid(), origin, 200).expect("has history");
+        let last_week = &values[values.len() - 168..];
+        assert_eq!(forecast[..168], *last_week);
+        assert_eq!(forecast[168..], last_week[..32], "the newest known week, also beyond a week");
+    }
+
+    #[test]
+    fn with_values_eight_days_late_the_newest_known_week_repeats_itself() {
+        let series = &history(30).series[0];
+        let origin = grid().start_of_day(series.end(&grid()), 8);
+        let forecast =
+            SeasonalNaive::new(&grid()).predict(series, &grid(), origin, 144).expect("has history");
+        // Eight days and six are two weeks.
+        assert_eq!(forecast, series.values[series.values.len() - 144..]);
+    }
+}

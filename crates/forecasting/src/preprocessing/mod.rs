@@ -8,10 +8,12 @@
 mod calendar;
 mod feature;
 mod spec;
+mod statistics;
 mod view;
 
 pub use calendar::Calendar;
 pub(crate) use calendar::{DAY, WEEK};
 pub use feature::{Clock, Feature};
+pub(crate) use spec::MOST_SERIES;
 pub use spec::{FeatureSpec, InvalidFeatures};
 pub use view::{OriginView, View};

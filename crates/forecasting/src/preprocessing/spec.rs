@@ -6,15 +6,17 @@ use super::{
     Clock, Feature,
     calendar::{DAY, WEEK},
 };
-use crate::{names::SeriesId, series::Grid};
+use crate::{bounded::at_most, names::SeriesId, series::Grid};
 
 /// The features of one model, in the order of its columns, with everything that turns them into numbers.
 /// It travels inside the artifact, so that a forecaster computes exactly what the learner saw.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FeatureSpec {
     /// The columns.
+    #[serde(deserialize_with = "at_most::<MOST_FEATURES, _, _>")]
     pub features: Vec<Feature>,
     /// The series of the training data, in ascending order.
+    #[serde(deserialize_with = "at_most::<MOST_SERIES, _, _>")]
     pub series: Vec<SeriesId>,
     /// Length of a step on a day without clock change, in minutes.
     pub step_minutes: u32,
@@ -33,6 +35,8 @@ pub struct InvalidFeatures {
 
 /// More features, or longer spans, than any model here has: bounds the work for a row from outside.
 const MOST_FEATURES: usize = 256;
+/// Further series are forecast like those that training did not see.
+pub(crate) const MOST_SERIES: usize = 250_000;
 const MOST_SPAN_MINUTES: i64 = 100 * WEEK;
 
 impl FeatureSpec {
@@ -41,27 +45,14 @@ impl FeatureSpec {
     pub fn for_grid(grid: &Grid, series: Vec<SeriesId>, delay_steps: u32, knows_year: bool) -> Self {
         let step_minutes = grid.frequency().nominal().as_mins();
         let within_days = step_minutes < DAY;
-        let mut features = vec![
-            Feature::Series,
-            Feature::Step,
-            Feature::LogLevel,
-            Feature::LevelTrend,
-        ];
+        let mut features = vec![Feature::Series, Feature::Step, Feature::LogLevel, Feature::LevelTrend];
         features.extend([1, 2].map(Feature::EarlierLevel));
         features.extend([0, 1, 2, 3].map(Feature::SameTimeOfWeek));
-        features.extend([
-            Feature::ProfileMean,
-            Feature::ProfileMedian,
-            Feature::ProfileSpread,
-        ]);
+        features.extend([Feature::ProfileMean, Feature::ProfileMedian, Feature::ProfileSpread]);
         features.extend([Feature::ProfileLowest, Feature::ProfileHighest]);
         if step_minutes <= DAY {
             features.extend((0..7).map(Feature::SameTimeOfDay));
-            features.extend([
-                Feature::DaysMean,
-                Feature::SameKindOfDayMean,
-                Feature::SameTimeDeviation,
-            ]);
+            features.extend([Feature::DaysMean, Feature::SameKindOfDayMean, Feature::SameTimeDeviation]);
         }
         if within_days {
             features.extend([-1, 1].map(Feature::AroundSameTimeOfDay));
@@ -69,16 +60,8 @@ impl FeatureSpec {
         }
         features.extend((0..4).map(Feature::Newest));
         features.extend(deviation_spans(step_minutes).map(|steps| Feature::RecentDeviation { steps }));
-        features.extend(
-            clock_features(step_minutes, knows_year)
-                .into_iter()
-                .map(Feature::Clock),
-        );
-        let level_minutes = if within_days {
-            WEEK
-        } else {
-            4 * WEEK.max(step_minutes)
-        };
+        features.extend(clock_features(step_minutes, knows_year).into_iter().map(Feature::Clock));
+        let level_minutes = if within_days { WEEK } else { 4 * WEEK.max(step_minutes) };
         Self {
             features,
             series,
@@ -140,9 +123,7 @@ impl FeatureSpec {
 /// Within days: 3 hours to a week. From days on: 2 to 28 steps.
 fn deviation_spans(step_minutes: i64) -> impl Iterator<Item = u16> {
     let mut spans: Vec<u16> = if step_minutes < DAY {
-        [180, 360, DAY, 3 * DAY, WEEK]
-            .map(|minutes| steps_in(minutes, step_minutes))
-            .to_vec()
+        [180, 360, DAY, 3 * DAY, WEEK].map(|minutes| steps_in(minutes, step_minutes)).to_vec()
     } else {
         vec![2, 4, 7, 14, 28]
     };
@@ -160,9 +141,7 @@ fn clock_features(step_minutes: i64, knows_year: bool) -> Vec<Clock> {
     }
     if knows_year {
         clocks.extend(
-            [1, 2]
-                .into_iter()
-                .flat_map(|periods| [Clock::YearSine(periods), Clock::YearCosine(periods)]),
+            [1, 2].into_iter().flat_map(|periods| [Clock::YearSine(periods), Clock::YearCosine(periods)]),
         );
     }
     clocks
@@ -170,4 +149,53 @@ fn clock_features(step_minutes: i64, knows_year: bool) -> Vec<Clock> {
 
 fn steps_in(minutes: i64, step_minutes: i64) -> u16 {
     u16::try_from((minutes / step_minutes).max(1)).expect("four weeks of minutes are under 65,536 steps")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spec(frequency: &str) -> FeatureSpec {
+        let grid = Grid::new(frequency.parse().expect("is a frequency"), "UTC").expect("is a zone");
+        FeatureSpec::for_grid(&grid, Vec::new(), 0, false)
+    }
+
+    #[test]
+    fn every_frequency_has_its_features_each_once() {
+        for frequency in ["PT1M", "PT15M", "PT1H", "PT12H", "P1D", "P2D", "P7D"] {
+            let spec = spec(frequency);
+            assert_eq!(spec.validate(), Ok(()), "{frequency}");
+            let mut names: Vec<String> = spec.features.iter().map(ToString::to_string).collect();
+            names.sort();
+            names.dedup();
+            assert_eq!(names.len(), spec.width(), "{frequency}");
+            assert!(spec.required_steps() <= spec.liked_steps());
+        }
+    }
+
+    #[test]
+    fn an_hourly_model_needs_a_week_and_likes_six() {
+        let hourly = spec("PT1H");
+        assert_eq!(hourly.required_steps(), 168);
+        assert!((6 * 168..7 * 168).contains(&hourly.liked_steps()), "{}", hourly.liked_steps());
+    }
+
+    #[test]
+    fn a_specification_from_outside_is_bounded() {
+        let mut features = spec("PT1H");
+        features.features = vec![Feature::Step; 257];
+        assert!(features.validate().is_err());
+        let mut step = spec("PT1H");
+        step.step_minutes = 0;
+        assert!(step.validate().is_err());
+        let mut delay = spec("PT1H");
+        delay.delay_steps = u32::MAX;
+        assert!(delay.validate().is_err());
+        let mut level = spec("PT1H");
+        level.level_steps = u32::MAX;
+        assert!(level.validate().is_err());
+        let mut series = spec("PT1H");
+        series.series = vec![SeriesId::new("b").expect("is an id"), SeriesId::new("a").expect("is an id")];
+        assert!(series.validate().is_err());
+    }
 }

@@ -3,6 +3,7 @@
 use super::{
     Calendar, Clock, Feature, FeatureSpec,
     calendar::{DAY, WEEK},
+    statistics::{mean, mean_of, median, spread},
 };
 use crate::names::SeriesId;
 
@@ -23,23 +24,11 @@ impl<'a> View<'a> {
     /// What is known at `origin`, the index of the first step to forecast; `None` without a single value
     /// in the newest four level spans, because then nothing can be said relative to a level.
     pub fn at_origin(self, origin: usize) -> Option<OriginView<'a>> {
-        let known = origin
-            .checked_sub(self.spec.delay_steps as usize)?
-            .min(self.values.len());
-        let mut at_origin = OriginView {
-            view: self,
-            origin,
-            known,
-            level: f64::NAN,
-            fixed: Vec::new(),
-        };
+        let known = origin.checked_sub(self.spec.delay_steps as usize)?.min(self.values.len());
+        let mut at_origin = OriginView { view: self, origin, known, level: f64::NAN, fixed: Vec::new() };
         at_origin.level = at_origin.recent_level()?;
-        at_origin.fixed = self
-            .spec
-            .features
-            .iter()
-            .map(|&feature| cell(at_origin.fixed_value(feature)))
-            .collect();
+        let fixed = self.spec.features.iter().map(|&feature| at_origin.fixed_value(feature).map(cell));
+        at_origin.fixed = fixed.collect();
         Some(at_origin)
     }
 }
@@ -59,8 +48,8 @@ pub struct OriginView<'a> {
     /// Values before this index are known.
     known: usize,
     level: f64,
-    /// The features that are the same for every step; `NaN` for the others.
-    fixed: Vec<f32>,
+    /// The features that are the same for every step; `None` for the others.
+    fixed: Vec<Option<f32>>,
 }
 
 /// The values at the same time of earlier weeks and days, seen from one target.
@@ -85,16 +74,12 @@ impl OriginView<'_> {
     pub fn fill_row(&self, step: usize, row: &mut [f32]) {
         let target = self.target(self.origin + step);
         for ((slot, &feature), &fixed) in row.iter_mut().zip(&self.view.spec.features).zip(&self.fixed) {
-            *slot = if is_fixed(feature) {
-                fixed
-            } else {
-                cell(self.target_value(feature, step, &target))
-            };
+            *slot = fixed.unwrap_or_else(|| cell(self.target_value(feature, step, &target)));
         }
     }
 
-    fn fixed_value(&self, feature: Feature) -> f64 {
-        match feature {
+    fn fixed_value(&self, feature: Feature) -> Option<f64> {
+        Some(match feature {
             Feature::Series => self.view.place.map_or(f64::NAN, |place| place as f64),
             Feature::LogLevel => self.level.max(f64::MIN_POSITIVE).ln(),
             Feature::LevelTrend => self.level / self.size_of_newest(0, 4 * self.level_steps()),
@@ -105,8 +90,8 @@ impl OriginView<'_> {
             Feature::Newest(n) => self.amount(self.newest(usize::from(n))),
             Feature::RecentDeviation { steps } => self.amount(self.recent_deviation(steps.into())),
             Feature::DayOverWeekBefore => self.day_over_week_before(),
-            _ => f64::NAN,
-        }
+            _ => return None,
+        })
     }
 
     fn target_value(&self, feature: Feature, step: usize, target: &Target) -> f64 {
@@ -125,9 +110,7 @@ impl OriginView<'_> {
                 self.amount(*target.days.get(usize::from(day)).unwrap_or(&f64::NAN))
             }
             Feature::AroundSameTimeOfDay(steps) => {
-                let around = self
-                    .newest_day(target)
-                    .and_then(|day| day.checked_add_signed(steps.into()));
+                let around = self.newest_day(target).and_then(|day| day.checked_add_signed(steps.into()));
                 self.amount(self.value(around))
             }
             Feature::DaysMean => self.amount(mean(&target.days)),
@@ -147,11 +130,7 @@ impl OriginView<'_> {
     }
 
     fn amount(&self, value: f64) -> f64 {
-        if self.level > 0.0 {
-            value / self.level
-        } else {
-            0.0 * value
-        }
+        if self.level > 0.0 { value / self.level } else { 0.0 * value }
     }
 
     fn level_steps(&self) -> usize {
@@ -193,19 +172,14 @@ impl OriginView<'_> {
     fn day_over_week_before(&self) -> f64 {
         let day_steps = (1440 / self.view.spec.step_minutes).max(1) as usize;
         let newest = self.known.saturating_sub(day_steps)..self.known;
-        let week_before = newest
-            .clone()
-            .map(|index| self.value(self.view.calendar.back(index, WEEK)));
+        let week_before = newest.clone().map(|index| self.value(self.view.calendar.back(index, WEEK)));
         mean_of(newest.map(|index| self.value(Some(index)))) / mean_of(week_before)
     }
 
     fn target(&self, index: usize) -> Target {
         let calendar = self.view.calendar;
         let mut weeks = [f64::NAN; 5];
-        for (step, value) in calendar
-            .newest_same_times(index, self.known, WEEK)
-            .zip(&mut weeks)
-        {
+        for (step, value) in calendar.newest_same_times(index, self.known, WEEK).zip(&mut weeks) {
             *value = self.value(step);
         }
         let days_ago = calendar.newest_before(index, self.known, DAY);
@@ -213,12 +187,7 @@ impl OriginView<'_> {
         for (step, value) in calendar.newest_same_times(index, self.known, DAY).zip(&mut days) {
             *value = self.value(step);
         }
-        Target {
-            index,
-            weeks,
-            days,
-            days_ago,
-        }
+        Target { index, weeks, days, days_ago }
     }
 
     fn newest_day(&self, target: &Target) -> Option<usize> {
@@ -226,8 +195,7 @@ impl OriginView<'_> {
     }
 
     fn same_time_deviation(&self, target: &Target) -> f64 {
-        self.newest_day(target)
-            .map_or(f64::NAN, |day| self.deviation(day))
+        self.newest_day(target).map_or(f64::NAN, |day| self.deviation(day))
     }
 
     fn same_kind_of_day_mean(&self, target: &Target) -> f64 {
@@ -254,20 +222,6 @@ impl OriginView<'_> {
     }
 }
 
-/// Features that do not depend on the step.
-fn is_fixed(feature: Feature) -> bool {
-    matches!(
-        feature,
-        Feature::Series
-            | Feature::LogLevel
-            | Feature::LevelTrend
-            | Feature::EarlierLevel(_)
-            | Feature::Newest(_)
-            | Feature::RecentDeviation { .. }
-            | Feature::DayOverWeekBefore
-    )
-}
-
 /// What cannot be divided is missing.
 #[expect(
     clippy::cast_possible_truncation,
@@ -278,34 +232,175 @@ fn cell(value: f64) -> f32 {
     if value.is_finite() { value } else { f32::NAN }
 }
 
-/// Mean of the known values; `NaN` if none is known.
-fn mean_of(values: impl Iterator<Item = f64>) -> f64 {
-    let (mut sum, mut count) = (0.0, 0_u32);
-    for value in values.filter(|value| !value.is_nan()) {
-        sum += value;
-        count += 1;
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::series::Grid;
+
+    const HORIZON: usize = 30;
+
+    #[derive(Debug)]
+    struct History {
+        spec: FeatureSpec,
+        grid: Grid,
+        start: Timestamp,
+        values: Vec<f64>,
     }
-    // 0 / 0 is NaN, as wanted.
-    sum / f64::from(count)
-}
 
-fn mean(values: &[f64]) -> f64 {
-    mean_of(values.iter().copied())
-}
+    impl History {
+        fn new(frequency: &str, delay_steps: u32, values: Vec<f64>) -> Self {
+            let grid =
+                Grid::new(frequency.parse().expect("is a frequency"), "Europe/Berlin").expect("is a zone");
+            let start = grid.start_of_day("2025-01-20T12:00:00Z".parse().expect("is a time"), 0);
+            let series = vec![SeriesId::new("a").expect("is an id")];
+            Self { spec: FeatureSpec::for_grid(&grid, series, delay_steps, true), grid, start, values }
+        }
 
-fn spread(values: &[f64]) -> f64 {
-    let center = mean(values);
-    mean_of(values.iter().map(|value| (value - center) * (value - center))).sqrt()
-}
+        /// The bits of every feature of every step, seen from `origin` with `values` from step `from` on.
+        fn rows(&self, from: usize, values: &[f64], origin: usize) -> Option<Vec<u32>> {
+            let start = self.grid.advance(self.start, i64::try_from(from).expect("is small"));
+            let calendar = Calendar::new(&self.grid, start, origin - from + HORIZON);
+            let view = View { spec: &self.spec, calendar: &calendar, values, place: Some(0) };
+            let at_origin = view.at_origin(origin - from)?;
+            let mut rows = vec![0.0_f32; HORIZON * self.spec.width()];
+            for (step, row) in rows.chunks_exact_mut(self.spec.width()).enumerate() {
+                at_origin.fill_row(step, row);
+            }
+            // Missing is missing, whatever its sign bit.
+            Some(rows.iter().map(|cell| if cell.is_nan() { u32::MAX } else { cell.to_bits() }).collect())
+        }
+    }
 
-/// Median of the known values; the mean of the middle two where their number is even.
-fn median(mut values: [f64; 5]) -> f64 {
-    // Missing values last, whatever their sign bit.
-    values.sort_by(|a, b| a.is_nan().cmp(&b.is_nan()).then(a.total_cmp(b)));
-    let known = values.iter().take_while(|value| !value.is_nan()).count();
-    match known {
-        0 => f64::NAN,
-        odd if odd % 2 == 1 => values[odd / 2],
-        even => f64::midpoint(values[even / 2 - 1], values[even / 2]),
+    /// Histories of 500 to 2,000 steps with gaps and zeros, across a clock change where steps are hours.
+    fn any_history() -> impl Strategy<Value = History> {
+        let frequencies = prop::sample::select(vec!["PT30M", "PT1H", "PT6H", "P1D", "P2D", "P7D"]);
+        let value = prop_oneof![8 => 0.0_f64..1e4, 1 => Just(f64::NAN), 1 => Just(0.0)];
+        (frequencies, 0_u32..60, prop::collection::vec(value, 500..2000))
+            .prop_map(|(frequency, delay, values)| History::new(frequency, delay, values))
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(40))]
+
+        #[test]
+        fn nothing_at_or_after_the_origin_changes_a_feature(
+            history in any_history(), part in 0.1_f64..1.0, scrambled in prop::collection::vec(-1e9_f64..1e9, 2000)
+        ) {
+            let origin = place(part, history.values.len());
+            let known = origin.saturating_sub(history.spec.delay_steps as usize);
+            let mut other = history.values.clone();
+            other[known..].copy_from_slice(&scrambled[known..history.values.len()]);
+            prop_assert_eq!(history.rows(0, &history.values, origin), history.rows(0, &other, origin));
+        }
+
+        #[test]
+        fn what_lies_further_back_than_liked_changes_no_feature(history in any_history(), part in 0.1_f64..1.0) {
+            let origin = place(part, history.values.len());
+            let from = origin.saturating_sub(history.spec.liked_steps());
+            let newest = history.rows(from, &history.values[from..], origin);
+            prop_assert_eq!(history.rows(0, &history.values, origin), newest);
+        }
+
+        #[test]
+        fn a_series_twice_as_large_looks_the_same_but_for_its_level(history in any_history(), part in 0.1_f64..1.0) {
+            let origin = place(part, history.values.len());
+            let doubled: Vec<f64> = history.values.iter().map(|value| 2.0 * value).collect();
+            let log_level = history.spec.features.iter().position(|&feature| feature == Feature::LogLevel);
+            let without_level = |rows: Option<Vec<u32>>| rows.map(|rows| {
+                let width = history.spec.width();
+                let other = |(cell, _): &(usize, u32)| Some(cell % width) != log_level;
+                rows.into_iter().enumerate().filter(other).map(|(_, bits)| bits).collect::<Vec<_>>()
+            });
+            prop_assert_eq!(
+                without_level(history.rows(0, &history.values, origin)),
+                without_level(history.rows(0, &doubled, origin))
+            );
+        }
+    }
+
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a part of a length")]
+    fn place(part: f64, len: usize) -> usize {
+        (part * len as f64) as usize
+    }
+
+    /// Hour of the week + 1000 × week, so that every value says where it comes from; week 5 begins at 840.
+    fn numbered_hours() -> History {
+        let values = (0..840).map(|hour| f64::from(hour % 168) + 1000.0 * f64::from(hour / 168)).collect();
+        History::new("PT1H", 0, values)
+    }
+
+    fn feature(history: &History, feature: Feature, step: usize) -> f64 {
+        let calendar = Calendar::new(&history.grid, history.start, history.values.len() + HORIZON);
+        let view = View { spec: &history.spec, calendar: &calendar, values: &history.values, place: Some(0) };
+        let at_origin = view.at_origin(history.values.len()).expect("has a level");
+        let mut row = vec![0.0; history.spec.width()];
+        at_origin.fill_row(step, &mut row);
+        let column = history.spec.features.iter().position(|&other| other == feature);
+        f64::from(row[column.expect("is a feature")]) * at_origin.level()
+    }
+
+    #[test]
+    fn features_are_what_their_names_say() {
+        let history = numbered_hours();
+        // The history begins and ends on Monday 0:00; step 3 is Monday 3:00.
+        let cases = [
+            (Feature::SameTimeOfWeek(0), 4003.0),
+            (Feature::SameTimeOfWeek(3), 1003.0),
+            (Feature::ProfileMean, 2503.0),
+            (Feature::ProfileMedian, 2003.0),
+            (Feature::ProfileLowest, 3.0),
+            (Feature::ProfileHighest, 4003.0),
+            (Feature::ProfileSpread, 2_000_000.0_f64.sqrt()),
+            (Feature::SameTimeOfDay(0), 4000.0 + 147.0),
+            (Feature::AroundSameTimeOfDay(-1), 4000.0 + 146.0),
+            (Feature::SameTimeOfDay(6), 4003.0),
+            (Feature::DaysMean, 4000.0 + 3.0 + 72.0),
+            // Monday to Friday: without Saturday (123) and Sunday (147).
+            (Feature::SameKindOfDayMean, 4000.0 + 3.0 + 48.0),
+            (Feature::SameTimeDeviation, 4000.0 - 1500.0),
+            (Feature::Newest(0), 4167.0),
+            (Feature::Newest(3), 4164.0),
+            (Feature::RecentDeviation { steps: 24 }, 4000.0 - 1500.0),
+            (Feature::EarlierLevel(1), 3000.0 + 83.5),
+        ];
+        for (name, expected) in cases {
+            let found = feature(&history, name, 3);
+            assert!((found - expected).abs() < 0.01, "{name}: {found} instead of {expected}");
+        }
+        for (name, expected) in [(Feature::Step, 4.0), (Feature::Clock(Clock::HourOfWeek), 3.0)] {
+            let level = 4083.5;
+            assert!((feature(&history, name, 3) / level - expected).abs() < 1e-6, "{name}");
+        }
+    }
+
+    #[test]
+    fn gaps_are_skipped_in_means_and_missing_elsewhere() {
+        let mut history = numbered_hours();
+        history.values[4 * 168 + 3] = f64::NAN;
+        assert!(feature(&history, Feature::SameTimeOfWeek(0), 3).is_nan());
+        assert!((feature(&history, Feature::ProfileMean, 3) - 2003.0).abs() < 0.01, "of three weeks");
+    }
+
+    #[test]
+    fn without_a_recent_value_there_is_no_level() {
+        let mut values = vec![5.0; 100];
+        values.extend([f64::NAN; 672]);
+        let history = History::new("PT1H", 0, values);
+        assert_eq!(history.rows(0, &history.values, 772), None);
+        assert!(history.rows(0, &history.values, 771).is_some(), "the last value is four weeks old");
+    }
+
+    #[test]
+    fn a_closed_week_does_not_make_ratios_explode() {
+        let mut values = vec![100.0; 4 * 168];
+        values[3 * 168..].fill(0.0);
+        let history = History::new("PT1H", 0, values);
+        let calendar = Calendar::new(&history.grid, history.start, 700);
+        let view = View { spec: &history.spec, calendar: &calendar, values: &history.values, place: None };
+        let level = view.at_origin(672).expect("has a level").level();
+        assert!((level - 75.0 / 20.0).abs() < 1e-9, "{level}");
     }
 }

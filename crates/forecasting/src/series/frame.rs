@@ -53,13 +53,8 @@ impl Series {
 
     /// The value of the step that begins at `at`; `NaN` if it is missing, outside, or between two steps.
     pub fn value(&self, grid: &Grid, at: Timestamp) -> f64 {
-        let index = grid
-            .steps_between(self.start, at)
-            .ok()
-            .and_then(|steps| usize::try_from(steps).ok());
-        index
-            .and_then(|index| self.values.get(index).copied())
-            .unwrap_or(f64::NAN)
+        let index = grid.steps_between(self.start, at).ok().and_then(|steps| usize::try_from(steps).ok());
+        index.and_then(|index| self.values.get(index).copied()).unwrap_or(f64::NAN)
     }
 
     /// The values whose steps begin before `at`: all that a forecast from the origin `at` may look at.
@@ -69,18 +64,12 @@ impl Series {
 
     /// The time stamp of the last value that is not missing.
     pub fn last_target(&self, grid: &Grid) -> Option<Timestamp> {
-        self.values
-            .iter()
-            .rposition(|value| !value.is_nan())
-            .map(|index| self.timestamp(grid, index))
+        self.values.iter().rposition(|value| !value.is_nan()).map(|index| self.timestamp(grid, index))
     }
 
     /// The time stamp of the first value that is not missing.
     pub fn first_target(&self, grid: &Grid) -> Option<Timestamp> {
-        self.values
-            .iter()
-            .position(|value| !value.is_nan())
-            .map(|index| self.timestamp(grid, index))
+        self.values.iter().position(|value| !value.is_nan()).map(|index| self.timestamp(grid, index))
     }
 
     /// The steps that begin in `from..until`; empty, starting at or after `from`, if there are none.
@@ -108,49 +97,31 @@ impl Frame {
     pub fn new(grid: Grid, mut series: Vec<Series>) -> Result<Self, RepeatedSeries> {
         series.sort_by(|one, other| one.id.cmp(&other.id));
         match series.windows(2).find(|pair| pair[0].id == pair[1].id) {
-            Some(pair) => Err(RepeatedSeries {
-                id: pair[0].id.clone(),
-            }),
+            Some(pair) => Err(RepeatedSeries { id: pair[0].id.clone() }),
             None => Ok(Self { grid, series }),
         }
     }
 
     /// The series with this id.
     pub fn series(&self, id: &SeriesId) -> Option<&Series> {
-        self.series
-            .binary_search_by(|series| series.id.cmp(id))
-            .ok()
-            .map(|index| &self.series[index])
+        self.series.binary_search_by(|series| series.id.cmp(id)).ok().map(|index| &self.series[index])
     }
 
     /// The latest time stamp at which any series has a value.
     pub fn last_target(&self) -> Option<Timestamp> {
-        self.series
-            .iter()
-            .filter_map(|series| series.last_target(&self.grid))
-            .max()
+        self.series.iter().filter_map(|series| series.last_target(&self.grid)).max()
     }
 
     /// The earliest time stamp at which any series has a value.
     pub fn first_target(&self) -> Option<Timestamp> {
-        self.series
-            .iter()
-            .filter_map(|series| series.first_target(&self.grid))
-            .min()
+        self.series.iter().filter_map(|series| series.first_target(&self.grid)).min()
     }
 
     /// Every series cut to the steps that begin in `from..until`; a series without any stays, empty.
     #[must_use]
     pub fn window(&self, from: Timestamp, until: Timestamp) -> Frame {
-        let series = self
-            .series
-            .iter()
-            .map(|series| series.window(&self.grid, from, until))
-            .collect();
-        Frame {
-            grid: self.grid.clone(),
-            series,
-        }
+        let series = self.series.iter().map(|series| series.window(&self.grid, from, until)).collect();
+        Frame { grid: self.grid.clone(), series }
     }
 }
 
@@ -169,22 +140,14 @@ mod tests {
 
     fn series(id: &str, values: &[f64]) -> Series {
         let id = SeriesId::new(id).expect("tests write ids");
-        Series {
-            id,
-            start: at("2025-01-01T00:00:00Z"),
-            values: values.to_vec(),
-        }
+        Series { id, start: at("2025-01-01T00:00:00Z"), values: values.to_vec() }
     }
 
     #[test]
     fn a_value_is_found_by_its_time_stamp_alone() {
         let (grid, series) = (hourly(), series("a", &[1.0, f64::NAN, 3.0]));
         assert_eq!(series.value(&grid, at("2025-01-01T02:00:00Z")), 3.0);
-        for missing in [
-            "2025-01-01T01:00:00Z",
-            "2025-01-01T00:30:00Z",
-            "2024-12-31T23:00:00Z",
-        ] {
+        for missing in ["2025-01-01T01:00:00Z", "2025-01-01T00:30:00Z", "2024-12-31T23:00:00Z"] {
             assert!(series.value(&grid, at(missing)).is_nan(), "{missing}");
         }
         assert!(series.value(&grid, series.end(&grid)).is_nan());
@@ -207,12 +170,7 @@ mod tests {
         assert_eq!(frame.first_target(), Some(at("2025-01-01T01:00:00Z")));
         assert_eq!(frame.last_target(), Some(at("2025-01-01T02:00:00Z")));
         let id = SeriesId::new("b").expect("is an id");
-        assert_eq!(
-            frame
-                .series(&id)
-                .and_then(|series| series.last_target(&frame.grid)),
-            None
-        );
+        assert_eq!(frame.series(&id).and_then(|series| series.last_target(&frame.grid)), None);
     }
 
     #[test]
@@ -228,9 +186,6 @@ mod tests {
     #[test]
     fn a_series_given_twice_is_refused() {
         let twice = Frame::new(hourly(), vec![series("a", &[1.0]), series("a", &[2.0])]);
-        assert_eq!(
-            twice.expect_err("is given twice").to_string(),
-            "series a is given twice"
-        );
+        assert_eq!(twice.expect_err("is given twice").to_string(), "series a is given twice");
     }
 }

@@ -52,10 +52,7 @@ impl FromStr for Frequency {
     type Err = InvalidFrequency;
 
     fn from_str(value: &str) -> Result<Self, InvalidFrequency> {
-        parse(value).map_err(|problem| InvalidFrequency {
-            value: value.chars().take(60).collect(),
-            problem,
-        })
+        parse(value).map_err(|problem| InvalidFrequency { value: value.chars().take(60).collect(), problem })
     }
 }
 
@@ -153,16 +150,10 @@ mod tests {
             ("P8D", "must be at most 7 days"),
             ("PT30S", "must be made of minutes and hours, or of days and weeks"),
             ("P1M", "must be made of minutes and hours, or of days and weeks"),
-            (
-                "P1DT1H",
-                "must be made of minutes and hours, or of days and weeks, not of both",
-            ),
+            ("P1DT1H", "must be made of minutes and hours, or of days and weeks, not of both"),
         ];
         for (text, problem) in cases {
-            let refused = InvalidFrequency {
-                value: text.to_owned(),
-                problem,
-            };
+            let refused = InvalidFrequency { value: text.to_owned(), problem };
             assert_eq!(text.parse::<Frequency>(), Err(refused));
         }
     }

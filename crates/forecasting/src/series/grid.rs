@@ -49,11 +49,7 @@ impl Grid {
         let zone = self::time_zone(time_zone)?;
         // The database finds names in any case; the name that is stored and hashed is its own spelling.
         let zone_name = zone.iana_name().unwrap_or(time_zone).to_owned();
-        Ok(Self {
-            frequency,
-            zone,
-            zone_name,
-        })
+        Ok(Self { frequency, zone, zone_name })
     }
 
     /// The distance of two steps.
@@ -93,11 +89,7 @@ impl Grid {
         if self.advance(from, steps) == to {
             return Ok(steps);
         }
-        Err(OffGrid {
-            at: to,
-            through: from,
-            frequency: self.frequency,
-        })
+        Err(OffGrid { at: to, through: from, frequency: self.frequency })
     }
 
     /// How many steps lead from `from` to the last step that is not after `at`.
@@ -122,11 +114,7 @@ impl Grid {
     pub fn ceil(&self, through: Timestamp, at: Timestamp) -> Timestamp {
         let steps = self.steps_up_to(through, at);
         let floor = self.advance(through, steps);
-        if floor < at {
-            self.advance(through, steps + 1)
-        } else {
-            floor
-        }
+        if floor < at { self.advance(through, steps + 1) } else { floor }
     }
 
     /// The wall clock of the grid's zone.
@@ -139,8 +127,7 @@ impl Grid {
     pub fn start_of_day(&self, at: Timestamp, days: i64) -> Timestamp {
         let span = Span::new().try_days(days).ok();
         let date = span.and_then(|days| self.date(at).checked_add(days).ok());
-        date.and_then(|date| self.day_start(date))
-            .unwrap_or(extreme(days))
+        date.and_then(|date| self.day_start(date)).unwrap_or(extreme(days))
     }
 
     /// Steps in a season: the fewest steps that make whole weeks (168 hours, 7 days, one 7-day step).
@@ -168,20 +155,12 @@ impl Grid {
         if let Ok(timestamp) = midnight.unambiguous() {
             return Some(timestamp);
         }
-        date.to_zoned(self.zone.clone())
-            .ok()?
-            .start_of_day()
-            .ok()
-            .map(|start| start.timestamp())
+        date.to_zoned(self.zone.clone()).ok()?.start_of_day().ok().map(|start| start.timestamp())
     }
 }
 
 fn extreme(direction: i64) -> Timestamp {
-    if direction < 0 {
-        Timestamp::MIN
-    } else {
-        Timestamp::MAX
-    }
+    if direction < 0 { Timestamp::MIN } else { Timestamp::MAX }
 }
 
 fn days_between(from: Date, to: Date) -> i64 {
@@ -202,15 +181,9 @@ impl Eq for Grid {}
 /// Only from the database in the binary: a verdict must replay to the bit on a machine whose own database
 /// is older, newer or missing.
 pub fn time_zone(name: &str) -> Result<TimeZone, InvalidTimeZone> {
-    let refused = || InvalidTimeZone {
-        name: name.chars().take(60).collect(),
-    };
+    let refused = || InvalidTimeZone { name: name.chars().take(60).collect() };
     let zone = TimeZoneDatabase::bundled().get(name).map_err(|_| refused())?;
-    if zone.is_unknown() {
-        Err(refused())
-    } else {
-        Ok(zone)
-    }
+    if zone.is_unknown() { Err(refused()) } else { Ok(zone) }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -229,10 +202,7 @@ impl TryFrom<GridText> for Grid {
 
 impl From<Grid> for GridText {
     fn from(grid: Grid) -> Self {
-        Self {
-            frequency: grid.frequency,
-            time_zone: grid.zone_name,
-        }
+        Self { frequency: grid.frequency, time_zone: grid.zone_name }
     }
 }
 
@@ -255,10 +225,7 @@ mod tests {
         let berlin = grid("PT1H", "Europe/Berlin");
         // 2025-03-30 has 23 hours in Berlin, 2025-10-26 has 25.
         let spring = at("2025-03-30T00:00:00+01:00");
-        assert_eq!(
-            berlin.steps_between(spring, at("2025-03-31T00:00:00+02:00")),
-            Ok(23)
-        );
+        assert_eq!(berlin.steps_between(spring, at("2025-03-31T00:00:00+02:00")), Ok(23));
         let autumn = at("2025-10-26T00:00:00+02:00");
         assert_eq!(berlin.advance(autumn, 25), at("2025-10-27T00:00:00+01:00"));
     }
@@ -269,17 +236,10 @@ mod tests {
         let before = at("2025-03-30T00:00:00+01:00");
         assert_eq!(berlin.advance(before, 1), at("2025-03-31T00:00:00+02:00"));
         assert_eq!(berlin.advance(before, -1), at("2025-03-29T00:00:00+01:00"));
-        assert_eq!(
-            berlin.steps_between(before, at("2025-10-27T00:00:00+01:00")),
-            Ok(211)
-        );
+        assert_eq!(berlin.steps_between(before, at("2025-10-27T00:00:00+01:00")), Ok(211));
         let weekly = grid("P7D", "Europe/Berlin");
         assert_eq!(weekly.advance(before, 1), at("2025-04-06T00:00:00+02:00"));
-        assert!(
-            weekly
-                .steps_between(before, at("2025-04-05T00:00:00+02:00"))
-                .is_err()
-        );
+        assert!(weekly.steps_between(before, at("2025-04-05T00:00:00+02:00")).is_err());
     }
 
     #[test]
@@ -289,19 +249,14 @@ mod tests {
         let first = at("2018-11-03T00:00:00-03:00");
         let skipped_midnight = at("2018-11-04T01:00:00-02:00");
         assert_eq!(daily.advance(first, 1), skipped_midnight);
-        assert_eq!(
-            daily.advance(skipped_midnight, 1),
-            at("2018-11-05T00:00:00-02:00")
-        );
+        assert_eq!(daily.advance(skipped_midnight, 1), at("2018-11-05T00:00:00-02:00"));
     }
 
     #[test]
     fn a_time_stamp_between_two_steps_is_named() {
         let hourly = grid("PT1H", "UTC");
         let through = at("2025-01-01T00:00:00Z");
-        let off = hourly
-            .steps_between(through, at("2025-01-01T05:00:01Z"))
-            .expect_err("is off by a second");
+        let off = hourly.steps_between(through, at("2025-01-01T05:00:01Z")).expect_err("is off by a second");
         let text = "2025-01-01T05:00:01Z is not on the grid of PT1H steps through 2025-01-01T00:00:00Z";
         assert_eq!(off.to_string(), text);
     }
@@ -345,21 +300,13 @@ mod tests {
         let lord_howe = grid("PT30M", "Australia/Lord_Howe");
         let json = serde_json::to_string(&lord_howe).expect("a grid is two texts");
         assert_eq!(json, r#"{"frequency":"PT30M","time_zone":"Australia/Lord_Howe"}"#);
-        assert_eq!(
-            serde_json::from_str::<Grid>(&json).expect("was just written"),
-            lord_howe
-        );
+        assert_eq!(serde_json::from_str::<Grid>(&json).expect("was just written"), lord_howe);
     }
 
     fn any_grid() -> impl Strategy<Value = Grid> {
         let frequencies = prop::sample::select(vec!["PT1M", "PT15M", "PT1H", "PT12H", "P1D", "P3D", "P7D"]);
-        let zones = vec![
-            "UTC",
-            "Europe/Berlin",
-            "America/Sao_Paulo",
-            "Australia/Lord_Howe",
-            "Asia/Kathmandu",
-        ];
+        let zones =
+            vec!["UTC", "Europe/Berlin", "America/Sao_Paulo", "Australia/Lord_Howe", "Asia/Kathmandu"];
         (frequencies, prop::sample::select(zones)).prop_map(|(frequency, zone)| grid(frequency, zone))
     }
 

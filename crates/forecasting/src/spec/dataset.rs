@@ -57,11 +57,7 @@ impl DatasetSpec {
         check_time_zone("time_zone", &self.time_zone)?;
         if !(SignedDuration::ZERO..=LONGEST_DELAY).contains(&self.availability_delay) {
             let problem = "must be from PT0S to 366 days";
-            return Err(SpecError::new(
-                "availability_delay",
-                &self.availability_delay,
-                problem,
-            ));
+            return Err(SpecError::new("availability_delay", &self.availability_delay, problem));
         }
         Ok(())
     }
@@ -72,6 +68,13 @@ impl DatasetSpec {
     /// If the time zone is unknown, which neither reading nor [`DatasetSpec::validate`] lets pass.
     pub fn grid(&self) -> Grid {
         Grid::new(self.frequency, &self.time_zone).expect("the time zone was checked when it was read")
+    }
+
+    /// How many of the newest steps before an origin are not known then: the availability delay in steps.
+    pub fn delay_steps(&self) -> u32 {
+        let step = self.frequency.nominal().as_secs();
+        let steps = (self.availability_delay.as_secs() + step - 1) / step;
+        u32::try_from(steps).expect("a delay is at most 366 days")
     }
 
     /// The longest horizon that any model of the dataset may have: 10,000 steps or 5 years.
@@ -140,9 +143,6 @@ mod tests {
         assert_eq!(spelled_out.hash(), read(BIKES).hash());
         assert_ne!(read(&BIKES.replace("PT1H", "PT30M")).hash(), read(BIKES).hash());
         let json = serde_json::to_string(&spelled_out).expect("is JSON");
-        assert_eq!(
-            serde_json::from_str::<DatasetSpec>(&json).expect("was just written"),
-            spelled_out
-        );
+        assert_eq!(serde_json::from_str::<DatasetSpec>(&json).expect("was just written"), spelled_out);
     }
 }

@@ -28,9 +28,7 @@ impl GatePolicy {
     /// The paired origins without which nothing is promoted on this grid: [`GatePolicy::min_origins`], and
     /// enough for overlapping horizons.
     pub fn needed_origins(&self, grid: &Grid, horizon_steps: u32) -> u32 {
-        self.min_origins
-            .max(Self::LEAST_ORIGINS)
-            .max(Self::origins_for_horizon(grid, horizon_steps))
+        self.min_origins.max(Self::LEAST_ORIGINS).max(Self::origins_for_horizon(grid, horizon_steps))
     }
 
     /// Four times the strides that a horizon covers: neighbouring origins whose horizons overlap say
@@ -41,11 +39,7 @@ impl GatePolicy {
     }
 
     pub(super) fn validate(&self) -> Result<(), SpecError> {
-        check_range(
-            "min_origins",
-            self.min_origins,
-            Self::LEAST_ORIGINS..=Self::MOST_ORIGINS,
-        )?;
+        check_range("min_origins", self.min_origins, Self::LEAST_ORIGINS..=Self::MOST_ORIGINS)?;
         if let Some(origins) = self.holdout_origins {
             check_range("holdout_origins", origins, self.min_origins..=Self::MOST_ORIGINS)?;
         }
@@ -55,11 +49,7 @@ impl GatePolicy {
 
 impl Default for GatePolicy {
     fn default() -> Self {
-        Self {
-            min_origins: Self::LEAST_ORIGINS,
-            holdout_origins: None,
-            max_holdout_share: 1.0 / 3.0,
-        }
+        Self { min_origins: Self::LEAST_ORIGINS, holdout_origins: None, max_holdout_share: 1.0 / 3.0 }
     }
 }
 
@@ -88,12 +78,9 @@ mod tests {
         let hourly = Grid::new(Frequency::Minutes(60), "UTC").expect("UTC is known");
         let daily = Grid::new(Frequency::Days(1), "UTC").expect("UTC is known");
         let policy = GatePolicy::default();
-        for (grid, horizon_steps, origins) in [
-            (&hourly, 24, 28),
-            (&hourly, 7 * 24, 28),
-            (&hourly, 7 * 24 + 1, 32),
-            (&daily, 28, 112),
-        ] {
+        for (grid, horizon_steps, origins) in
+            [(&hourly, 24, 28), (&hourly, 7 * 24, 28), (&hourly, 7 * 24 + 1, 32), (&daily, 28, 112)]
+        {
             assert_eq!(policy.needed_origins(grid, horizon_steps), origins);
         }
     }

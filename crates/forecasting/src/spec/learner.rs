@@ -63,6 +63,11 @@ pub struct BoostedTreesSpec {
     pub column_share: f64,
 }
 
+/// Trees of a forest.
+pub(crate) const MOST_TREES: u32 = 5000;
+/// Leaves of all trees of a model together: an artifact takes about 15 bytes for each.
+pub(crate) const MOST_LEAVES: u32 = 1_000_000;
+
 /// What a forecast stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -134,12 +139,30 @@ pub(super) fn check_weeks(weeks: u32) -> Result<(), SpecError> {
 
 impl BoostedTreesSpec {
     fn validate(&self) -> Result<(), SpecError> {
-        check_range("trees", self.trees, 1..=5000)?;
+        check_range("trees", self.trees, 1..=MOST_TREES)?;
         check_range("leaves", self.leaves, 2..=1024)?;
         check_range("learning_rate", self.learning_rate, 0.001..=1.0)?;
         check_range("l2", self.l2, 0.0..=1000.0)?;
         check_range("row_share", self.row_share, 0.1..=1.0)?;
-        check_range("column_share", self.column_share, 0.1..=1.0)
+        check_range("column_share", self.column_share, 0.1..=1.0)?;
+        // Every tree may have all its leaves, and an artifact has a largest size.
+        let most_leaves = MOST_LEAVES / (self.trees * self.aim.forests());
+        if self.leaves > most_leaves {
+            let (trees, forests) = (self.trees, self.aim.forests());
+            let problem = format!("must be at most {most_leaves} with {forests} x {trees} trees");
+            return Err(SpecError::new("leaves", &self.leaves, problem));
+        }
+        Ok(())
+    }
+}
+
+impl Aim {
+    /// How many forests are grown for it.
+    fn forests(self) -> u32 {
+        match self {
+            Aim::Mean | Aim::Median => 1,
+            Aim::Both => 2,
+        }
     }
 }
 
@@ -209,47 +232,22 @@ mod tests {
         let named = read("learner = 'boosted-trees'\nname = 'trees-median'\naim = 'median'\ntrees = 100");
         let named = named.expect("is a learner");
         assert_eq!(named.name.as_str(), "trees-median");
-        let settings = BoostedTreesSpec {
-            aim: Aim::Median,
-            trees: 100,
-            ..BoostedTreesSpec::default()
-        };
+        let settings = BoostedTreesSpec { aim: Aim::Median, trees: 100, ..BoostedTreesSpec::default() };
         assert_eq!(named.algorithm, Algorithm::BoostedTrees(settings));
     }
 
     #[test]
     fn a_setting_of_another_algorithm_is_refused_by_name() {
         let cases = [
-            (
-                "learner = 'seasonal-naive'\ntrees = 3",
-                "learner seasonal-naive: unknown field `trees`",
-            ),
-            (
-                "learner = 'weekly-mean'\naim = 'mean'",
-                "learner weekly-mean: unknown field `aim`",
-            ),
-            (
-                "learner = 'boosted-trees'\ntreees = 3",
-                "learner boosted-trees: unknown field `treees`",
-            ),
-            (
-                "learner = 'boosted-trees'\ntrees = -1",
-                "invalid value: integer `-1`",
-            ),
-            (
-                "learner = 'boosted-trees'\naim = 'max'",
-                "unknown variant `max`, expected one of `mean`",
-            ),
-            (
-                "learner = 'xgboost'",
-                "learner = \"xgboost\": is not one of seasonal-naive, weekly-mean",
-            ),
+            ("learner = 'seasonal-naive'\ntrees = 3", "learner seasonal-naive: unknown field `trees`"),
+            ("learner = 'weekly-mean'\naim = 'mean'", "learner weekly-mean: unknown field `aim`"),
+            ("learner = 'boosted-trees'\ntreees = 3", "learner boosted-trees: unknown field `treees`"),
+            ("learner = 'boosted-trees'\ntrees = -1", "invalid value: integer `-1`"),
+            ("learner = 'boosted-trees'\naim = 'max'", "unknown variant `max`, expected one of `mean`"),
+            ("learner = 'xgboost'", "learner = \"xgboost\": is not one of seasonal-naive, weekly-mean"),
             ("learner = 7", "learner = 7: must be a text"),
             ("name = 'trees'", "missing field `learner`"),
-            (
-                "learner = 'weekly-mean'\nname = 'My Mean'",
-                "learner \"My Mean\" must match",
-            ),
+            ("learner = 'weekly-mean'\nname = 'My Mean'", "learner \"My Mean\" must match"),
         ];
         for (toml, problem) in cases {
             let error = read(toml).expect_err(toml);
@@ -260,18 +258,17 @@ mod tests {
     #[test]
     fn settings_out_of_range_are_refused() {
         let cases = [
+            ("learner = 'weekly-mean'\nweeks = 0", "weeks = 0: must be from 1 to 52"),
+            ("learner = 'boosted-trees'\ntrees = 0", "trees = 0: must be from 1 to 5000"),
             (
-                "learner = 'weekly-mean'\nweeks = 0",
-                "weeks = 0: must be from 1 to 52",
+                "learner = 'boosted-trees'\ntrees = 5000\nleaves = 201",
+                "leaves = 201: must be at most 200 with 1 x 5000 trees",
             ),
             (
-                "learner = 'boosted-trees'\ntrees = 0",
-                "trees = 0: must be from 1 to 5000",
+                "learner = 'boosted-trees'\naim = 'both'\ntrees = 5000\nleaves = 1024",
+                "leaves = 1024: must be at most 100 with 2 x 5000 trees",
             ),
-            (
-                "learner = 'boosted-trees'\nlearning_rate = 2",
-                "learning_rate = 2: must be from 0.001 to 1",
-            ),
+            ("learner = 'boosted-trees'\nlearning_rate = 2", "learning_rate = 2: must be from 0.001 to 1"),
         ];
         for (toml, text) in cases {
             let problem = read(toml).expect("is a learner").validate().expect_err(toml);
@@ -286,10 +283,7 @@ mod tests {
             assert_eq!(learner.algorithm.name(), name);
             assert_eq!(learner.validate(), Ok(()));
             let json = serde_json::to_string(&learner).expect("is JSON");
-            assert_eq!(
-                serde_json::from_str::<LearnerSpec>(&json).expect("was just written"),
-                learner
-            );
+            assert_eq!(serde_json::from_str::<LearnerSpec>(&json).expect("was just written"), learner);
             let toml = toml::to_string(&learner).expect("is TOML");
             assert_eq!(read(&toml).expect("was just written"), learner);
         }

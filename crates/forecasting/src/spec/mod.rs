@@ -14,6 +14,7 @@ use crate::series::time_zone;
 pub use dataset::DatasetSpec;
 pub use gate_policy::GatePolicy;
 pub use learner::{Aim, Algorithm, BoostedTreesSpec, LearnerSpec, WeeklyMeanSpec};
+pub(crate) use learner::{MOST_LEAVES, MOST_TREES};
 pub use model::{FallbackSpec, ModelSpec, Schedule, TrainSettings};
 
 /// A value in a specification that cannot be.
@@ -31,19 +32,12 @@ pub struct SpecError {
 impl SpecError {
     fn new(field: impl Into<String>, value: &(impl ToString + ?Sized), problem: impl Into<String>) -> Self {
         let value = value.to_string().chars().take(80).collect();
-        Self {
-            field: field.into(),
-            value,
-            problem: problem.into(),
-        }
+        Self { field: field.into(), value, problem: problem.into() }
     }
 
     /// The same error, seen from the table that `field` lies in.
     fn within(self, table: &str) -> Self {
-        Self {
-            field: format!("{table}.{}", self.field),
-            ..self
-        }
+        Self { field: format!("{table}.{}", self.field), ..self }
     }
 }
 
@@ -55,11 +49,7 @@ where
     if range.contains(&value) {
         return Ok(());
     }
-    let problem = format!(
-        "must be from {} to {}",
-        range.start().to_string(),
-        range.end().to_string()
-    );
+    let problem = format!("must be from {} to {}", range.start().to_string(), range.end().to_string());
     Err(SpecError::new(field, &value, problem))
 }
 

@@ -1,6 +1,5 @@
 //! What a model is: a forecasting task, not yet anything that was fitted.
 
-use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -76,12 +75,9 @@ pub struct TrainSettings {
     pub memory_days: Option<u32>,
     /// Starts every random choice. Default 7.
     pub seed: u64,
-    /// After this long a training is stopped: 1 second to 24 hours, default `PT30M`.
-    pub time_limit: SignedDuration,
 }
 
 const MOST_LEARNERS: usize = 64;
-const LONGEST_TIME_LIMIT: SignedDuration = SignedDuration::from_hours(24);
 
 impl ModelSpec {
     /// Refuses values that cannot be, as far as the model alone can tell.
@@ -105,10 +101,8 @@ impl ModelSpec {
         }
         let most_steps = dataset.most_horizon_steps();
         if self.horizon_steps > most_steps {
-            let problem = format!(
-                "must be at most {most_steps} steps of {}, which is 5 years",
-                dataset.frequency
-            );
+            let problem =
+                format!("must be at most {most_steps} steps of {}, which is 5 years", dataset.frequency);
             return Err(SpecError::new("horizon", &self.horizon_steps, problem));
         }
         self.check_holdout_origins(dataset)
@@ -138,18 +132,11 @@ impl ModelSpec {
     fn check_learners(&self) -> Result<(), SpecError> {
         if !(1..=MOST_LEARNERS).contains(&self.learners.len()) {
             let problem = format!("must be from 1 to {MOST_LEARNERS} learners");
-            return Err(SpecError::new(
-                "learners",
-                &format!("{} learners", self.learners.len()),
-                problem,
-            ));
+            return Err(SpecError::new("learners", &format!("{} learners", self.learners.len()), problem));
         }
         for (index, learner) in self.learners.iter().enumerate() {
             let table = format!("learners[{index}]");
-            if self.learners[..index]
-                .iter()
-                .any(|earlier| earlier.name == learner.name)
-            {
+            if self.learners[..index].iter().any(|earlier| earlier.name == learner.name) {
                 let problem = "is the name of an earlier learner; give each its own name";
                 return Err(SpecError::new("name", &learner.name, problem).within(&table));
             }
@@ -164,13 +151,6 @@ impl TrainSettings {
         if let Some(days) = self.memory_days {
             check_range("memory_days", days, 1..=36_600)?;
         }
-        if !(SignedDuration::from_secs(1)..=LONGEST_TIME_LIMIT).contains(&self.time_limit) {
-            return Err(SpecError::new(
-                "time_limit",
-                &self.time_limit,
-                "must be from 1 second to 24 hours",
-            ));
-        }
         Ok(())
     }
 }
@@ -183,11 +163,7 @@ impl Default for FallbackSpec {
 
 impl Default for TrainSettings {
     fn default() -> Self {
-        Self {
-            memory_days: None,
-            seed: 7,
-            time_limit: SignedDuration::from_mins(30),
-        }
+        Self { memory_days: None, seed: 7 }
     }
 }
 
@@ -216,25 +192,16 @@ mod tests {
     fn defaults_fill_what_is_not_said() {
         let model = read(BIKES);
         assert_eq!(model.validate(), Ok(()));
-        assert_eq!(
-            (model.fallback.weeks, model.gate.min_origins, model.train.seed),
-            (4, 28, 7)
-        );
+        assert_eq!((model.fallback.weeks, model.gate.min_origins, model.train.seed), (4, 28, 7));
         assert_eq!(model.schedule, None);
     }
 
     #[test]
     fn unknown_keys_are_named_in_every_table() {
-        let lines = [
-            "[fallback]\ndays = 3",
-            "[gate]\nalpha = 0.1",
-            "[train]\nthreads = 2",
-            "[slices]\na = 1",
-        ];
+        let lines =
+            ["[fallback]\ndays = 3", "[gate]\nalpha = 0.1", "[train]\nthreads = 2", "[slices]\na = 1"];
         for line in lines {
-            let error = toml::from_str::<ModelSpec>(&format!("{BIKES}\n{line}"))
-                .expect_err(line)
-                .to_string();
+            let error = toml::from_str::<ModelSpec>(&format!("{BIKES}\n{line}")).expect_err(line).to_string();
             assert!(error.contains("unknown field"), "{error}");
         }
     }
@@ -247,10 +214,7 @@ mod tests {
         model.horizon_steps = 10_001;
         assert_eq!(problem(&model), "horizon = 10001: must be from 1 to 10000");
         for bad in ["-1", "18446744073709551615", "1.5", "'24'"] {
-            assert!(
-                toml::from_str::<ModelSpec>(&BIKES.replace("24", bad)).is_err(),
-                "{bad}"
-            );
+            assert!(toml::from_str::<ModelSpec>(&BIKES.replace("24", bad)).is_err(), "{bad}");
         }
     }
 
@@ -264,18 +228,9 @@ mod tests {
         assert_eq!(model.validate_with(&dataset), Ok(()));
         model.horizon_steps = 1828;
         let text = "horizon = 1828: must be at most 1827 steps of P1D, which is 5 years";
-        assert_eq!(
-            model
-                .validate_with(&dataset)
-                .expect_err("is too long")
-                .to_string(),
-            text
-        );
+        assert_eq!(model.validate_with(&dataset).expect_err("is too long").to_string(), text);
         model.dataset = DatasetName::new("other").expect("is a name");
-        assert_eq!(
-            model.validate_with(&dataset).expect_err("is another").field,
-            "dataset"
-        );
+        assert_eq!(model.validate_with(&dataset).expect_err("is another").field, "dataset");
     }
 
     #[test]
@@ -289,13 +244,7 @@ mod tests {
         assert_eq!(model.validate_with(&dataset), Ok(()));
         model.horizon_steps += 1;
         let text = "gate.holdout_origins = 40: must be at least 44, four times the strides of a horizon";
-        assert_eq!(
-            model
-                .validate_with(&dataset)
-                .expect_err("is too short")
-                .to_string(),
-            text
-        );
+        assert_eq!(model.validate_with(&dataset).expect_err("is too short").to_string(), text);
     }
 
     #[test]
@@ -306,10 +255,7 @@ mod tests {
             "learners[1].name = boosted-trees: is the name of an earlier learner; give each its own name";
         assert_eq!(problem(&model), text);
         model.learners.clear();
-        assert_eq!(
-            problem(&model),
-            "learners = 0 learners: must be from 1 to 64 learners"
-        );
+        assert_eq!(problem(&model), "learners = 0 learners: must be from 1 to 64 learners");
         let text = "learners[0].trees = 0: must be from 1 to 5000";
         assert_eq!(problem(&read(&format!("{BIKES}\ntrees = 0"))), text);
     }
@@ -317,22 +263,9 @@ mod tests {
     #[test]
     fn fields_of_tables_are_named_with_their_table() {
         let cases = [
-            (
-                "[fallback]\nweeks = 53",
-                "fallback.weeks = 53: must be from 1 to 52",
-            ),
-            (
-                "[gate]\nmin_origins = 2",
-                "gate.min_origins = 2: must be from 28 to 3660",
-            ),
-            (
-                "[train]\nmemory_days = 0",
-                "train.memory_days = 0: must be from 1 to 36600",
-            ),
-            (
-                "[train]\ntime_limit = 'PT0S'",
-                "train.time_limit = PT0S: must be from 1 second to 24 hours",
-            ),
+            ("[fallback]\nweeks = 53", "fallback.weeks = 53: must be from 1 to 52"),
+            ("[gate]\nmin_origins = 2", "gate.min_origins = 2: must be from 28 to 3660"),
+            ("[train]\nmemory_days = 0", "train.memory_days = 0: must be from 1 to 36600"),
             (
                 "[schedule]\ncron = '0 3 * * *'\ntime_zone = 'Mars'",
                 "schedule.time_zone = Mars: must be an IANA name such as Europe/Berlin or UTC",
@@ -345,9 +278,7 @@ mod tests {
 
     #[test]
     fn a_model_survives_serialisation_and_keeps_its_hash() {
-        let model = read(&format!(
-            "{BIKES}\n[gate]\nholdout_origins = 56\n[train]\nmemory_days = 365"
-        ));
+        let model = read(&format!("{BIKES}\n[gate]\nholdout_origins = 56\n[train]\nmemory_days = 365"));
         let json = serde_json::to_string(&model).expect("is JSON");
         let again: ModelSpec = serde_json::from_str(&json).expect("was just written");
         assert_eq!((again.hash(), &again), (model.hash(), &model));

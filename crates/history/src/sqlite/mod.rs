@@ -30,9 +30,7 @@ pub struct SqliteHistory {
 impl SqliteHistory {
     /// Opens the file, or makes it where there is none, with tables as of this version.
     pub async fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
-        Ok(Self {
-            file: SqliteFile::open(path.as_ref(), &MIGRATIONS).await?,
-        })
+        Ok(Self { file: SqliteFile::open(path.as_ref(), &MIGRATIONS).await? })
     }
 
     /// Lets what is under way end and closes the file.
@@ -46,10 +44,11 @@ impl History for SqliteHistory {
     async fn record(
         &self,
         dataset: &DatasetName,
+        grid: &Grid,
         observations: &[Observation],
         recorded_at: Timestamp,
     ) -> Result<Recorded, RecordError> {
-        record::record(&self.file, dataset, observations, recorded_at).await
+        record::record(&self.file, dataset, grid, observations, recorded_at).await
     }
 
     async fn coverage(

@@ -22,10 +22,7 @@ pub(super) async fn frame(
     for (series_id, id) in series_of(&mut snapshot, dataset, range.series.as_deref()).await? {
         series.extend(one_series(&mut snapshot, series_id, &id, grid, range).await?);
     }
-    Ok(Frame {
-        grid: grid.clone(),
-        series,
-    })
+    Ok(Frame { grid: grid.clone(), series })
 }
 
 /// The series that were asked for and exist, in ascending order of their ids.
@@ -44,9 +41,7 @@ async fn series_of(
     .bind(asked)
     .fetch_all(db)
     .await?;
-    rows.iter()
-        .map(|row| Ok((row.try_get("series_id")?, row.parsed("name")?)))
-        .collect()
+    rows.iter().map(|row| Ok((row.try_get("series_id")?, row.parsed("name")?))).collect()
 }
 
 async fn one_series(
@@ -73,10 +68,7 @@ async fn one_series(
         if points.last().is_some_and(|last| last.ds == ds) {
             points.pop();
         }
-        points.push(Point {
-            ds,
-            y: y.unwrap_or(f64::NAN),
-        });
+        points.push(Point { ds, y: y.unwrap_or(f64::NAN) });
     }
     points.retain(|point| !point.y.is_nan());
     lay_on_grid(id, grid, &points)

@@ -3,14 +3,20 @@
 
 use std::collections::HashMap;
 
-use forecasting::names::{DatasetName, SeriesId};
+use forecasting::{
+    names::{DatasetName, SeriesId},
+    series::Grid,
+};
 use jiff::Timestamp;
-use sqlite_file::{SqliteFile, instant::to_micros};
+use sqlite_file::{
+    SqliteFile,
+    instant::{from_micros, to_micros},
+};
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
 use crate::{
     Observation, RecordError, Recorded,
-    observations::{Batch, Change, Known, Point},
+    observations::{Batch, Change, Ends, Known, Point, refuse_unreadable},
 };
 
 /// Rows that one statement inserts: enough that its price per call vanishes, with four parameters each
@@ -23,20 +29,23 @@ const STEPS_PER_LOOKUP: usize = 5_000;
 pub(super) async fn record(
     file: &SqliteFile,
     dataset: &DatasetName,
+    grid: &Grid,
     observations: &[Observation],
     recorded_at: Timestamp,
 ) -> Result<Recorded, RecordError> {
     let batch = Batch::new(observations)?;
     let recorded_at = to_micros(recorded_at);
-    let mut recorded = Recorded {
-        unchanged: batch.repeated,
-        ..Recorded::default()
-    };
+    let mut recorded = Recorded { unchanged: batch.repeated, ..Recorded::default() };
     let mut transaction = file.write().await?;
     let dataset_id = dataset_id(&mut transaction, dataset, recorded_at).await?;
     let mut rows = NewRows::default();
     for (id, points) in batch.series {
         let series = series_id(&mut transaction, dataset_id, id, recorded_at).await?;
+        let ends = match series {
+            Found::Before(series_id) => ends(&mut transaction, series_id).await?,
+            Found::Created(_) => None,
+        };
+        refuse_unreadable(id, grid, &points, ends)?; // dropping the transaction undoes the series before
         for points in points.chunks(STEPS_PER_LOOKUP) {
             let known = match series {
                 Found::Before(series_id) => latest(&mut transaction, series_id, points).await?,
@@ -103,6 +112,28 @@ async fn series_id(db: &mut SqliteConnection, dataset: i64, id: &SeriesId, now: 
     Ok(Found::Created(created.last_insert_rowid()))
 }
 
+/// The first and the last value of a series; `None` if every step is missing.
+async fn ends(db: &mut SqliteConnection, series_id: i64) -> sqlx::Result<Option<Ends>> {
+    // Each half ends at the first step whose latest row has a value: mostly the very first it looks at.
+    let (first, last): (Option<i64>, Option<i64>) = sqlx::query_as(
+        "WITH value (ds) AS NOT MATERIALIZED (
+             SELECT ds FROM observation AS latest
+             WHERE series_id = ?1 AND y IS NOT NULL AND NOT EXISTS (
+                 SELECT 1 FROM observation
+                 WHERE series_id = ?1 AND ds = latest.ds AND recorded_at > latest.recorded_at
+             )
+         )
+         SELECT (SELECT ds FROM value ORDER BY ds LIMIT 1), (SELECT ds FROM value ORDER BY ds DESC LIMIT 1)",
+    )
+    .bind(series_id)
+    .fetch_one(db)
+    .await?;
+    let (Some(first), Some(last)) = (first, last) else {
+        return Ok(None);
+    };
+    Ok(Some(Ends { first: from_micros(first)?, last: from_micros(last)? }))
+}
+
 /// The latest rows of these steps, by step. The price grows with the steps asked for, not with the time
 /// between them: a batch may hold today's value and a correction of last year's.
 async fn latest(
@@ -121,13 +152,7 @@ async fn latest(
     .fetch_all(db)
     .await?;
     let known = rows.into_iter().map(|(ds, recorded_at, y)| {
-        (
-            ds,
-            Known {
-                recorded_at,
-                y: y.unwrap_or(f64::NAN),
-            },
-        ) // a later row of the same step replaces
+        (ds, Known { recorded_at, y: y.unwrap_or(f64::NAN) }) // a later row of the same step replaces
     });
     Ok(known.collect())
 }
@@ -144,16 +169,8 @@ impl NewRows {
         point: Point,
         change: Change,
     ) -> sqlx::Result<()> {
-        self.0.extend(
-            change
-                .recorded_at()
-                .map(|recorded_at| (series_id, point, recorded_at)),
-        );
-        if self.0.len() == ROWS_PER_INSERT {
-            self.write(db).await
-        } else {
-            Ok(())
-        }
+        self.0.extend(change.recorded_at().map(|recorded_at| (series_id, point, recorded_at)));
+        if self.0.len() == ROWS_PER_INSERT { self.write(db).await } else { Ok(()) }
     }
 
     async fn write(&mut self, db: &mut SqliteConnection) -> sqlx::Result<()> {
@@ -165,10 +182,7 @@ impl NewRows {
             QueryBuilder::new("INSERT INTO observation (series_id, ds, recorded_at, y) ");
         insert.push_values(self.0.drain(..), |mut row, (series_id, point, recorded_at)| {
             let y = (!point.y.is_nan()).then_some(point.y);
-            row.push_bind(series_id)
-                .push_bind(point.ds)
-                .push_bind(recorded_at)
-                .push_bind(y);
+            row.push_bind(series_id).push_bind(point.ds).push_bind(recorded_at).push_bind(y);
         });
         // Only the statement of a full set is worth keeping compiled.
         insert.build().persistent(full).execute(db).await?;

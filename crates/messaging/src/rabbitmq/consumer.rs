@@ -79,12 +79,7 @@ pub(super) async fn start(
     );
     let consumer = within(TO_ANSWER, "consuming", consuming).await?;
     let (out, taken) = mpsc::channel(usize::from(prefetch) + 1); // and the end
-    let source = Source {
-        office: Arc::clone(office),
-        queue,
-        channel: channel.clone(),
-        consumer,
-    };
+    let source = Source { office: Arc::clone(office), queue, channel: channel.clone(), consumer };
     let feed = Feed { source, out };
     Ok(RabbitDeliveries {
         office: Arc::clone(office),

@@ -68,15 +68,9 @@ impl<'a> Declarer<'a> {
     }
 
     async fn declare_exchange(&self, exchange: &DeclaredExchange, passive: bool) -> Result<(), BoxError> {
-        let options = ExchangeDeclareOptions {
-            durable: true,
-            passive,
-            ..ExchangeDeclareOptions::default()
-        };
+        let options = ExchangeDeclareOptions { durable: true, passive, ..ExchangeDeclareOptions::default() };
         let (name, kind) = (exchange.name.clone(), exchange.kind.clone());
-        let declared = self
-            .channel
-            .exchange_declare(name, kind, options, FieldTable::default());
+        let declared = self.channel.exchange_declare(name, kind, options, FieldTable::default());
         within(TO_ANSWER, "declaring an exchange", declared).await
     }
 
@@ -91,10 +85,7 @@ impl<'a> Declarer<'a> {
         if let Err(refusal) = self.bind(queue).await {
             self.channel = open_channel(self.connection).await?;
             let name = queue.name.as_str();
-            warn!(
-                queue = name,
-                "{name} cannot be bound and is used as it is: {refusal}"
-            );
+            warn!(queue = name, "{name} cannot be bound and is used as it is: {refusal}");
         }
         Ok(())
     }
@@ -120,10 +111,7 @@ impl<'a> Declarer<'a> {
 }
 
 fn differs(name: &str, refusal: &(dyn Error + Send + Sync)) {
-    warn!(
-        name,
-        "{name} is not as we would declare it, and is used as it is: {refusal}"
-    );
+    warn!(name, "{name} is not as we would declare it, and is used as it is: {refusal}");
 }
 
 /// Arguments as AMQP writes them.

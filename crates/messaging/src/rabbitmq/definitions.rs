@@ -49,8 +49,5 @@ fn object(settings: &[(&'static str, Setting)]) -> Map<String, Value> {
         Setting::Text(text) => Value::from(text.as_str()),
         Setting::Number(number) => Value::from(*number),
     };
-    settings
-        .iter()
-        .map(|(name, setting)| ((*name).to_owned(), value(setting)))
-        .collect()
+    settings.iter().map(|(name, setting)| ((*name).to_owned(), value(setting))).collect()
 }

@@ -37,9 +37,7 @@ impl Step {
         if wished.is_zero() {
             return None;
         }
-        Self::ALL
-            .into_iter()
-            .min_by_key(|step| step.delay().abs_diff(wished))
+        Self::ALL.into_iter().min_by_key(|step| step.delay().abs_diff(wished))
     }
 }
 

@@ -93,10 +93,7 @@ async fn supervise(dialer: Dialer, out: watch::Sender<State>) {
             Ok(connection) => {
                 failures = 0;
                 let connection = Arc::new(connection);
-                out.send_replace(State {
-                    connection: Some(Arc::clone(&connection)),
-                    problem: None,
-                });
+                out.send_replace(State { connection: Some(Arc::clone(&connection)), problem: None });
                 let end = until_it_ends(&connection, &dialer.name).await;
                 warn!("the connection {} has ended: {end}", dialer.name);
                 out.send_replace(failed(&end));
@@ -114,17 +111,12 @@ async fn supervise(dialer: Dialer, out: watch::Sender<State>) {
 }
 
 fn failed(problem: &str) -> State {
-    State {
-        connection: None,
-        problem: Some(problem.into()),
-    }
+    State { connection: None, problem: Some(problem.into()) }
 }
 
 /// Grows, and differs from process to process, so that a fleet does not come back at the same instant.
 fn wait_after(failures: u32) -> Duration {
-    let wait = FIRST_WAIT
-        .saturating_mul(2_u32.saturating_pow(failures))
-        .min(LONGEST_WAIT);
+    let wait = FIRST_WAIT.saturating_mul(2_u32.saturating_pow(failures)).min(LONGEST_WAIT);
     let random = RandomState::new().build_hasher().finish();
     let unit = (random >> 11) as f64 / (1_u64 << 53) as f64; // 0 to 1
     wait.mul_f64(1.0 - unit / 2.0)

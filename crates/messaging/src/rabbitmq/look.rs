@@ -77,10 +77,7 @@ fn dead_letter(office: &Office, queue: Queue, delivery: lapin::message::Delivery
         Err(hostile) => hostile.readable,
     };
     DeadLetter {
-        message: WireMessage {
-            properties,
-            body: delivery.data.into(),
-        },
+        message: WireMessage { properties, body: delivery.data.into() },
         reason: reason(wire, queue),
         died_at: died_at(wire).unwrap_or(Timestamp::UNIX_EPOCH),
     }

@@ -84,10 +84,7 @@ impl RabbitBroker {
     pub fn start(settings: RabbitSettings, clock: Arc<dyn Clock>) -> Result<Self, InvalidSettings> {
         let uri = settings.check()?;
         let topology = Arc::new(Topology::new(&settings));
-        let tls = OwnedTLSConfig {
-            identity: None,
-            cert_chain: settings.certificate_authority.clone(),
-        };
+        let tls = OwnedTLSConfig { identity: None, cert_chain: settings.certificate_authority.clone() };
         let dialer = |purpose: &str, topology| Dialer {
             uri: uri.clone(),
             tls: tls.clone(),
@@ -109,9 +106,7 @@ impl RabbitBroker {
             tls,
             maybe_unreadable: Default::default(),
         };
-        Ok(Self {
-            office: Arc::new(office),
-        })
+        Ok(Self { office: Arc::new(office) })
     }
 
     /// Waits some seconds for both connections.

@@ -19,10 +19,7 @@ pub(super) struct Names {
 impl Names {
     /// The names that checked settings make.
     pub(super) fn new(settings: &RabbitSettings) -> Self {
-        Self {
-            prefix: settings.prefix.clone(),
-            process: settings.name.clone(),
-        }
+        Self { prefix: settings.prefix.clone(), process: settings.name.clone() }
     }
 
     pub(super) fn exchange(&self, exchange: Exchange) -> ShortString {
@@ -60,11 +57,7 @@ impl Names {
 
     /// The name on the wire of an address: ours has the prefix, a direct reply-to has none.
     pub(super) fn address_to_wire(&self, address: &str) -> String {
-        if address.starts_with(REPLIES) {
-            format!("{}{address}", self.prefix)
-        } else {
-            address.to_owned()
-        }
+        if address.starts_with(REPLIES) { format!("{}{address}", self.prefix) } else { address.to_owned() }
     }
 
     /// The reverse; `None` if it is an address under somebody else's prefix.

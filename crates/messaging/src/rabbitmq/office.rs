@@ -79,9 +79,7 @@ impl Office {
             return None;
         }
         let left = message.properties.deadline?.duration_since(self.clock.now());
-        u64::try_from(left.as_millis())
-            .ok()
-            .filter(|milliseconds| *milliseconds > 0)
+        u64::try_from(left.as_millis()).ok().filter(|milliseconds| *milliseconds > 0)
     }
 
     /// Sends a message back to the end of its queue, after the step of the ladder that is nearest to `delay`.
@@ -94,10 +92,7 @@ impl Office {
         let Some(step) = Step::nearest(delay) else {
             return self.send_work(queue, message, 0).await.map_err(cause);
         };
-        let sending = Sending {
-            durable: queue.is_durable(),
-            ..Sending::default()
-        };
+        let sending = Sending { durable: queue.is_durable(), ..Sending::default() };
         let parcel = Parcel {
             exchange: self.names.retry_exchange(step),
             key: self.names.queue(queue),
@@ -115,10 +110,7 @@ impl Office {
         message: &WireMessage,
         reason: &str,
     ) -> Result<(), BoxError> {
-        let sending = Sending {
-            durable: true,
-            ..Sending::default()
-        };
+        let sending = Sending { durable: true, ..Sending::default() };
         let properties = to_wire(&message.properties, sending, &self.names)?;
         let mut headers = properties.headers().clone().unwrap_or_default();
         wire::add_text(&mut headers, wire::REASON, reason);

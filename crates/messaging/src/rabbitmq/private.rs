@@ -42,10 +42,7 @@ impl PrivateQueue {
         let connection = office.consuming.up_soon().await?;
         let channel = declare::open_channel(&connection).await?;
         let options = QueueDeclareOptions::exclusive().auto_delete();
-        let bounded = [
-            ("x-max-length", Setting::Number(MOST_UNREAD)),
-            ("x-overflow", text("drop-head")),
-        ];
+        let bounded = [("x-max-length", Setting::Number(MOST_UNREAD)), ("x-overflow", text("drop-head"))];
         let declared = channel.queue_declare(name.clone(), options, declare::table(&bounded));
         within(TO_ANSWER, "declaring a private queue", declared).await?;
         for pattern in events {
@@ -54,11 +51,7 @@ impl PrivateQueue {
             let bound = channel.queue_bind(name.clone(), exchange, pattern.clone(), options, arguments);
             within(TO_ANSWER, "binding a private queue", bound).await?;
         }
-        let options = BasicConsumeOptions {
-            no_ack: true,
-            exclusive: true,
-            ..BasicConsumeOptions::default()
-        };
+        let options = BasicConsumeOptions { no_ack: true, exclusive: true, ..BasicConsumeOptions::default() };
         let consuming = channel.basic_consume(name.clone(), name.clone(), options, FieldTable::default());
         Ok(Self {
             office: Arc::clone(office),
@@ -97,10 +90,8 @@ pub(super) struct RabbitListener(PrivateQueue);
 
 impl RabbitListener {
     pub(super) async fn start(office: &Arc<Office>, patterns: &[&str]) -> Result<Self, BoxError> {
-        let patterns: Result<Vec<_>, _> = patterns
-            .iter()
-            .map(|&pattern| ShortString::try_new(pattern))
-            .collect();
+        let patterns: Result<Vec<_>, _> =
+            patterns.iter().map(|&pattern| ShortString::try_new(pattern)).collect();
         let name = office.names.fresh_events();
         Ok(Self(PrivateQueue::open(office, name, &patterns?).await?))
     }
@@ -122,10 +113,7 @@ impl RabbitReplies {
     pub(super) async fn open(office: &Arc<Office>) -> Result<Self, BoxError> {
         let address = Names::fresh_reply_address();
         let name = ShortString::try_new(office.names.address_to_wire(&address))?;
-        Ok(Self {
-            address: ReplyAddress::new(address)?,
-            queue: PrivateQueue::open(office, name, &[]).await?,
-        })
+        Ok(Self { address: ReplyAddress::new(address)?, queue: PrivateQueue::open(office, name, &[]).await? })
     }
 }
 

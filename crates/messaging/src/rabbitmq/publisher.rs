@@ -102,9 +102,9 @@ impl Publisher {
             Confirmation::Ack(None) => Ok(()),
             // A returned message is confirmed too.
             Confirmation::Ack(Some(_)) => Err(Undelivered::Unroutable),
-            Confirmation::Nack(_) => Err(Undelivered::Unavailable(
-                "the server refuses the message, its queue may be full".into(),
-            )),
+            Confirmation::Nack(_) => {
+                Err(Undelivered::Unavailable("the server refuses the message, its queue may be full".into()))
+            }
             Confirmation::NotRequested => Err(Undelivered::Unavailable("the server confirms nothing".into())),
         }
     }
@@ -136,9 +136,7 @@ impl Publisher {
         warn!("a part of the topology is missing, declaring it again");
         let declared = declare::everything(&connection, &self.topology).await;
         *last = Some(Instant::now());
-        declared
-            .inspect_err(|e| warn!("the topology cannot be declared: {e}"))
-            .is_ok()
+        declared.inspect_err(|e| warn!("the topology cannot be declared: {e}")).is_ok()
     }
 
     fn idle(&self) -> MutexGuard<'_, Vec<Channel>> {
@@ -147,10 +145,7 @@ impl Publisher {
 }
 
 async fn send(channel: &Channel, parcel: &Parcel) -> Result<Confirmation, lapin::Error> {
-    let options = BasicPublishOptions {
-        mandatory: parcel.mandatory,
-        ..BasicPublishOptions::default()
-    };
+    let options = BasicPublishOptions { mandatory: parcel.mandatory, ..BasicPublishOptions::default() };
     let sent = channel.basic_publish(
         parcel.exchange.clone(),
         parcel.key.clone(),
@@ -167,9 +162,5 @@ fn undelivered(error: BoxError) -> Undelivered {
         matches!(error.kind(), ErrorKind::ProtocolError(error)
             if *error.kind() == AMQPErrorKind::Soft(AMQPSoftError::NOTFOUND))
     });
-    if not_found {
-        Undelivered::Unroutable
-    } else {
-        Undelivered::Unavailable(error)
-    }
+    if not_found { Undelivered::Unroutable } else { Undelivered::Unavailable(error) }
 }

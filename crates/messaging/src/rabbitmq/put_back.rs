@@ -27,11 +27,7 @@ pub(super) struct MessageKey {
 impl MessageKey {
     pub(super) fn new(queue: Queue, properties: &BasicProperties) -> Self {
         let text = |text: &Option<_>| text.as_ref().map(ToString::to_string).unwrap_or_default();
-        Self {
-            queue,
-            kind: text(properties.kind()),
-            message_id: text(properties.message_id()),
-        }
+        Self { queue, kind: text(properties.kind()), message_id: text(properties.message_id()) }
     }
 }
 

@@ -42,10 +42,7 @@ impl RawConnection {
     pub(super) async fn greet(uri: &AMQPUri, tls: &OwnedTLSConfig) -> Result<Self, BoxError> {
         let runtime = runtime::default_runtime()?;
         let stream = uri.connect_with_config_async(tls.as_ref(), &runtime).await?;
-        let mut connection = Self {
-            stream: Box::new(stream),
-            start: Vec::new(),
-        };
+        let mut connection = Self { stream: Box::new(stream), start: Vec::new() };
         connection.stream.write_all(GREETING).await?;
         connection.stream.flush().await?;
         connection.start = connection.expect((10, 10)).await?;

@@ -79,10 +79,7 @@ impl RabbitReceipt {
         if !self.handed_out || self.office.counts_itself(self.queue) {
             self.office.put_back.note(self.key.clone(), self.unsettled);
         }
-        let options = BasicNackOptions {
-            requeue: true,
-            ..BasicNackOptions::default()
-        };
+        let options = BasicNackOptions { requeue: true, ..BasicNackOptions::default() };
         let given_back = self.acker.nack(options);
         self.finish(within(TO_ANSWER, "giving a message back", given_back).await)
     }

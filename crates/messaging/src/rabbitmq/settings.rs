@@ -115,13 +115,7 @@ mod tests {
 
     #[test]
     fn the_url_may_choose_the_heartbeat() {
-        let heartbeat = |url: &str| {
-            RabbitSettings::new(url, "x")
-                .check()
-                .expect("a url")
-                .query
-                .heartbeat
-        };
+        let heartbeat = |url: &str| RabbitSettings::new(url, "x").check().expect("a url").query.heartbeat;
         assert_eq!(heartbeat("amqp://host"), Some(HEARTBEAT_SECONDS));
         assert_eq!(heartbeat("amqp://host/%2f?heartbeat=3"), Some(3));
     }

@@ -112,13 +112,7 @@ impl DeclaredQueue {
                 arguments
             }
         };
-        Self {
-            key: name.clone(),
-            name,
-            arguments,
-            exchange: names.exchange(Exchange::Jobs),
-            of: Some(queue),
-        }
+        Self { key: name.clone(), name, arguments, exchange: names.exchange(Exchange::Jobs), of: Some(queue) }
     }
 
     fn dead(names: &Names, queue: Queue) -> Self {
@@ -180,10 +174,7 @@ pub(super) fn policies() -> Vec<Policy> {
         Policy {
             name: "gatecast-forecasts-issued",
             pattern: "^forecasts-issued$",
-            definition: vec![
-                ("max-length", Setting::Number(100_000)),
-                ("overflow", text("drop-head")),
-            ],
+            definition: vec![("max-length", Setting::Number(100_000)), ("overflow", text("drop-head"))],
         },
     ]
 }

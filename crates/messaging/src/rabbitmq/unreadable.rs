@@ -70,10 +70,7 @@ async fn get(connection: &mut RawConnection, office: &Office, queue: Queue) -> R
     asked.push(0); // to be acknowledged
     connection.send(1, (60, 70), &asked).await?;
     let tag = match connection.method().await? {
-        ((60, 71), arguments) => arguments
-            .first_chunk()
-            .copied()
-            .ok_or("a message without a tag")?,
+        ((60, 71), arguments) => arguments.first_chunk().copied().ok_or("a message without a tag")?,
         ((60, 72), _) => return Ok(None),
         (other, _) => return Err(format!("the server says {other:?} instead of a message").into()),
     };
@@ -90,11 +87,7 @@ async fn get(connection: &mut RawConnection, office: &Office, queue: Queue) -> R
             body.extend(part); // what is longer is cut, nobody reads it
         }
     }
-    Ok(Some(Got {
-        tag,
-        properties,
-        body,
-    }))
+    Ok(Some(Got { tag, properties, body }))
 }
 
 async fn bury(office: &Office, queue: Queue, body: Vec<u8>) -> Result<(), BoxError> {
@@ -113,9 +106,6 @@ async fn bury(office: &Office, queue: Queue, body: Vec<u8>) -> Result<(), BoxErr
         attempt: 1,
         first_error: None,
     };
-    let message = WireMessage {
-        properties,
-        body: body.into(),
-    };
+    let message = WireMessage { properties, body: body.into() };
     office.bury(queue, &message, reason).await
 }

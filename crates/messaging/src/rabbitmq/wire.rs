@@ -130,14 +130,8 @@ pub(super) fn from_wire(wire: &BasicProperties, names: &Names) -> Result<Incomin
     };
     let unsettled = reader.count(UNSETTLED).unwrap_or(0);
     match reader.problem {
-        None => Ok(Incoming {
-            properties,
-            unsettled,
-        }),
-        Some(problem) => Err(Box::new(Hostile {
-            readable: properties,
-            problem,
-        })),
+        None => Ok(Incoming { properties, unsettled }),
+        Some(problem) => Err(Box::new(Hostile { readable: properties, problem })),
     }
 }
 
@@ -149,10 +143,7 @@ struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     fn new(wire: &'a BasicProperties) -> Self {
-        Self {
-            headers: wire.headers().as_ref(),
-            problem: None,
-        }
+        Self { headers: wire.headers().as_ref(), problem: None }
     }
 
     fn get(&self, name: &str) -> Option<&'a AMQPValue> {
@@ -188,9 +179,7 @@ impl<'a> Reader<'a> {
         let value = self.get(DEADLINE)?;
         match whole_number(value).and_then(|number| Timestamp::from_millisecond(number).ok()) {
             Some(deadline) => Some(deadline),
-            None => self.impossible(format!(
-                "header {DEADLINE} is not an instant in Unix milliseconds"
-            )),
+            None => self.impossible(format!("header {DEADLINE} is not an instant in Unix milliseconds")),
         }
     }
 

@@ -92,10 +92,7 @@ impl Caretaker {
         if next_due.is_some_and(|due| due <= store.now()) {
             store.wake_delayed().await?;
         }
-        if self
-            .last_cleaning
-            .is_none_or(|last| last.elapsed() >= CLEANING_PERIOD)
-        {
+        if self.last_cleaning.is_none_or(|last| last.elapsed() >= CLEANING_PERIOD) {
             self.last_cleaning = Some(Instant::now());
             store.delete_old_rows().await?;
         }
@@ -121,12 +118,8 @@ impl Caretaker {
 impl Store {
     async fn do_chore(&self, chore: &Chore) -> Result<(), sqlx::Error> {
         match chore {
-            Chore::PutBack {
-                lease, counts: true, ..
-            } => self.end_lease(lease).await,
-            Chore::PutBack {
-                lease, counts: false, ..
-            } => self.give_back(lease).await.map(drop),
+            Chore::PutBack { lease, counts: true, .. } => self.end_lease(lease).await,
+            Chore::PutBack { lease, counts: false, .. } => self.give_back(lease).await.map(drop),
             Chore::ForgetReplies { asker, up_to_id } => self.forget_replies(asker, *up_to_id).await,
         }
     }

@@ -1,5 +1,6 @@
 //! Consumers of work queues. A task of its own leases messages ahead, as many as the prefetch allows, so
-//! that the consumer may stop waiting at any time without losing one.
+//! that the consumer may stop waiting at any time without losing one. A message counts as delivered from
+//! the moment it is handed out.
 
 use std::sync::Arc;
 
@@ -24,6 +25,8 @@ use crate::{ConsumeError, Deliveries, Delivery, Receipt, SettleError, Settlement
 
 pub(super) struct SqliteDeliveries {
     leased: mpsc::Receiver<Result<Leased, ConsumeError>>,
+    /// The next one to hand out; it stays here if the consumer stops waiting meanwhile.
+    handing_out: Option<Leased>,
     feed: JoinHandle<()>,
 }
 
@@ -37,34 +40,45 @@ struct Leased {
 pub(super) fn start(store: &Arc<Store>, queue: Queue, prefetch: u16) -> SqliteDeliveries {
     let prefetch = usize::from(prefetch.max(1));
     let (out, leased) = mpsc::channel(prefetch);
-    let feed = Feed {
-        store: Arc::clone(store),
-        queue,
-        permits: Arc::new(Semaphore::new(prefetch)),
-        out,
-    };
-    SqliteDeliveries {
-        leased,
-        feed: tokio::spawn(feed.run()),
-    }
+    let feed = Feed { store: Arc::clone(store), queue, permits: Arc::new(Semaphore::new(prefetch)), out };
+    SqliteDeliveries { leased, handing_out: None, feed: tokio::spawn(feed.run()) }
 }
 
 #[async_trait]
 impl Deliveries for SqliteDeliveries {
     async fn next(&mut self) -> Result<Delivery, ConsumeError> {
-        let leased = self.leased.recv().await;
-        let Leased { message, mut receipt } =
-            leased.ok_or_else(|| unavailable("the consumer has ended"))??;
+        if self.handing_out.is_none() {
+            self.handing_out = self.leased.recv().await.transpose()?;
+        }
+        if let Some(Leased { receipt, .. }) = &self.handing_out
+            && let Err(error) = receipt.store.hand_out(&receipt.lease).await
+        {
+            self.end();
+            return Err(unavailable(error));
+        }
+        let leased = self.handing_out.take();
+        let Leased { message, mut receipt } = leased.ok_or_else(|| unavailable("the consumer has ended"))?;
         receipt.handed_out = true;
         Ok(Delivery::new(message, Box::new(receipt)))
     }
 
     async fn stop(mut self: Box<Self>) {
         self.leased.close();
+        if let Some(leased) = self.handing_out.take() {
+            give_back(Ok(leased)).await;
+        }
         while let Some(leased) = self.leased.recv().await {
             give_back(leased).await;
         }
         let _ = self.feed.await; // it may hold more, and gives it back before it ends
+    }
+}
+
+impl SqliteDeliveries {
+    /// Ends for good. What was taken ahead is dropped, and so put back.
+    fn end(&mut self) {
+        self.leased = mpsc::channel(1).1;
+        self.handing_out = None;
     }
 }
 
@@ -174,11 +188,7 @@ impl Receipt for SqliteReceipt {
         let settled = self.store.settle(&self.lease, message, settlement).await;
         let found = settled.map_err(|e| SettleError::Unavailable(e.into()))?;
         self.settled = true;
-        if found {
-            Ok(())
-        } else {
-            Err(SettleError::LeaseLost)
-        }
+        if found { Ok(()) } else { Err(SettleError::LeaseLost) }
     }
 }
 

@@ -50,7 +50,7 @@ pub enum Access {
 
 impl SqliteBroker {
     /// Opens the file at `path`. An owner creates it where it is missing, and puts back what a dead
-    /// predecessor had taken; this counts as a delivery without settlement.
+    /// predecessor had taken; what had been handed out counts as a delivery without settlement.
     pub async fn open(
         path: impl AsRef<Path>,
         access: Access,

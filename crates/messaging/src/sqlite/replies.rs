@@ -86,8 +86,7 @@ impl SqliteReplies {
     fn take(&mut self, rows: Vec<StoredMessage>) {
         let Some(last) = rows.last() else { return };
         self.last_id = last.id;
-        self.unread
-            .extend(rows.into_iter().filter_map(|row| row.read_or_skip("reply")));
+        self.unread.extend(rows.into_iter().filter_map(|row| row.read_or_skip("reply")));
         self.forget(self.last_id);
     }
 
@@ -109,11 +108,7 @@ impl Replies for SqliteReplies {
                 return Ok(reply);
             }
             self.bell.mark_unchanged();
-            let rows = self
-                .store
-                .replies_after(self.last_id, &self.address)
-                .await
-                .map_err(unavailable)?;
+            let rows = self.store.replies_after(self.last_id, &self.address).await.map_err(unavailable)?;
             if rows.is_empty() {
                 self.bell.changed().await.map_err(unavailable)?;
             }

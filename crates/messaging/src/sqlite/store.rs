@@ -67,21 +67,12 @@ pub(super) async fn open(
     access: Access,
     clock: Arc<dyn Clock>,
 ) -> Result<Arc<Store>, OpenError> {
-    let failed = |source: BoxError| OpenError {
-        path: path.to_owned(),
-        source,
-    };
+    let failed = |source: BoxError| OpenError { path: path.to_owned(), source };
     let writer = Writer {
-        durable: connect(path, access, SqliteSynchronous::Full)
-            .await
-            .map_err(failed)?,
-        quick: connect(path, Access::Guest, SqliteSynchronous::Normal)
-            .await
-            .map_err(failed)?,
+        durable: connect(path, access, SqliteSynchronous::Full).await.map_err(failed)?,
+        quick: connect(path, Access::Guest, SqliteSynchronous::Normal).await.map_err(failed)?,
     };
-    let reader = connect(path, Access::Guest, SqliteSynchronous::Normal)
-        .await
-        .map_err(failed)?;
+    let reader = connect(path, Access::Guest, SqliteSynchronous::Normal).await.map_err(failed)?;
     let (chores, chores_to_do) = mpsc::unbounded_channel();
     let store = Arc::new(Store {
         access,
@@ -94,10 +85,7 @@ pub(super) async fn open(
     if access == Access::Owner {
         let returned = store.end_all_leases().await.map_err(|e| failed(e.into()))?;
         if returned > 0 {
-            info!(
-                returned,
-                "put back {returned} messages that an earlier process left unfinished"
-            );
+            info!(returned, "put back {returned} messages that an earlier process left unfinished");
         }
     }
     tokio::spawn(caretaker::run(Arc::downgrade(&store), chores_to_do));
@@ -144,10 +132,7 @@ pub(super) struct StoredMessage {
 impl StoredMessage {
     /// The message, or what is wrong with its properties.
     pub(super) fn read(self) -> Result<WireMessage, serde_json::Error> {
-        Ok(WireMessage {
-            properties: self.properties()?,
-            body: self.body.into(),
-        })
+        Ok(WireMessage { properties: self.properties()?, body: self.body.into() })
     }
 
     pub(super) fn properties(&self) -> Result<Properties, serde_json::Error> {
@@ -157,9 +142,7 @@ impl StoredMessage {
     /// The message, or nothing and a line in the log.
     pub(super) fn read_or_skip(self, what: &str) -> Option<WireMessage> {
         let id = self.id;
-        self.read()
-            .inspect_err(|e| warn!(id, "skipped {what} {id}, its properties cannot be read: {e}"))
-            .ok()
+        self.read().inspect_err(|e| warn!(id, "skipped {what} {id}, its properties cannot be read: {e}")).ok()
     }
 }
 

@@ -17,6 +17,15 @@ pub(super) struct Lease {
     pub(super) queue: Queue,
     pub(super) id: i64,
     pub(super) name: String,
+    /// Deliveries in a row that were not settled, before this one.
+    unsettled_before: u32,
+}
+
+#[derive(sqlx::FromRow)]
+struct LeasedRow {
+    #[sqlx(flatten)]
+    message: StoredMessage,
+    unsettled: u32,
 }
 
 impl Store {
@@ -36,11 +45,7 @@ impl Store {
         {
             let mut writer = self.writer.lock().await;
             let writer = &mut *writer;
-            let connection = if queue.is_durable() {
-                &mut writer.durable
-            } else {
-                &mut writer.quick
-            };
+            let connection = if queue.is_durable() { &mut writer.durable } else { &mut writer.quick };
             statement.execute(connection).await?;
         }
         self.wakes.queue(queue).send_replace(());
@@ -54,26 +59,34 @@ impl Store {
         count: usize,
     ) -> Result<Vec<(Lease, StoredMessage)>, sqlx::Error> {
         let name = Uuid::now_v7().to_string();
-        let mut leased: Vec<StoredMessage> = sqlx::query_as(
-            "UPDATE messages SET state = 'leased', lease = ?, unsettled = unsettled + 1
+        let mut leased: Vec<LeasedRow> = sqlx::query_as(
+            "UPDATE messages SET state = 'leased', lease = ?
              WHERE id IN (SELECT id FROM messages WHERE queue = ? AND state = 'ready' ORDER BY id LIMIT ?)
-             RETURNING id, properties, body",
+             RETURNING id, properties, body, unsettled",
         )
         .bind(&name)
         .bind(queue.name())
         .bind(i64::try_from(count).unwrap_or(i64::MAX))
         .fetch_all(&mut self.writer.lock().await.quick)
         .await?;
-        leased.sort_by_key(|message| message.id); // RETURNING promises no order
-        let lease = |message: &StoredMessage| Lease {
+        leased.sort_by_key(|row| row.message.id); // RETURNING promises no order
+        let lease = |row: &LeasedRow| Lease {
             queue,
-            id: message.id,
+            id: row.message.id,
             name: name.clone(),
+            unsettled_before: row.unsettled,
         };
-        Ok(leased
-            .into_iter()
-            .map(|message| (lease(&message), message))
-            .collect())
+        Ok(leased.into_iter().map(|row| (lease(&row), row.message)).collect())
+    }
+
+    /// Counts the delivery, however often it is called for one lease: if this process dies from now on,
+    /// the message may be the reason.
+    pub(super) async fn hand_out(&self, lease: &Lease) -> Result<(), sqlx::Error> {
+        let statement = sqlx::query("UPDATE messages SET unsettled = ? WHERE id = ? AND lease = ?")
+            .bind(lease.unsettled_before.saturating_add(1))
+            .bind(lease.id)
+            .bind(&lease.name);
+        self.change(statement).await.map(drop)
     }
 
     /// Settles; `false` if the lease has ended.
@@ -96,9 +109,8 @@ impl Store {
     }
 
     async fn remove(&self, lease: &Lease) -> Result<bool, sqlx::Error> {
-        let statement = sqlx::query("DELETE FROM messages WHERE id = ? AND lease = ?")
-            .bind(lease.id)
-            .bind(&lease.name);
+        let statement =
+            sqlx::query("DELETE FROM messages WHERE id = ? AND lease = ?").bind(lease.id).bind(&lease.name);
         self.change(statement).await
     }
 
@@ -111,8 +123,7 @@ impl Store {
     ) -> Result<bool, sqlx::Error> {
         let due_at = (!delay.is_zero()).then(|| {
             let microseconds = delay.min(MAX_DELAY).as_micros();
-            self.now()
-                .saturating_add(i64::try_from(microseconds).unwrap_or(i64::MAX))
+            self.now().saturating_add(i64::try_from(microseconds).unwrap_or(i64::MAX))
         });
         let statement = sqlx::query(
             "UPDATE messages
@@ -145,9 +156,9 @@ impl Store {
     /// As if it had never been delivered.
     pub(super) async fn give_back(&self, lease: &Lease) -> Result<bool, sqlx::Error> {
         let statement = sqlx::query(
-            "UPDATE messages SET state = 'ready', lease = NULL, unsettled = unsettled - 1
-             WHERE id = ? AND lease = ?",
+            "UPDATE messages SET state = 'ready', lease = NULL, unsettled = ? WHERE id = ? AND lease = ?",
         )
+        .bind(lease.unsettled_before)
         .bind(lease.id)
         .bind(&lease.name);
         let found = self.change(statement).await?;
@@ -155,7 +166,8 @@ impl Store {
         Ok(found)
     }
 
-    /// A delivery has ended without settlement: back to its place, or to the dead letters.
+    /// A delivery that was handed out has ended without settlement: back to its place, or to the dead
+    /// letters.
     pub(super) async fn end_lease(&self, lease: &Lease) -> Result<(), sqlx::Error> {
         self.end_leases(lease.queue, Some(lease)).await?;
         self.wakes.queue(lease.queue).send_replace(());
@@ -213,12 +225,7 @@ impl Store {
         .bind(queue.name())
         .fetch_one(&mut *self.reader.lock().await)
         .await?;
-        Ok(Depth {
-            ready,
-            delayed,
-            leased,
-            dead,
-        })
+        Ok(Depth { ready, delayed, leased, dead })
     }
 
     pub(super) async fn dead_letters(
@@ -264,10 +271,7 @@ impl DeadRow {
         let properties = self.message.properties();
         let properties = properties.unwrap_or_else(|_| what_is_known(&self.kind, &self.message_id));
         DeadLetter {
-            message: WireMessage {
-                properties,
-                body: self.message.body.into(),
-            },
+            message: WireMessage { properties, body: self.message.body.into() },
             reason: self.reason,
             died_at: timestamp(self.died_at),
         }

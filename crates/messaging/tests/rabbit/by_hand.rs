@@ -20,9 +20,7 @@ struct ByHand(TcpStream);
 impl ByHand {
     fn say(&mut self, channel: u8, class: u8, method: u8, arguments: &[u8]) {
         let payload = [&[0, class, 0, method][..], arguments].concat();
-        self.0
-            .write_all(&frame(1, channel, &payload))
-            .expect("it is sent");
+        self.0.write_all(&frame(1, channel, &payload)).expect("it is sent");
     }
 
     fn hear(&mut self) -> Vec<u8> {
@@ -41,14 +39,7 @@ pub(crate) fn publish_with_id(server: &str, exchange: &str, key: &str, message_i
     client.0.write_all(b"AMQP\0\0\x09\x01").expect("it is sent");
     client.hear();
     let secret = b"\0guest\0guest";
-    let login = [
-        &[0; 4][..],
-        &short(b"PLAIN"),
-        &[0, 0, 0, 12],
-        secret,
-        &short(b"en_US"),
-    ]
-    .concat();
+    let login = [&[0; 4][..], &short(b"PLAIN"), &[0, 0, 0, 12], secret, &short(b"en_US")].concat();
     client.say(0, 10, 11, &login);
     let tune = client.hear();
     client.say(0, 10, 31, &tune[4..12]);
@@ -58,19 +49,9 @@ pub(crate) fn publish_with_id(server: &str, exchange: &str, key: &str, message_i
     client.hear();
     client.say(1, 85, 10, &[0]); // with confirms
     client.hear();
-    let to = [
-        &[0, 0][..],
-        &short(exchange.as_bytes()),
-        &short(key.as_bytes()),
-        &[0],
-    ]
-    .concat();
+    let to = [&[0, 0][..], &short(exchange.as_bytes()), &short(key.as_bytes()), &[0]].concat();
     client.say(1, 60, 40, &to);
-    let header = [
-        &[0, 60, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0x80][..],
-        &short(message_id),
-    ]
-    .concat();
+    let header = [&[0, 60, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0x80][..], &short(message_id)].concat();
     client.0.write_all(&frame(2, 1, &header)).expect("it is sent");
     client.0.write_all(&frame(3, 1, b"{}")).expect("it is sent");
     assert_eq!(client.hear()[..4], [0, 60, 0, 80], "it is confirmed");

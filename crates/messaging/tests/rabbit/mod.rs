@@ -38,10 +38,7 @@ impl Tenant {
     }
 
     pub(crate) fn on(url: String) -> Self {
-        Self {
-            url,
-            prefix: format!("test-{}.", Uuid::now_v7().simple()),
-        }
+        Self { url, prefix: format!("test-{}.", Uuid::now_v7().simple()) }
     }
 
     pub(crate) fn settings(&self) -> RabbitSettings {
@@ -73,10 +70,7 @@ impl Tenant {
         let works = Queue::ALL.iter().map(|queue| queue.name().to_owned());
         let deads = Queue::ALL.iter().map(|queue| format!("{queue}.dead"));
         let retries = ["1s", "10s", "60s"];
-        for queue in works
-            .chain(deads)
-            .chain(retries.map(|step| format!("retry.{step}")))
-        {
+        for queue in works.chain(deads).chain(retries.map(|step| format!("retry.{step}"))) {
             let options = QueueDeleteOptions::default();
             let _ = channel.queue_delete(self.name(&queue).into(), options).await;
         }
@@ -84,19 +78,14 @@ impl Tenant {
         let retries = retries.map(|step| format!("gatecast.retry.{step}"));
         for exchange in exchanges.into_iter().chain(retries) {
             let options = ExchangeDeleteOptions::default();
-            let _ = channel
-                .exchange_delete(self.name(&exchange).into(), options)
-                .await;
+            let _ = channel.exchange_delete(self.name(&exchange).into(), options).await;
         }
     }
 }
 
 impl Drop for Tenant {
     fn drop(&mut self) {
-        let tenant = Self {
-            url: std::mem::take(&mut self.url),
-            prefix: std::mem::take(&mut self.prefix),
-        };
+        let tenant = Self { url: std::mem::take(&mut self.url), prefix: std::mem::take(&mut self.prefix) };
         let cleaning = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             runtime.expect("a runtime").block_on(tenant.delete_everything());

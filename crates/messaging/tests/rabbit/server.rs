@@ -14,11 +14,8 @@ impl Server {
     pub(crate) fn start(first_port: u16) -> Self {
         super::url(); // says what is missing, if anything is
         let folder = std::env::temp_dir().join(format!("gatecast-rabbitmq-{first_port}"));
-        let server = Self {
-            url: format!("amqp://guest:guest@127.0.0.1:{first_port}/%2f"),
-            folder,
-            first_port,
-        };
+        let server =
+            Self { url: format!("amqp://guest:guest@127.0.0.1:{first_port}/%2f"), folder, first_port };
         server.script("stop"); // what an interrupted run left behind
         let _ = std::fs::remove_dir_all(&server.folder);
         server.script("start");

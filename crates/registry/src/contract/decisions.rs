@@ -33,18 +33,9 @@ pub async fn the_first_promotion_makes_an_incumbent(registry: Opened, other: Ope
     assert_eq!(decision.promoted.as_ref(), Some(&incumbent));
     assert_eq!(decision.judgement, judgement(Verdict::Promote));
     assert_eq!((decision.decided_at, decision.judged_against), (minute(2), None));
-    assert_eq!(
-        other.incumbent(&name).await.expect("can be read").as_ref(),
-        Some(&incumbent)
-    );
-    assert_eq!(
-        other.incumbent_history(&name).await.expect("can be read"),
-        [incumbent]
-    );
-    assert_eq!(
-        other.decision_of_job(&id("j1")).await.expect("can be read"),
-        Some(decision)
-    );
+    assert_eq!(other.incumbent(&name).await.expect("can be read").as_ref(), Some(&incumbent));
+    assert_eq!(other.incumbent_history(&name).await.expect("can be read"), [incumbent]);
+    assert_eq!(other.decision_of_job(&id("j1")).await.expect("can be read"), Some(decision));
     assert_eq!(state(&other, 1).await, (VersionState::Promoted, minute(2)));
 }
 
@@ -54,97 +45,45 @@ pub async fn a_promotion_retires_the_incumbent_before(registry: Opened, _: Opene
     recorded(decide(&registry, &promote(&first, None), minute(2)).await);
     let decision = recorded(decide(&registry, &promote(&second, Some(1)), minute(3)).await);
     let incumbent = decision.promoted.expect("was promoted");
-    assert_eq!(
-        (
-            incumbent.version,
-            incumbent.generation,
-            incumbent.previous_version
-        ),
-        (2, 2, Some(1))
-    );
+    assert_eq!((incumbent.version, incumbent.generation, incumbent.previous_version), (2, 2, Some(1)));
     assert_eq!(state(&registry, 1).await, (VersionState::Retired, minute(3)));
     assert_eq!(state(&registry, 2).await, (VersionState::Promoted, minute(3)));
     let name = model("bike-demand");
-    assert_eq!(
-        registry.incumbent(&name).await.expect("can be read").as_ref(),
-        Some(&incumbent)
-    );
+    assert_eq!(registry.incumbent(&name).await.expect("can be read").as_ref(), Some(&incumbent));
     let history = registry.incumbent_history(&name).await.expect("can be read");
-    let history = history
-        .iter()
-        .map(|past| (past.generation, past.version, past.since));
-    assert_eq!(
-        history.collect::<Vec<_>>(),
-        [(1, 1, minute(2)), (2, 2, minute(3))]
-    );
+    let history = history.iter().map(|past| (past.generation, past.version, past.since));
+    assert_eq!(history.collect::<Vec<_>>(), [(1, 1, minute(2)), (2, 2, minute(3))]);
 }
 
 pub async fn a_refusal_is_kept_whole_and_changes_no_incumbent(registry: Opened, other: Opened) {
     prepare(&registry).await;
     let (first, second) = (propose(&registry, "j1").await, propose(&registry, "j2").await);
     recorded(decide(&registry, &promote(&first, None), minute(2)).await);
-    let before = registry
-        .incumbent(&model("bike-demand"))
-        .await
-        .expect("can be read");
+    let before = registry.incumbent(&model("bike-demand")).await.expect("can be read");
     let objections = vec![
-        Objection::AverageNotBetter {
-            candidate: 0.1 + 0.2,
-            opponent: 0.3,
-            against: Side::Incumbent,
-        },
-        Objection::NotComparable {
-            problem: "the candidate's 'worst' is \"no\" number\n".to_owned(),
-        },
+        Objection::AverageNotBetter { candidate: 0.1 + 0.2, opponent: 0.3, against: Side::Incumbent },
+        Objection::NotComparable { problem: "the candidate's 'worst' is \"no\" number\n".to_owned() },
     ];
-    let refusal = NewDecision {
-        judgement: judgement(Verdict::KeepIncumbent(objections)),
-        ..promote(&second, Some(1))
-    };
+    let refusal =
+        NewDecision { judgement: judgement(Verdict::KeepIncumbent(objections)), ..promote(&second, Some(1)) };
     let decision = recorded(decide(&registry, &refusal, minute(3)).await);
-    assert_eq!(
-        (&decision.judgement, decision.promoted.as_ref()),
-        (&refusal.judgement, None)
-    );
+    assert_eq!((&decision.judgement, decision.promoted.as_ref()), (&refusal.judgement, None));
     assert_eq!((decision.version, decision.judged_against), (Some(2), Some(1)));
-    assert_eq!(
-        other.decision_of_job(&id("j2")).await.expect("can be read"),
-        Some(decision)
-    );
+    assert_eq!(other.decision_of_job(&id("j2")).await.expect("can be read"), Some(decision));
     assert_eq!(state(&other, 2).await, (VersionState::Refused, minute(3)));
-    assert_eq!(
-        other.incumbent(&model("bike-demand")).await.expect("can be read"),
-        before
-    );
+    assert_eq!(other.incumbent(&model("bike-demand")).await.expect("can be read"), before);
 }
 
 pub async fn a_candidate_without_enough_evidence_stays_pending(registry: Opened, _: Opened) {
     prepare(&registry).await;
     let made = propose(&registry, "j1").await;
-    let shortage = Shortage {
-        origins: 3,
-        needed_origins: 28,
-        expected: Some(minute(9)),
-    };
+    let shortage = Shortage { origins: 3, needed_origins: 28, expected: Some(minute(9)) };
     let verdict = Verdict::NotEnoughEvidence(shortage);
-    let waits = NewDecision {
-        judgement: judgement(verdict),
-        ..promote(&made, None)
-    };
+    let waits = NewDecision { judgement: judgement(verdict), ..promote(&made, None) };
     let decision = recorded(decide(&registry, &waits, minute(2)).await);
     assert_eq!((&decision.judgement, decision.promoted), (&waits.judgement, None));
-    assert_eq!(
-        state(&registry, 1).await,
-        (VersionState::Pending, minute(1)),
-        "pending since its proposal"
-    );
-    assert_eq!(
-        registry
-            .incumbent(&model("bike-demand"))
-            .await
-            .expect("can be read"),
-        None
-    );
+    assert_eq!(state(&registry, 1).await, (VersionState::Pending, minute(1)), "pending since its proposal");
+    assert_eq!(registry.incumbent(&model("bike-demand")).await.expect("can be read"), None);
 }
 
 pub async fn a_job_without_a_candidate_is_decided_too(registry: Opened, _: Opened) {
@@ -159,40 +98,21 @@ pub async fn a_job_without_a_candidate_is_decided_too(registry: Opened, _: Opene
     };
     let decision = recorded(decide(&registry, &nobody, minute(2)).await);
     assert_eq!((decision.version, &decision.judgement), (None, &nobody.judgement));
-    assert_eq!(
-        registry.decision_of_job(&id("j1")).await.expect("can be read"),
-        Some(decision)
-    );
+    assert_eq!(registry.decision_of_job(&id("j1")).await.expect("can be read"), Some(decision));
 }
 
 pub async fn a_job_is_decided_once(registry: Opened, other: Opened) {
     prepare(&registry).await;
     let made = propose(&registry, "j1").await;
     let decision = recorded(decide(&registry, &promote(&made, None), minute(2)).await);
-    let verdict = Verdict::KeepIncumbent(vec![Objection::NotComparable {
-        problem: "late".to_owned(),
-    }]);
+    let verdict = Verdict::KeepIncumbent(vec![Objection::NotComparable { problem: "late".to_owned() }]);
     for against in [None, Some(1), Some(7)] {
-        let again = NewDecision {
-            judgement: judgement(verdict.clone()),
-            ..promote(&made, against)
-        };
+        let again = NewDecision { judgement: judgement(verdict.clone()), ..promote(&made, against) };
         let repeated = decide(&other, &again, minute(3)).await;
-        assert_eq!(
-            repeated,
-            Decided::AlreadyDecided(decision.clone()),
-            "against {against:?}"
-        );
+        assert_eq!(repeated, Decided::AlreadyDecided(decision.clone()), "against {against:?}");
     }
     assert_eq!(state(&other, 1).await, (VersionState::Promoted, minute(2)));
-    assert_eq!(
-        other
-            .incumbent_history(&model("bike-demand"))
-            .await
-            .expect("can be read")
-            .len(),
-        1
-    );
+    assert_eq!(other.incumbent_history(&model("bike-demand")).await.expect("can be read").len(), 1);
 }
 
 pub async fn who_judged_against_another_incumbent_changes_nothing(registry: Opened, _: Opened) {
@@ -205,91 +125,41 @@ pub async fn who_judged_against_another_incumbent_changes_nothing(registry: Open
     let promoted = recorded(decide(&registry, &promote(&first, None), minute(2)).await).promoted;
     for against in [None, Some(2)] {
         let lost = decide(&registry, &promote(&second, against), minute(3)).await;
-        assert_eq!(
-            lost,
-            Decided::LostRace {
-                incumbent: promoted.clone()
-            }
-        );
+        assert_eq!(lost, Decided::LostRace { incumbent: promoted.clone() });
     }
-    assert_eq!(
-        registry.decision_of_job(&id("j2")).await.expect("can be read"),
-        None
-    );
+    assert_eq!(registry.decision_of_job(&id("j2")).await.expect("can be read"), None);
     assert_eq!(state(&registry, 2).await, (VersionState::Pending, minute(1)));
-    assert_eq!(
-        registry
-            .incumbent(&model("bike-demand"))
-            .await
-            .expect("can be read"),
-        promoted
-    );
+    assert_eq!(registry.incumbent(&model("bike-demand")).await.expect("can be read"), promoted);
 }
 
 pub async fn a_decision_needs_its_job(registry: Opened, _: Opened) {
     prepare(&registry).await;
     let made = propose(&registry, "j1").await;
-    let orphan = NewDecision {
-        job: id("j9"),
-        ..promote(&made, None)
-    };
+    let orphan = NewDecision { job: id("j9"), ..promote(&made, None) };
     let refused = registry.decide(&orphan, minute(2)).await;
-    assert!(
-        matches!(refused, Err(RegistryError::UnknownJob(_))),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, Err(RegistryError::UnknownJob(_))), "{refused:?}");
 }
 
 pub async fn a_decision_must_agree_with_its_job(registry: Opened, _: Opened) {
     prepare(&registry).await;
-    registry
-        .apply_model(&demand("other", 24), minute(0))
-        .await
-        .expect("is new");
+    registry.apply_model(&demand("other", 24), minute(0)).await.expect("is new");
     let made = propose(&registry, "j1").await;
     propose(&registry, "j2").await;
     let good = promote(&made, None);
     let cases = [
+        (NewDecision { version: Some(2), ..good.clone() }, "job j1 did not make version 2 of bike-demand"),
+        (NewDecision { version: None, ..good.clone() }, "job j1 is to promote, but names no version"),
         (
-            NewDecision {
-                version: Some(2),
-                ..good.clone()
-            },
-            "job j1 did not make version 2 of bike-demand",
-        ),
-        (
-            NewDecision {
-                version: None,
-                ..good.clone()
-            },
-            "job j1 is to promote, but names no version",
-        ),
-        (
-            NewDecision {
-                model: model("other"),
-                ..good.clone()
-            },
+            NewDecision { model: model("other"), ..good.clone() },
             "job j1 trains bike-demand, its decision is about other",
         ),
     ];
     for (bad, problem) in cases {
-        let refused = registry
-            .decide(&bad, minute(2))
-            .await
-            .expect_err("contradicts its job");
+        let refused = registry.decide(&bad, minute(2)).await.expect_err("contradicts its job");
         assert_eq!(refused.to_string(), problem);
     }
-    assert_eq!(
-        registry.decision_of_job(&id("j1")).await.expect("can be read"),
-        None
-    );
-    assert_eq!(
-        registry
-            .incumbent(&model("bike-demand"))
-            .await
-            .expect("can be read"),
-        None
-    );
+    assert_eq!(registry.decision_of_job(&id("j1")).await.expect("can be read"), None);
+    assert_eq!(registry.incumbent(&model("bike-demand")).await.expect("can be read"), None);
 }
 
 pub async fn what_would_not_come_back_is_not_stored(registry: Opened, _: Opened) {
@@ -297,20 +167,11 @@ pub async fn what_would_not_come_back_is_not_stored(registry: Opened, _: Opened)
     let made = propose(&registry, "j1").await;
     for number in [f64::NAN, f64::INFINITY] {
         let mut hopeless = promote(&made, None);
-        hopeless.judgement.candidate = Some(Errors {
-            average: number,
-            ..errors()
-        });
+        hopeless.judgement.candidate = Some(Errors { average: number, ..errors() });
         let refused = registry.decide(&hopeless, minute(2)).await;
-        assert!(
-            matches!(refused, Err(RegistryError::NotStorable { .. })),
-            "{refused:?}"
-        );
+        assert!(matches!(refused, Err(RegistryError::NotStorable { .. })), "{refused:?}");
     }
-    assert_eq!(
-        registry.decision_of_job(&id("j1")).await.expect("can be read"),
-        None
-    );
+    assert_eq!(registry.decision_of_job(&id("j1")).await.expect("can be read"), None);
     assert_eq!(state(&registry, 1).await, (VersionState::Pending, minute(1)));
 }
 
@@ -324,21 +185,12 @@ pub async fn decisions_come_back_latest_first(registry: Opened, _: Opened) {
         jobs.insert(0, id(job));
     }
     let jobs_of = async |limit| {
-        let found = registry
-            .decisions(&model("bike-demand"), limit)
-            .await
-            .expect("can be read");
+        let found = registry.decisions(&model("bike-demand"), limit).await.expect("can be read");
         found.into_iter().map(|decision| decision.job).collect::<Vec<_>>()
     };
     assert_eq!(jobs_of(10).await, jobs);
     assert_eq!(jobs_of(2).await, jobs[..2]);
-    assert_eq!(
-        registry
-            .decisions(&model("other"), 10)
-            .await
-            .expect("can be read"),
-        []
-    );
+    assert_eq!(registry.decisions(&model("other"), 10).await.expect("can be read"), []);
 }
 
 pub async fn an_incumbent_never_came_before_the_one_before(registry: Opened, _: Opened) {
@@ -355,29 +207,17 @@ pub async fn incumbents_are_listed_by_name(registry: Opened, _: Opened) {
     assert_eq!(registry.incumbents().await.expect("can be read"), []);
     let mut expected = Vec::new();
     for (name, number) in [("zoo", 1), ("ant", 2)] {
-        registry
-            .apply_model(&demand(name, 24), minute(0))
-            .await
-            .expect("is new");
+        registry.apply_model(&demand(name, 24), minute(0)).await.expect("is new");
         for (against, turn) in [(None, 0), (Some(1), 1)] {
-            let job = Job {
-                model: model(name),
-                ..job(&format!("{name}-{turn}"))
-            };
+            let job = Job { model: model(name), ..job(&format!("{name}-{turn}")) };
             registry.record_job(&job, minute(0)).await.expect("is new");
-            let proposal = Proposal {
-                model: model(name),
-                job: job.id,
-                ..proposal("any")
-            };
+            let proposal = Proposal { model: model(name), job: job.id, ..proposal("any") };
             let made = registry.propose(&proposal, minute(number)).await.expect("is new");
             recorded(decide(&registry, &promote(&made, against), minute(5)).await);
         }
         expected.insert(0, (model(name), 2));
     }
     let found = registry.incumbents().await.expect("can be read").into_iter();
-    let found: Vec<_> = found
-        .map(|incumbent| (incumbent.model, incumbent.generation))
-        .collect();
+    let found: Vec<_> = found.map(|incumbent| (incumbent.model, incumbent.generation)).collect();
     assert_eq!(found, expected);
 }

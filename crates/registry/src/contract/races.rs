@@ -28,36 +28,18 @@ pub async fn gatekeepers_that_race_promote_once_per_generation(one: Opened, othe
         }
     });
     let decisions = at_once(race).await;
-    let history = one
-        .incumbent_history(&model("bike-demand"))
-        .await
-        .expect("can be read");
+    let history = one.incumbent_history(&model("bike-demand")).await.expect("can be read");
     let generations: Vec<_> = history.iter().map(|past| past.generation).collect();
-    assert_eq!(
-        generations,
-        (1..=TASKS).collect::<Vec<_>>(),
-        "each generation was made once"
-    );
+    assert_eq!(generations, (1..=TASKS).collect::<Vec<_>>(), "each generation was made once");
     for incumbent in &history {
-        let makers: Vec<_> = decisions
-            .iter()
-            .filter(|made| made.promoted.as_ref() == Some(incumbent))
-            .collect();
+        let makers: Vec<_> =
+            decisions.iter().filter(|made| made.promoted.as_ref() == Some(incumbent)).collect();
         assert_eq!(makers.len(), 1, "by one decision");
-        let before = incumbent
-            .generation
-            .checked_sub(1)
-            .filter(|generation| *generation > 0);
-        assert_eq!(
-            makers[0].judged_against, before,
-            "that was judged against the one before"
-        );
+        let before = incumbent.generation.checked_sub(1).filter(|generation| *generation > 0);
+        assert_eq!(makers[0].judged_against, before, "that was judged against the one before");
     }
     let versions = one.versions(&model("bike-demand")).await.expect("can be read");
-    let in_use: Vec<_> = versions
-        .iter()
-        .filter(|version| version.state == VersionState::Promoted)
-        .collect();
+    let in_use: Vec<_> = versions.iter().filter(|version| version.state == VersionState::Promoted).collect();
     assert_eq!(in_use.len(), 1);
     assert_eq!(Some(in_use[0].version), history.last().map(|last| last.version));
 }
@@ -71,10 +53,7 @@ pub async fn the_same_decision_in_a_race_is_carried_out_once(one: Opened, other:
         async move { decide(&registry, &decision, minute(task)).await }
     });
     let all = at_once(race).await;
-    let carried_out: Vec<_> = all
-        .iter()
-        .filter(|decided| matches!(decided, Decided::Recorded(_)))
-        .collect();
+    let carried_out: Vec<_> = all.iter().filter(|decided| matches!(decided, Decided::Recorded(_))).collect();
     assert_eq!(carried_out.len(), 1);
     let decision = recorded(carried_out[0].clone());
     let same = |decided: &Decided| match decided {
@@ -82,13 +61,7 @@ pub async fn the_same_decision_in_a_race_is_carried_out_once(one: Opened, other:
         Decided::LostRace { .. } => false,
     };
     assert!(all.iter().all(same), "everyone is told the same decision");
-    assert_eq!(
-        one.incumbent_history(&model("bike-demand"))
-            .await
-            .expect("can be read")
-            .len(),
-        1
-    );
+    assert_eq!(one.incumbent_history(&model("bike-demand")).await.expect("can be read").len(), 1);
 }
 
 pub async fn jobs_and_proposals_in_a_race_are_recorded_once(one: Opened, other: Opened) {
@@ -96,36 +69,15 @@ pub async fn jobs_and_proposals_in_a_race_are_recorded_once(one: Opened, other: 
     let race = (0..8).map(|task| {
         let registry = if task % 2 == 0 { one.clone() } else { other.clone() };
         async move {
-            let mine = Job {
-                cut_off: minute(task),
-                ..job("j1")
-            };
-            let recorded = registry
-                .record_job(&mine, minute(task))
-                .await
-                .expect("can be recorded");
-            let mine = Proposal {
-                artifact: ArtifactName::of(&task.to_le_bytes()),
-                ..proposal("j1")
-            };
-            (
-                recorded,
-                registry
-                    .propose(&mine, minute(task))
-                    .await
-                    .expect("can be proposed"),
-            )
+            let mine = Job { cut_off: minute(task), ..job("j1") };
+            let recorded = registry.record_job(&mine, minute(task)).await.expect("can be recorded");
+            let mine = Proposal { artifact: ArtifactName::of(&task.to_le_bytes()), ..proposal("j1") };
+            (recorded, registry.propose(&mine, minute(task)).await.expect("can be proposed"))
         }
     });
     let all = at_once(race).await;
     assert!(all.iter().all(|same| *same == all[0]), "{all:?}");
-    assert_eq!(
-        one.versions(&model("bike-demand"))
-            .await
-            .expect("can be read")
-            .len(),
-        1
-    );
+    assert_eq!(one.versions(&model("bike-demand")).await.expect("can be read").len(), 1);
 }
 
 pub async fn versions_in_a_race_get_numbers_of_their_own(one: Opened, other: Opened) {

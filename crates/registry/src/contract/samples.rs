@@ -18,10 +18,7 @@ use crate::{Decided, Decision, Job, JobId, NewDecision, Proposal, Registry, Vers
 pub(super) type Opened = Arc<dyn Registry>;
 
 pub(super) fn minute(n: i64) -> Timestamp {
-    "2025-06-01T12:00:00Z"
-        .parse::<Timestamp>()
-        .expect("is a timestamp")
-        + SignedDuration::from_mins(n)
+    "2025-06-01T12:00:00Z".parse::<Timestamp>().expect("is a timestamp") + SignedDuration::from_mins(n)
 }
 
 pub(super) fn model(name: &str) -> ModelName {
@@ -45,14 +42,8 @@ pub(super) fn demand(name: &str, horizon: u32) -> ModelSpec {
 
 /// Applies the model `bike-demand`.
 pub(super) async fn prepare(registry: &Opened) {
-    registry
-        .apply_dataset(&bikes("PT1H"), minute(0))
-        .await
-        .expect("is new");
-    registry
-        .apply_model(&demand("bike-demand", 24), minute(0))
-        .await
-        .expect("is new");
+    registry.apply_dataset(&bikes("PT1H"), minute(0)).await.expect("is new");
+    registry.apply_model(&demand("bike-demand", 24), minute(0)).await.expect("is new");
 }
 
 pub(super) fn job(name: &str) -> Job {
@@ -87,14 +78,8 @@ pub(super) fn proposal(job_name: &str) -> Proposal {
 
 /// Records the job and proposes what it fitted, a minute past.
 pub(super) async fn propose(registry: &Opened, job_name: &str) -> Version {
-    registry
-        .record_job(&job(job_name), minute(0))
-        .await
-        .expect("can be recorded");
-    registry
-        .propose(&proposal(job_name), minute(1))
-        .await
-        .expect("can be proposed")
+    registry.record_job(&job(job_name), minute(0)).await.expect("can be recorded");
+    registry.propose(&proposal(job_name), minute(1)).await.expect("can be proposed")
 }
 
 pub(super) fn errors() -> Errors {
@@ -123,12 +108,7 @@ pub(super) fn judgement(verdict: Verdict) -> Judgement {
         rows_hash: "7045".to_owned(),
         ..Evidence::default()
     };
-    Judgement {
-        verdict,
-        candidate: Some(errors()),
-        incumbent: Some(errors()),
-        evidence,
-    }
+    Judgement { verdict, candidate: Some(errors()), incumbent: Some(errors()), evidence }
 }
 
 pub(super) fn promote(candidate: &Version, judged_against: Option<u64>) -> NewDecision {
@@ -153,10 +133,7 @@ pub(super) fn recorded(decided: Decided) -> Decision {
 }
 
 pub(super) async fn state(registry: &Opened, version: u32) -> (VersionState, Timestamp) {
-    let version = registry
-        .version(&model("bike-demand"), version)
-        .await
-        .expect("can be read");
+    let version = registry.version(&model("bike-demand"), version).await.expect("can be read");
     let version = version.expect("was proposed");
     (version.state, version.state_since)
 }

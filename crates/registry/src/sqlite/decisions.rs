@@ -35,18 +35,11 @@ pub(super) async fn decide(
         let state = VersionState::after(&new.judgement.verdict);
         versions::set_state(&mut transaction, &new.model, version, state, now).await?;
         if new.promotes() {
-            let promotion = Promotion {
-                model: &new.model,
-                version,
-                decision_id,
-                now,
-            };
+            let promotion = Promotion { model: &new.model, version, decision_id, now };
             promotion.carry_out(&mut transaction, current.as_ref()).await?;
         }
     }
-    let decision = of_job(&mut transaction, &new.job)
-        .await?
-        .ok_or(sqlx::Error::RowNotFound)?;
+    let decision = of_job(&mut transaction, &new.job).await?.ok_or(sqlx::Error::RowNotFound)?;
     transaction.commit().await?;
     Ok(Decided::Recorded(decision))
 }
@@ -120,12 +113,10 @@ macro_rules! select_decisions {
 }
 
 pub(super) async fn of_job(db: &mut SqliteConnection, job: &JobId) -> sqlx::Result<Option<Decision>> {
-    sqlx::query_as(select_decisions!(
-        "WHERE decision.job_id = ? ORDER BY look DESC LIMIT 1"
-    ))
-    .bind(job.as_str())
-    .fetch_optional(db)
-    .await
+    sqlx::query_as(select_decisions!("WHERE decision.job_id = ? ORDER BY look DESC LIMIT 1"))
+        .bind(job.as_str())
+        .fetch_optional(db)
+        .await
 }
 
 pub(super) async fn of_model(
@@ -133,13 +124,11 @@ pub(super) async fn of_model(
     model: &ModelName,
     limit: u32,
 ) -> sqlx::Result<Vec<Decision>> {
-    sqlx::query_as(select_decisions!(
-        "WHERE decision.model = ? ORDER BY decision_id DESC LIMIT ?"
-    ))
-    .bind(model.as_str())
-    .bind(limit)
-    .fetch_all(db)
-    .await
+    sqlx::query_as(select_decisions!("WHERE decision.model = ? ORDER BY decision_id DESC LIMIT ?"))
+        .bind(model.as_str())
+        .bind(limit)
+        .fetch_all(db)
+        .await
 }
 
 macro_rules! select_incumbents {
@@ -156,12 +145,10 @@ pub(super) async fn incumbent(
     db: &mut SqliteConnection,
     model: &ModelName,
 ) -> sqlx::Result<Option<Incumbent>> {
-    sqlx::query_as(select_incumbents!(
-        "WHERE model = ? ORDER BY generation DESC LIMIT 1"
-    ))
-    .bind(model.as_str())
-    .fetch_optional(db)
-    .await
+    sqlx::query_as(select_incumbents!("WHERE model = ? ORDER BY generation DESC LIMIT 1"))
+        .bind(model.as_str())
+        .fetch_optional(db)
+        .await
 }
 
 pub(super) async fn incumbents(db: &mut SqliteConnection) -> sqlx::Result<Vec<Incumbent>> {
@@ -206,9 +193,7 @@ impl FromRow<'_, SqliteRow> for Decision {
             job: row.parsed("job_id")?,
             model: row.parsed("model")?,
             version: row.try_get("version")?,
-            judged_against: row
-                .try_get::<Option<i64>, _>("judged_against")?
-                .map(i64::cast_unsigned),
+            judged_against: row.try_get::<Option<i64>, _>("judged_against")?.map(i64::cast_unsigned),
             judgement: row.json("judgement")?,
             decided_at: row.instant("decided_at")?,
             promoted: made_an_incumbent.then(|| Incumbent::from_row(row)).transpose()?,

@@ -34,17 +34,12 @@ pub(super) async fn record(file: &SqliteFile, new: &Job, now: Timestamp) -> Resu
 }
 
 pub(super) async fn job(db: &mut SqliteConnection, id: &JobId) -> sqlx::Result<Option<Job>> {
-    sqlx::query_as("SELECT * FROM job WHERE job_id = ?")
-        .bind(id.as_str())
-        .fetch_optional(db)
-        .await
+    sqlx::query_as("SELECT * FROM job WHERE job_id = ?").bind(id.as_str()).fetch_optional(db).await
 }
 
 /// A job that must be there.
 pub(super) async fn known(db: &mut SqliteConnection, id: &JobId) -> Result<Job, RegistryError> {
-    job(db, id)
-        .await?
-        .ok_or_else(|| RegistryError::UnknownJob(id.clone()))
+    job(db, id).await?.ok_or_else(|| RegistryError::UnknownJob(id.clone()))
 }
 
 async fn check_model(db: &mut SqliteConnection, model: &ModelName) -> Result<(), RegistryError> {
@@ -52,11 +47,7 @@ async fn check_model(db: &mut SqliteConnection, model: &ModelName) -> Result<(),
         .bind(model.as_str())
         .fetch_one(db)
         .await?;
-    if known {
-        Ok(())
-    } else {
-        Err(RegistryError::UnknownModel(model.clone()))
-    }
+    if known { Ok(()) } else { Err(RegistryError::UnknownModel(model.clone())) }
 }
 
 pub(super) async fn last_tick(

@@ -34,9 +34,7 @@ pub struct SqliteRegistry {
 impl SqliteRegistry {
     /// Opens the file, or makes it where there is none, with tables as of this version.
     pub async fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
-        Ok(Self {
-            file: SqliteFile::open(path.as_ref(), &MIGRATIONS).await?,
-        })
+        Ok(Self { file: SqliteFile::open(path.as_ref(), &MIGRATIONS).await? })
     }
 
     /// Lets what is under way end and closes the file.

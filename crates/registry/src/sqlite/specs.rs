@@ -78,18 +78,9 @@ pub(super) async fn apply_model(
 
 fn applied<Spec>(current: Option<&Stored<Spec>>, hash: &str) -> Applied {
     match current {
-        None => Applied {
-            version: 1,
-            changed: true,
-        },
-        Some(current) if current.hash == hash => Applied {
-            version: current.version,
-            changed: false,
-        },
-        Some(current) => Applied {
-            version: current.version + 1,
-            changed: true,
-        },
+        None => Applied { version: 1, changed: true },
+        Some(current) if current.hash == hash => Applied { version: current.version, changed: false },
+        Some(current) => Applied { version: current.version + 1, changed: true },
     }
 }
 
@@ -133,9 +124,7 @@ pub(super) async fn model_by_hash(
 }
 
 pub(super) async fn models(db: &mut SqliteConnection) -> sqlx::Result<Vec<Stored<ModelSpec>>> {
-    sqlx::query_as("SELECT *, max(version) FROM model_spec GROUP BY model ORDER BY model")
-        .fetch_all(db)
-        .await
+    sqlx::query_as("SELECT *, max(version) FROM model_spec GROUP BY model ORDER BY model").fetch_all(db).await
 }
 
 impl<Spec: DeserializeOwned> FromRow<'_, SqliteRow> for Stored<Spec> {

@@ -20,9 +20,7 @@ pub(super) async fn propose(
     }
     insert_artifact(&mut transaction, proposal, now).await?;
     insert_version(&mut transaction, proposal, now).await?;
-    let made = of_job(&mut transaction, &proposal.job)
-        .await?
-        .ok_or(sqlx::Error::RowNotFound)?;
+    let made = of_job(&mut transaction, &proposal.job).await?.ok_or(sqlx::Error::RowNotFound)?;
     transaction.commit().await?;
     Ok(made)
 }

@@ -29,10 +29,7 @@ fn now() -> Timestamp {
 }
 
 fn berlin() -> ImportOptions {
-    ImportOptions {
-        time_zone: Some("Europe/Berlin".to_owned()),
-        ..ImportOptions::default()
-    }
+    ImportOptions { time_zone: Some("Europe/Berlin".to_owned()), ..ImportOptions::default() }
 }
 
 fn read_bytes(bytes: &[u8], options: &ImportOptions, dataset: &DatasetSpec) -> Result<Imported, ImportError> {
@@ -54,11 +51,7 @@ fn check_refused(rows: &str, options: &ImportOptions, text: &str) {
 }
 
 fn values(imported: &Imported) -> Vec<(String, f64)> {
-    imported
-        .observations
-        .iter()
-        .map(|one| (one.ds.to_string(), one.y))
-        .collect()
+    imported.observations.iter().map(|one| (one.ds.to_string(), one.y)).collect()
 }
 
 fn gzip(text: &str) -> Vec<u8> {
@@ -71,9 +64,7 @@ const TWO_HOURS: &str = "a,2025-01-01T00:00:00Z,1\na,2025-01-01T01:00:00Z,2.5\n"
 
 #[test]
 fn both_ways_to_name_the_columns_are_read_in_any_order() {
-    let expected = read_rows(TWO_HOURS, &ImportOptions::default())
-        .expect("is fine")
-        .observations;
+    let expected = read_rows(TWO_HOURS, &ImportOptions::default()).expect("is fine").observations;
     for text in [
         "series,timestamp,value\na,2025-01-01T00:00:00Z,1\na,2025-01-01T01:00:00Z,2.5\n",
         "y,ds,unique_id\n1,2025-01-01T01:00:00+01:00,a\r\n2.5,2025-01-01 02:00:00+01:00,a\r\n",
@@ -89,15 +80,8 @@ fn other_columns_are_ignored_and_reported() {
     let text =
         "unique_id,wet,ds,y,note\na,1,2025-01-01T00:00:00Z,1,\"two\nlines\"\na,0,2025-01-01T01:00:00Z,x,\n";
     let error = refusal(read_bytes(text.as_bytes(), &ImportOptions::default(), &hourly()));
-    assert_eq!(
-        error, "line 4: y = \"x\": is not a number",
-        "a field may hold a line break"
-    );
-    let imported = read_bytes(
-        text.replace(",x,", ",2,").as_bytes(),
-        &ImportOptions::default(),
-        &hourly(),
-    );
+    assert_eq!(error, "line 4: y = \"x\": is not a number", "a field may hold a line break");
+    let imported = read_bytes(text.replace(",x,", ",2,").as_bytes(), &ImportOptions::default(), &hourly());
     assert_eq!(imported.expect("is fine").report.ignored_columns, ["wet", "note"]);
 }
 
@@ -114,41 +98,20 @@ fn gzip_is_recognised_by_its_bytes() {
 
 #[test]
 fn what_is_no_csv_text_is_told_apart() {
-    let whole = gzip(&format!(
-        "unique_id,ds,y\n{}",
-        "a,2025-01-01T00:00:00Z,1\n".repeat(1000)
-    ));
+    let whole = gzip(&format!("unique_id,ds,y\n{}", "a,2025-01-01T00:00:00Z,1\n".repeat(1000)));
     let mut damaged = whole.clone();
     let middle = damaged.len() / 2;
     damaged[middle] ^= 0xff;
     let cases: [(&[u8], &str); 9] = [
         (b"", "not a CSV file: it is empty"),
         (&gzip(""), "not a CSV file: it is empty, once decompressed"),
-        (
-            b"unique_id,ds,y\n",
-            "not a CSV file: it has no row after the header",
-        ),
-        (
-            b"\xff\xfeu\0n\0i\0",
-            "not a CSV file: it is UTF-16; save it as UTF-8",
-        ),
-        (
-            b"u\0n\0i\0,\0",
-            "not a CSV file: its first line holds NUL bytes: it is binary, or UTF-16",
-        ),
-        (
-            b"\x89PNG\r\n\x1a\n\xee",
-            "not a CSV file: its first line is not UTF-8 text",
-        ),
-        (
-            b"\x28\xb5\x2f\xfd0",
-            "not a CSV file: it is compressed with zstd; decompress it, or use gzip",
-        ),
+        (b"unique_id,ds,y\n", "not a CSV file: it has no row after the header"),
+        (b"\xff\xfeu\0n\0i\0", "not a CSV file: it is UTF-16; save it as UTF-8"),
+        (b"u\0n\0i\0,\0", "not a CSV file: its first line holds NUL bytes: it is binary, or UTF-16"),
+        (b"\x89PNG\r\n\x1a\n\xee", "not a CSV file: its first line is not UTF-8 text"),
+        (b"\x28\xb5\x2f\xfd0", "not a CSV file: it is compressed with zstd; decompress it, or use gzip"),
         (&gzip_twice(), "not a CSV file: it is compressed twice"),
-        (
-            &whole[..whole.len() - 20],
-            "the compressed data ends in the middle: the file is cut off",
-        ),
+        (&whole[..whole.len() - 20], "the compressed data ends in the middle: the file is cut off"),
     ];
     for (bytes, text) in cases {
         let error = refusal(read_bytes(bytes, &ImportOptions::default(), &hourly()));
@@ -167,9 +130,7 @@ fn gzip_twice() -> Vec<u8> {
 fn a_bomb_is_not_unpacked() {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
     let zeros = "0".repeat(1 << 20);
-    encoder
-        .write_all(b"unique_id,ds,y\na,b,")
-        .expect("writes to memory");
+    encoder.write_all(b"unique_id,ds,y\na,b,").expect("writes to memory");
     for _ in 0..300 {
         encoder.write_all(zeros.as_bytes()).expect("writes to memory");
     }
@@ -181,24 +142,15 @@ fn a_bomb_is_not_unpacked() {
 #[test]
 fn missing_and_repeated_columns_are_named() {
     let cases = [
-        (
-            "unique_id,ds\n",
-            "header: no column y (or value); found unique_id, ds",
-        ),
-        (
-            "a;b;c\n1;2;3\n",
-            "header: no column unique_id (or series); found a;b;c",
-        ),
+        ("unique_id,ds\n", "header: no column y (or value); found unique_id, ds"),
+        ("a;b;c\n1;2;3\n", "header: no column unique_id (or series); found a;b;c"),
         (
             "unique_id,ds,y,value\n",
             "header: more than one column for y (or value); found unique_id, ds, y, value",
         ),
     ];
     for (text, problem) in cases {
-        assert_eq!(
-            refusal(read_bytes(text.as_bytes(), &ImportOptions::default(), &hourly())),
-            problem
-        );
+        assert_eq!(refusal(read_bytes(text.as_bytes(), &ImportOptions::default(), &hourly())), problem);
     }
     let wide = vec!["x"; 201].join(",");
     let error = refusal(read_bytes(wide.as_bytes(), &ImportOptions::default(), &hourly()));
@@ -219,20 +171,11 @@ fn every_impossible_value_or_series_is_named_with_its_line() {
     check_row_refused(&format!("a,{now},1e400"), "y = \"1e400\": is not a finite number");
     check_row_refused(&format!("a,{now},1.1e15"), "y = \"1.1e15\": is larger than 1e15");
     check_row_refused(&format!("a,{now},1 000"), "y = \"1 000\": is not a number");
-    check_row_refused(
-        &format!("a,{now},"),
-        "y = \"\": is empty; leave out the row where no value is known",
-    );
-    check_row_refused(
-        &format!("a,{now},1,2"),
-        "number of fields = \"4\": the header has 3",
-    );
+    check_row_refused(&format!("a,{now},"), "y = \"\": is empty; leave out the row where no value is known");
+    check_row_refused(&format!("a,{now},1,2"), "number of fields = \"4\": the header has 3");
     check_row_refused(&format!(",{now},1"), "unique_id = \"\": must not be empty");
     let control = "must not contain control or bidirectional formatting characters";
-    check_row_refused(
-        &format!("a\0b,{now},1"),
-        &format!("unique_id = \"a\\0b\": {control}"),
-    );
+    check_row_refused(&format!("a\0b,{now},1"), &format!("unique_id = \"a\\0b\": {control}"));
     let latin1 = b"unique_id,ds,y\nStra\xdfe,2025-01-01T00:00:00Z,1\n";
     let error = refusal(read_bytes(latin1, &ImportOptions::default(), &hourly()));
     assert_eq!(error, "line 2: unique_id = \"Stra\u{fffd}e\": is not UTF-8 text");
@@ -243,10 +186,7 @@ fn the_limits_themselves_are_allowed() {
     let edges = "a,2026-01-02T00:00:00Z,1e15\nb,1900-01-01T00:00:00Z,-1e15\nc,2025-01-01T00:00:00Z,5e-324\n";
     let imported = read_rows(edges, &ImportOptions::default()).expect("is at the limit");
     assert_eq!(imported.report.series, 3);
-    assert_eq!(
-        imported.report.frequency, None,
-        "single observations have no frequency"
-    );
+    assert_eq!(imported.report.frequency, None, "single observations have no frequency");
 }
 
 #[test]
@@ -278,11 +218,6 @@ fn the_example_data_is_plain() {
         );
         let grid: Grid = dataset.grid();
         let first = imported.report.first.expect("has rows");
-        assert!(
-            imported
-                .observations
-                .iter()
-                .all(|one| grid.steps_between(first, one.ds).is_ok())
-        );
+        assert!(imported.observations.iter().all(|one| grid.steps_between(first, one.ds).is_ok()));
     }
 }

@@ -48,10 +48,8 @@ impl IssuedLog {
 
     /// Notes forecasts.
     pub fn note(&self, forecasts: impl IntoIterator<Item = IssuedForecast>) {
-        let dropped = forecasts
-            .into_iter()
-            .filter(|forecast| self.sender.try_send(forecast.clone()).is_err())
-            .count();
+        let dropped =
+            forecasts.into_iter().filter(|forecast| self.sender.try_send(forecast.clone()).is_err()).count();
         if dropped > 0 {
             warn!(
                 dropped,
@@ -68,10 +66,7 @@ impl Outgoing {
             let batch = self.batch(first).await;
             let forecasts = batch.len();
             if let Err(fault) = publish(&*broker, ForecastsIssued { forecasts: batch }).await {
-                warn!(
-                    forecasts,
-                    "{forecasts} forecasts issued will be missing in the history: {fault:#}"
-                );
+                warn!(forecasts, "{forecasts} forecasts issued will be missing in the history: {fault:#}");
             }
         }
     }
@@ -93,8 +88,6 @@ impl Outgoing {
 
 async fn publish(broker: &dyn Broker, batch: ForecastsIssued) -> anyhow::Result<()> {
     let message = WireMessage::new(&batch, ContentType::MessagePack, Uuid::now_v7().to_string())?;
-    broker
-        .publish(&Destination::Queue(Queue::ForecastsIssued), message)
-        .await?;
+    broker.publish(&Destination::Queue(Queue::ForecastsIssued), message).await?;
     Ok(())
 }

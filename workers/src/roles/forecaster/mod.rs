@@ -29,11 +29,8 @@ pub(super) async fn run(environment: &Arc<Environment>, stop: CancellationToken)
     let events = environment.broker.listen(&UpToDate::EVENTS).await?;
     // The events are listened to before the first look, so that nothing falls in between.
     up_to_date.look().await;
-    let keeping = tokio::spawn(up_to_date.clone().keep(
-        events,
-        environment.config.forecaster.poll,
-        stop.clone(),
-    ));
+    let keeping =
+        tokio::spawn(up_to_date.clone().keep(events, environment.config.forecaster.poll, stop.clone()));
 
     let (issued, log) = IssuedLog::new(environment.clock.clone());
     let logging = tokio::spawn(log.publish(environment.broker.clone()));
@@ -44,11 +41,7 @@ pub(super) async fn run(environment: &Arc<Environment>, stop: CancellationToken)
         cpu: CpuPool::new(std::thread::available_parallelism().map_or(2, usize::from)),
     };
     let prefetch = environment.config.forecaster.prefetch;
-    let what = Work {
-        queue: Queue::ForecastRequests,
-        prefetch,
-        time_limit: None,
-    };
+    let what = Work { queue: Queue::ForecastRequests, prefetch, time_limit: None };
     work(environment, what, handler, stop).await;
     // The handler is gone and with it the log's sender: what was issued is published, then the log ends.
     logging.await?;

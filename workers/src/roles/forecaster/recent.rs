@@ -44,20 +44,15 @@ impl RecentHistory {
     pub async fn look(&self, history: &dyn History, served: &[Arc<Serving>]) -> Result<(), ReadError> {
         let mut wanted: HashMap<&DatasetName, (Grid, usize)> = HashMap::new();
         for serving in served {
-            let (_, steps) = wanted
-                .entry(&serving.dataset.name)
-                .or_insert_with(|| (serving.dataset.grid(), 0));
+            let (_, steps) =
+                wanted.entry(&serving.dataset.name).or_insert_with(|| (serving.dataset.grid(), 0));
             *steps = (*steps).max(serving.liked_steps());
         }
         for (dataset, (grid, steps)) in wanted {
             let revision = history.revision(dataset).await?;
             if !self.covers(dataset, revision, steps) {
                 let frame = window(history, dataset, &grid, steps).await?;
-                let recent = Recent {
-                    frame: Arc::new(frame),
-                    revision,
-                    steps,
-                };
+                let recent = Recent { frame: Arc::new(frame), revision, steps };
                 self.by_dataset
                     .write()
                     .unwrap_or_else(PoisonError::into_inner)
@@ -69,9 +64,7 @@ impl RecentHistory {
 
     fn covers(&self, dataset: &DatasetName, revision: u64, steps: usize) -> bool {
         let by_dataset = self.by_dataset.read().unwrap_or_else(PoisonError::into_inner);
-        by_dataset
-            .get(dataset)
-            .is_some_and(|recent| recent.revision == revision && recent.steps >= steps)
+        by_dataset.get(dataset).is_some_and(|recent| recent.revision == revision && recent.steps >= steps)
     }
 }
 
@@ -81,20 +74,8 @@ async fn window(
     grid: &Grid,
     steps: usize,
 ) -> Result<Frame, ReadError> {
-    let newest = history
-        .coverage(dataset, None)
-        .await?
-        .and_then(|coverage| coverage.last());
+    let newest = history.coverage(dataset, None).await?.and_then(|coverage| coverage.last());
     let back = i64::try_from(steps).unwrap_or(i64::MAX);
     let from = newest.map(|newest| grid.start_of_day(grid.advance(newest, -back), -ORIGINS_BACK_DAYS));
-    history
-        .read(
-            dataset,
-            grid,
-            &Range {
-                from,
-                ..Range::default()
-            },
-        )
-        .await
+    history.read(dataset, grid, &Range { from, ..Range::default() }).await
 }

@@ -37,21 +37,12 @@ pub enum Heard {
 impl ServingModels {
     /// What answers for `model`; none if no such specification is known.
     pub fn current(&self, model: &ModelName) -> Option<Arc<Serving>> {
-        self.by_name
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(model)
-            .cloned()
+        self.by_name.read().unwrap_or_else(PoisonError::into_inner).get(model).cloned()
     }
 
     /// Everything that answers.
     pub fn all(&self) -> Vec<Arc<Serving>> {
-        self.by_name
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .values()
-            .cloned()
-            .collect()
+        self.by_name.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
 
     /// Takes over specifications and incumbents from the registry, which is the truth.
@@ -80,19 +71,12 @@ impl ServingModels {
 
     /// Hears that a version was promoted. An event is a hint and may come late, twice or out of order.
     pub async fn hear(&self, event: &ModelPromoted, models: &DecodedModels) -> Heard {
-        let (Ok(model), Ok(artifact)) = (
-            ModelName::new(event.model.as_str()),
-            event.artifact.sha256.parse(),
-        ) else {
+        let (Ok(model), Ok(artifact)) = (ModelName::new(event.model.as_str()), event.artifact.sha256.parse())
+        else {
             error!(model = %event.model, "a model-promoted event names no model or no artifact");
             return Heard::NotServable;
         };
-        let announced = Announced {
-            model,
-            version: event.version,
-            generation: event.generation,
-            artifact,
-        };
+        let announced = Announced { model, version: event.version, generation: event.generation, artifact };
         self.switch(&announced, models).await
     }
 
@@ -104,22 +88,13 @@ impl ServingModels {
             return;
         }
         let incumbent = known.and_then(|serving| serving.incumbent.clone());
-        let serving = Serving {
-            model: model.clone(),
-            dataset: dataset.clone(),
-            incumbent,
-        };
+        let serving = Serving { model: model.clone(), dataset: dataset.clone(), incumbent };
         by_name.insert(model.name.clone(), Arc::new(serving));
     }
 
     /// Loads the announced incumbent into memory, then switches to it, unless a newer one answers.
     async fn switch(&self, announced: &Announced, models: &DecodedModels) -> Heard {
-        let Announced {
-            model,
-            version,
-            generation,
-            artifact,
-        } = announced;
+        let Announced { model, version, generation, artifact } = announced;
         match self.current(model) {
             None => return Heard::NotServable,
             Some(serving) if serving.generation() >= *generation => return Heard::Old,
@@ -152,15 +127,8 @@ impl ServingModels {
         if known.generation() >= announced.generation {
             return Heard::Old;
         }
-        let live = Live {
-            version: announced.version,
-            generation: announced.generation,
-            bundle,
-        };
-        let serving = Serving {
-            incumbent: Some(live),
-            ..Serving::clone(known)
-        };
+        let live = Live { version: announced.version, generation: announced.generation, bundle };
+        let serving = Serving { incumbent: Some(live), ..Serving::clone(known) };
         by_name.insert(announced.model.clone(), Arc::new(serving));
         Heard::Switched
     }

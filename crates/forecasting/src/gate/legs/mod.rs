@@ -31,10 +31,7 @@ mod tests {
 
     fn promotes(candidate: &[f64], incumbent: &[f64]) -> bool {
         let losses = PairedLosses::new(candidate.to_vec(), incumbent.to_vec()).expect("tests pair losses");
-        let comparison = Comparison {
-            losses: &losses,
-            opponent: Side::Incumbent,
-        };
+        let comparison = Comparison { losses: &losses, opponent: Side::Incumbent };
         LEGS.iter().all(|leg| leg(&comparison).is_none())
     }
 
@@ -47,14 +44,8 @@ mod tests {
     fn only_who_is_better_in_both_is_promoted() {
         let incumbent = losses(1.0, 10.0);
         assert!(promotes(&losses(0.9, 9.0), &incumbent));
-        assert!(
-            !promotes(&losses(0.1, 10.5), &incumbent),
-            "better on average, worse in the worst case"
-        );
-        assert!(
-            !promotes(&losses(3.0, 9.0), &incumbent),
-            "worse on average, better in the worst case"
-        );
+        assert!(!promotes(&losses(0.1, 10.5), &incumbent), "better on average, worse in the worst case");
+        assert!(!promotes(&losses(3.0, 9.0), &incumbent), "worse on average, better in the worst case");
         assert!(!promotes(&losses(1.1, 11.0), &incumbent), "worse in both");
     }
 

@@ -8,9 +8,7 @@ pub(super) fn object(comparison: &Comparison<'_>) -> Option<Objection> {
     let losses = comparison.losses;
     let both = (worst_case(losses.candidate()), worst_case(losses.incumbent()));
     let (Some(candidate), Some(opponent)) = both else {
-        return Some(veto::not_comparable(
-            &"the worst-case error is too large for a number",
-        ));
+        return Some(veto::not_comparable(&"the worst-case error is too large for a number"));
     };
     let tail = Tail::of(losses.candidate().len())?;
     (candidate >= opponent).then_some(Objection::WorstCaseNotBetter {
