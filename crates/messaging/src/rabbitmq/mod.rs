@@ -1,7 +1,7 @@
 //! The broker of a fleet: `RabbitMQ`, 3.10 or newer.
 //!
 //! Two connections, one to consume and one to publish, each supervised by a task of its own that builds
-//! it anew for ever ([`line`]). A consumer ends with its connection and is started again by whoever reads
+//! it anew for ever (`line`). A consumer ends with its connection and is started again by whoever reads
 //! it. Whatever a message becomes (a retry, a dead letter), its copy is confirmed before the original is
 //! acknowledged, so that nothing is lost between the two.
 
