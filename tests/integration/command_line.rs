@@ -193,22 +193,32 @@ fn broken_files_name_row_field_and_value_and_change_nothing() {
     let good = "unique_id,ds,y\nwashington-dc,2013-01-01T00:00:00-05:00,1\n";
     let import = |contents: &[u8], says: &[&str]| {
         let file = shop.file("rows.csv", contents);
-        shop.fails(&["import", "washington-bikes", &file.display().to_string()], 4, says);
+        let file = file.display().to_string();
+        shop.fails(&["import", "washington-bikes", &file, "--tz", "America/New_York"], 4, says);
         assert_eq!(shop.rows(), 17_377);
     };
     let with_row = |row: &str| format!("{good}{row}\n").into_bytes();
     import(b"", &["empty"]);
     import(b"unique_id,ds\nx,2013-01-01T00:00:00Z\n", &["no column y"]);
-    import(b"\x1f\x8b\x08\x00garbage", &["gzip"]);
+    import(b"\x1f\x8b\x08\x00garbage", &["cut off"]);
     import(&[0, 159, 146, 150, 0, 1, 2], &[]);
     import(&with_row("washington-dc,2013-01-01T01:00:00-05:00,NaN"), &["line 3", "y", "NaN"]);
     import(&with_row("washington-dc,2013-01-01T01:00:00-05:00,inf"), &["line 3", "y", "inf"]);
-    import(&with_row("washington-dc,2013-01-01T00:00:00-05:00,2"), &["line 3", "2013-01-01"]);
-    import(&with_row("washington-dc,2013-01-01T01:07:00-05:00,2"), &["line 3", "01:07"]);
+    import(&with_row("washington-dc,2013-01-01T00:00:00-05:00,2"), &["line 3", "on line 2 already"]);
+    import(
+        &with_row("washington-dc,2012-12-31T23:00:00-05:00,2"),
+        &["line 3", "2013-01-01T04:00:00Z", "not sorted by time"],
+    );
+    let off_grid = "washington-dc,2013-01-01T01:00:00-05:00,2\nwashington-dc,2013-01-01T02:00:00-05:00,2\n\
+                    washington-dc,2013-01-01T03:07:00-05:00,2";
+    import(&with_row(off_grid), &["line 5", "2013-01-01T08:07:00Z", "off the grid"]);
     import(&with_row("washington-dc,yesterday,2"), &["line 3", "ds", "yesterday"]);
-    import(&with_row("washington-dc,2013-03-10T02:30:00,2"), &["line 3"]);
-    import(&with_row("washington-dc,99999-01-01T00:00:00Z,2"), &["line 3"]);
-    import(&with_row(",2013-01-01T01:00:00-05:00,2"), &["line 3"]);
+    import(
+        &with_row("washington-dc,2013-03-10T02:30:00,2"),
+        &["line 3", "2013-03-10T02:30:00", "does not exist: the clock skips it"],
+    );
+    import(&with_row("washington-dc,99999-01-01T00:00:00Z,2"), &["line 3", "ds", "99999-01-01"]);
+    import(&with_row(",2013-01-01T01:00:00-05:00,2"), &["line 3", "unique_id", "must not be empty"]);
 }
 
 #[test]

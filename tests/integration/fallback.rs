@@ -3,7 +3,7 @@
 use protocol::messages::{ForecastReply, ForecastRequest, Route, RouteReason, SeriesForecast, SeriesValues};
 use workers::roles::Role;
 
-use crate::stack::{Stack, at, promoted, request};
+use crate::stack::{Stack, at, in_time, promoted, request};
 
 async fn only_answer(stack: &Stack, request: &ForecastRequest) -> SeriesForecast {
     match stack.forecast(request).await {
@@ -38,7 +38,7 @@ async fn the_fallback_answers_where_the_incumbent_cannot() {
     assert_eq!((before.version, before.generation), (None, 0));
 
     promoted(stack.train(&model, "small-trees").await);
-    while only_answer(&stack, &asked).await.version.is_none() {}
+    in_time(async { while only_answer(&stack, &asked).await.version.is_none() {} }).await;
 
     let short = only_answer(&stack, &one_observation(&asked)).await;
     assert_eq!((short.route, short.reason), (Route::Fallback, Some(RouteReason::HistoryTooShort)));

@@ -52,8 +52,8 @@ async fn every_train_job_has_one_decision_however_often_the_process_is_killed() 
         let mut process = run(&data);
         random = next(random);
         std::thread::sleep(Duration::from_millis(random % LONGEST_ROUND_MS));
-        process.kill().expect("kill -9");
-        process.wait().expect("it is dead");
+        process.0.kill().expect("kill -9");
+        process.0.wait().expect("it is dead");
     }
 
     let mut process = run(&data);
@@ -63,7 +63,7 @@ async fn every_train_job_has_one_decision_however_often_the_process_is_killed() 
     let decisions =
         decisions.unwrap_or_else(|_| panic!("seed {seed}: some of {} jobs have no decision", jobs.len()));
     tokio::time::timeout(PATIENCE, all_observed(&data)).await.expect("every observation is recorded");
-    terminate(&mut process);
+    terminate(&mut process.0);
 
     let decided: Vec<&str> = decisions.iter().map(|decision| decision.job.as_str()).collect();
     let distinct: BTreeSet<&str> = decided.iter().copied().collect();
@@ -149,8 +149,20 @@ async fn all_observed(data: &Path) {
     }
 }
 
-fn run(data: &Path) -> Child {
-    gatecast(data).arg("run").stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("starts")
+/// `gatecast run`, killed when a failed assertion drops it.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Fails where the process has ended, which is as good.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn run(data: &Path) -> Running {
+    let process = gatecast(data).arg("run").stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+    Running(process.expect("starts"))
 }
 
 fn terminate(process: &mut Child) {

@@ -7,7 +7,7 @@ use protocol::{
 };
 use workers::roles::Role;
 
-use crate::stack::{Stack, decision, promoted, refused, request};
+use crate::stack::{Stack, decision, in_time, promoted, refused, request};
 
 #[tokio::test]
 async fn a_candidate_that_wins_on_both_errors_answers_from_then_on() {
@@ -44,17 +44,20 @@ async fn answered_by_version(
     request: &protocol::messages::ForecastRequest,
     version: u32,
 ) -> ForecastReply {
-    loop {
-        let reply = stack.forecast(request).await;
-        match &reply {
-            ForecastReply::Answered { forecasts, .. }
-                if forecasts.iter().any(|f| f.version == Some(version)) =>
-            {
-                return reply;
+    let answered = async {
+        loop {
+            let reply = stack.forecast(request).await;
+            match &reply {
+                ForecastReply::Answered { forecasts, .. }
+                    if forecasts.iter().any(|f| f.version == Some(version)) =>
+                {
+                    return reply;
+                }
+                _ => tokio::task::yield_now().await,
             }
-            _ => tokio::task::yield_now().await,
         }
-    }
+    };
+    in_time(answered).await
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use protocol::{
 };
 use workers::roles::Role;
 
-use crate::stack::{PATIENCE, Stack, at, request};
+use crate::stack::{Stack, at, in_time, request};
 
 async fn publish(stack: &Stack, queue: Queue, message: WireMessage) {
     stack.environment.broker.publish(&Destination::Queue(queue), message).await.expect("published");
@@ -14,7 +14,7 @@ async fn publish(stack: &Stack, queue: Queue, message: WireMessage) {
 
 /// Waits for the dead letters of a queue and returns their reasons.
 async fn reasons(stack: &Stack, queue: Queue, count: usize) -> Vec<String> {
-    let all_there = async {
+    let dead = async {
         loop {
             let dead = stack.environment.broker.dead_letters(queue, 100).await.expect("dead letters");
             if dead.len() == count {
@@ -23,7 +23,7 @@ async fn reasons(stack: &Stack, queue: Queue, count: usize) -> Vec<String> {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(PATIENCE, all_there).await.expect("dead letters in time")
+    in_time(dead).await
 }
 
 #[track_caller]

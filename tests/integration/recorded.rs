@@ -7,7 +7,7 @@ use protocol::{
 };
 use workers::roles::Role;
 
-use crate::stack::{Stack, at, request};
+use crate::stack::{Stack, at, in_time, request};
 
 fn batch(start: Timestamp, values: &[Option<f64>]) -> ObservationBatch {
     let series = SeriesValues {
@@ -35,15 +35,18 @@ async fn observations_are_recorded_and_reach_the_forecaster() {
     assert_eq!(recorded("b-2", &[Some(41.0)]).await, (0, 1, 0), "a correction");
 
     // The forecast follows the newest value, as soon as the forecaster has heard of it.
-    loop {
-        let ForecastReply::Answered { forecasts, .. } = stack.forecast(&request(&model)).await else {
-            panic!("refused")
-        };
-        if forecasts[0].points.start == at("2013-01-01T03:00:00-05:00") {
-            break;
+    let heard = async {
+        loop {
+            let ForecastReply::Answered { forecasts, .. } = stack.forecast(&request(&model)).await else {
+                panic!("refused")
+            };
+            if forecasts[0].points.start == at("2013-01-01T03:00:00-05:00") {
+                break;
+            }
+            tokio::task::yield_now().await;
         }
-        tokio::task::yield_now().await;
-    }
+    };
+    in_time(heard).await;
     stack.finish().await;
 }
 
@@ -55,13 +58,16 @@ async fn forecasts_issued_are_recorded() {
         panic!("refused")
     };
     let history = &stack.environment.history;
-    let issued = loop {
-        let issued = history.forecasts_issued(&model.name, 10).await.expect("reads");
-        if !issued.is_empty() {
-            break issued;
+    let recorded = async {
+        loop {
+            let issued = history.forecasts_issued(&model.name, 10).await.expect("reads");
+            if !issued.is_empty() {
+                break issued;
+            }
+            tokio::task::yield_now().await;
         }
-        tokio::task::yield_now().await;
     };
+    let issued = in_time(recorded).await;
     assert_eq!(issued.len(), 1);
     assert_eq!(issued[0].origin, forecasts[0].points.start);
     assert_eq!((issued[0].route.as_str(), issued[0].reason.as_deref()), ("fallback", Some("no_incumbent")));

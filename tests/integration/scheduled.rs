@@ -1,5 +1,6 @@
 //! Nightly train jobs: any number of schedulers make one job per tick.
 
+use forecasting::spec::{ModelSpec, Schedule};
 use jiff::SignedDuration;
 use protocol::{
     Queue, decode,
@@ -7,13 +8,13 @@ use protocol::{
 };
 use workers::roles::{Role, scheduler::publish_due};
 
-use crate::stack::{Stack, at};
+use crate::stack::{Stack, at, in_time};
 
 #[tokio::test]
 async fn two_schedulers_make_one_job_per_tick() {
     let stack = Stack::still().await;
     let mut model = stack.bring_bikes().await;
-    model.schedule = Some(forecasting::spec::Schedule { cron: "30 2 * * *".into(), time_zone: "UTC".into() });
+    model.schedule = Some(nightly());
     stack.environment.registry.apply_model(&model, stack.now()).await.expect("applies");
 
     let next = publish_due(&stack.environment).await.expect("a first look");
@@ -34,7 +35,7 @@ async fn two_schedulers_make_one_job_per_tick() {
     let depth = stack.environment.broker.depth(Queue::TrainJobs).await.expect("a depth");
     assert_eq!(depth.ready, 1);
     let mut deliveries = stack.environment.broker.consume(Queue::TrainJobs, 1).await.expect("consumes");
-    let delivery = deliveries.next().await.expect("a delivery");
+    let delivery = in_time(deliveries.next()).await.expect("a delivery");
     let job: TrainJob = decode(&delivery.message).expect("a train job");
     assert_eq!(job.reason, TrainReason::Scheduled);
     assert_eq!(job.as_of, at("2026-01-01T02:30:00Z"));
@@ -49,7 +50,7 @@ async fn a_tick_becomes_a_decision() {
     let mut stack = Stack::still().await;
     let mut model = stack.bring_bikes().await;
     model.learners.retain(|learner| learner.name.as_str() == "small-trees");
-    model.schedule = Some(forecasting::spec::Schedule { cron: "30 2 * * *".into(), time_zone: "UTC".into() });
+    model.schedule = Some(nightly());
     let registry = stack.environment.registry.clone();
     registry.apply_model(&model, stack.now()).await.expect("applies");
     publish_due(&stack.environment).await.expect("a first look");
@@ -57,10 +58,55 @@ async fn a_tick_becomes_a_decision() {
 
     let mut events = stack.environment.broker.listen(&["model-promoted.*"]).await.expect("listens");
     stack.run(&[Role::Scheduler, Role::Trainer, Role::Gatekeeper]);
-    events.next().await.expect("model-promoted");
+    in_time(events.next()).await.expect("model-promoted");
     assert_eq!(
         registry.incumbent(&model.name).await.expect("asks").map(|incumbent| incumbent.generation),
         Some(1)
     );
+    stack.finish().await;
+}
+
+fn nightly() -> Schedule {
+    Schedule { cron: "30 2 * * *".into(), time_zone: "UTC".into() }
+}
+
+async fn train_jobs(stack: &Stack) -> u64 {
+    stack.environment.broker.depth(Queue::TrainJobs).await.expect("a depth").ready
+}
+
+#[tokio::test]
+async fn no_tick_from_before_the_schedule_was_applied_is_made_up_for() {
+    let stack = Stack::still().await;
+    let mut model = stack.bring_bikes().await;
+    let registry = &stack.environment.registry;
+    registry.record_tick(&model.name, at("2025-12-01T02:30:00Z"), stack.now()).await.expect("records");
+    stack.clock.advance(SignedDuration::from_hours(12));
+    model.schedule = Some(nightly());
+    registry.apply_model(&model, stack.now()).await.expect("applies");
+
+    let next = publish_due(&stack.environment).await.expect("a look");
+    assert_eq!((next, train_jobs(&stack).await), (Some(at("2026-01-02T02:30:00Z")), 0));
+    stack.clock.advance(SignedDuration::from_hours(24));
+    publish_due(&stack.environment).await.expect("a look after the first tick");
+    assert_eq!(train_jobs(&stack).await, 1);
+    stack.finish().await;
+}
+
+#[tokio::test]
+async fn a_model_that_cannot_be_scheduled_holds_up_no_other() {
+    let stack = Stack::still().await;
+    let mut model = stack.bring_bikes().await;
+    model.schedule = Some(nightly());
+    let registry = &stack.environment.registry;
+    // The registry lists it before the other one.
+    let never = Some(Schedule { cron: "sometimes".into(), time_zone: "UTC".into() });
+    let broken =
+        ModelSpec { name: "a-broken-one".parse().expect("a name"), schedule: never, ..model.clone() };
+    registry.apply_model(&broken, stack.now()).await.expect("applies");
+    registry.apply_model(&model, stack.now()).await.expect("applies");
+
+    stack.clock.advance(SignedDuration::from_hours(3));
+    publish_due(&stack.environment).await.expect("a look");
+    assert_eq!(train_jobs(&stack).await, 1);
     stack.finish().await;
 }

@@ -35,6 +35,8 @@ pub(crate) struct Stack {
     pub(crate) clock: Arc<ManualClock>,
     stop: CancellationToken,
     running: Option<JoinHandle<anyhow::Result<()>>>,
+    /// The queues that the running roles consume.
+    consumed: Vec<Queue>,
     _folder: Option<TempDir>,
 }
 
@@ -62,20 +64,34 @@ impl Stack {
             Ok(other) => panic!("STACK={other}: memory or embedded are expected"),
         };
         let environment = Arc::new(environment);
-        Self { environment, clock, stop: CancellationToken::new(), running: None, _folder: folder }
+        Self {
+            environment,
+            clock,
+            stop: CancellationToken::new(),
+            running: None,
+            consumed: Vec::new(),
+            _folder: folder,
+        }
     }
 
     /// Starts `roles`.
     pub(crate) fn run(&mut self, roles: &[Role]) {
+        self.consumed = roles.iter().flat_map(|&role| queues(role)).copied().collect();
         let (environment, stop, roles) = (self.environment.clone(), self.stop.clone(), roles.to_vec());
         let running = tokio::spawn(async move { roles::run(&environment, &roles, stop).await });
         assert!(self.running.replace(running).is_none(), "the roles run already");
     }
 
-    /// Stops everything, and fails if a message was left unsettled or died.
-    pub(crate) async fn finish(self) {
+    /// Stops everything, and fails if a message was left unsettled, died, or still waits on a queue that
+    /// was consumed.
+    pub(crate) async fn finish(mut self) {
+        let consumed = std::mem::take(&mut self.consumed);
+        in_time(self.consumed_all(&consumed)).await;
         for (queue, depth) in self.stopped().await {
             assert_eq!((depth.leased, depth.dead), (0, 0), "unsettled and dead messages of {queue}");
+            if consumed.contains(&queue) {
+                assert_eq!((depth.ready, depth.delayed), (0, 0), "messages left on {queue}");
+            }
         }
     }
 
@@ -83,6 +99,19 @@ impl Stack {
     pub(crate) async fn finish_with_dead_letters(self) {
         for (queue, depth) in self.stopped().await {
             assert_eq!(depth.leased, 0, "unsettled messages of {queue}");
+        }
+    }
+
+    /// Waits until nothing is left on these queues: what one role replies, another one consumes.
+    async fn consumed_all(&self, queues: &[Queue]) {
+        for &queue in queues {
+            loop {
+                let depth = self.environment.broker.depth(queue).await.expect("a depth");
+                if (depth.ready, depth.delayed, depth.leased) == (0, 0, 0) {
+                    break;
+                }
+                tokio::time::sleep(Duration::from_millis(5)).await; // polls for the event it waits for
+            }
         }
     }
 
@@ -154,6 +183,23 @@ impl Stack {
         message.properties.reply_to = Some(replies.address().as_str().to_owned());
         self.environment.broker.publish(&Destination::Queue(queue), message).await.expect("published");
         tokio::time::timeout(PATIENCE, replies.next()).await.expect("in time").expect("a reply")
+    }
+}
+
+/// What `event` becomes; fails if it does not come in time.
+pub(crate) async fn in_time<T>(event: impl Future<Output = T>) -> T {
+    tokio::time::timeout(PATIENCE, event).await.expect("in time")
+}
+
+/// The queues that a role consumes. Not those of forecasts issued: the last batch leaves when the forecaster
+/// stops, and a recorder that stops with it may leave that for its successor.
+fn queues(role: Role) -> &'static [Queue] {
+    match role {
+        Role::Scheduler => &[],
+        Role::Trainer => &[Queue::TrainJobs],
+        Role::Gatekeeper => &[Queue::TrainResults],
+        Role::Forecaster => &[Queue::ForecastRequests],
+        Role::Recorder => &[Queue::Observations],
     }
 }
 

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use crate::{
     config::Flags,
-    import::{OnDaylightSaving, OnDuplicate, OnGap},
+    import::{OnDaylightSaving, OnDuplicate, OnGap, OnUnsorted},
     roles::Role,
 };
 
@@ -128,6 +128,9 @@ pub struct Import {
     /// What to do with a series that lacks more than 20 % of its steps
     #[arg(long, value_enum, default_value_t = OnGap::Error)]
     pub on_gap: OnGap,
+    /// What to do with a row that is earlier than the one before it of its series
+    #[arg(long, value_enum, default_value_t = OnUnsorted::Error)]
+    pub on_unsorted: OnUnsorted,
 }
 
 /// `gatecast train`

@@ -136,7 +136,7 @@ pub struct Flags {
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// A file that cannot be read, or a value of a wrong type.
-    #[error("{0}")]
+    #[error(transparent)]
     Unreadable(#[from] config::ConfigError),
     /// A key that nothing reads.
     #[error("unknown configuration key {key:?} in {origin}{hint}")]
@@ -189,7 +189,7 @@ impl Config {
             .prefix_separator("__")
             .separator("__")
             .try_parsing(true);
-        let folder = flags.data_folder.as_ref().map(|folder| folder.display().to_string());
+        let folder = flags.data_folder.as_deref().map(utf8).transpose()?;
         let merged = config::Config::builder()
             .add_source(defaults)
             .add_source(file)
@@ -227,9 +227,25 @@ impl Config {
                 });
             }
         }
-        if self.forecaster.poll < Duration::from_secs(1) {
-            let value = format!("{:?}", self.forecaster.poll);
-            return Err(ConfigError::Value { key: "forecaster.poll", value, problem: "must be at least 1s" });
+        let second = Duration::from_secs(1);
+        for (key, value, allowed, problem) in [
+            ("forecaster.poll", self.forecaster.poll, second..=Duration::MAX, "must be at least 1s"),
+            (
+                "runner.grace",
+                self.runner.grace,
+                Duration::ZERO..=Duration::from_hours(1),
+                "must be at most 1h",
+            ),
+            (
+                "trainer.time_limit",
+                self.trainer.time_limit,
+                second..=Duration::from_hours(24),
+                "must be between 1s and 24h",
+            ),
+        ] {
+            if !allowed.contains(&value) {
+                return Err(ConfigError::Value { key, value: format!("{value:?}"), problem });
+            }
         }
         Ok(())
     }
@@ -239,6 +255,15 @@ impl Config {
         let path = url.split_once(':').map_or(url, |(_scheme, path)| path);
         self.data_folder.join(Path::new(path))
     }
+}
+
+/// The data folder as text, which is all that the merged configuration can hold.
+fn utf8(folder: &Path) -> Result<&str, ConfigError> {
+    folder.to_str().ok_or_else(|| ConfigError::Value {
+        key: "data_folder",
+        value: folder.display().to_string(),
+        problem: "must be UTF-8 text",
+    })
 }
 
 type Leaves = BTreeMap<String, (String, Option<String>)>;
@@ -343,7 +368,29 @@ mod tests {
         refused("[forecaster]\npoll = \"soon\"", "forecaster.poll");
         refused("[forecaster]\npoll = \"10ms\"", "must be at least 1s");
         refused("[trainer]\nslots = \"many\"", "trainer.slots");
+        refused("[trainer]\ntime_limit = \"0s\"", "trainer.time_limit = 0ns: must be between 1s and 24h");
+        refused("[trainer]\ntime_limit = \"25h\"", "trainer.time_limit = 90000s: must be between 1s and 24h");
+        refused("[runner]\ngrace = \"99999999999h\"", "runner.grace");
+        refused("[runner]\ngrace = \"61m\"", "runner.grace = 3660s: must be at most 1h");
+        load("[runner]\ngrace = \"0s\"\n[trainer]\ntime_limit = \"1s\"").expect("the limits are allowed");
         refused("x = [", "c.toml");
+    }
+
+    #[test]
+    fn a_cause_is_told_once() {
+        let error = load("x = [").expect_err("must be refused");
+        let told = error.to_string();
+        assert_eq!(format!("{:#}", anyhow::Error::from(error)), told);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_data_folder_that_is_not_text_is_refused() {
+        use std::os::unix::ffi::OsStringExt as _;
+        let folder = PathBuf::from(std::ffi::OsString::from_vec(b"data\xff".to_vec()));
+        let error =
+            Config::load(&Flags { file: None, data_folder: Some(folder) }).expect_err("must be refused");
+        assert_eq!(error.to_string(), "configuration key data_folder = \"data\\xFF\": must be UTF-8 text");
     }
 
     #[test]

@@ -23,7 +23,7 @@ pub enum DataFolderError {
         owner: String,
     },
     /// It cannot be created or locked.
-    #[error("data folder {path} cannot be used: {source}")]
+    #[error("data folder {path} cannot be used")]
     Unusable {
         /// The folder.
         path: PathBuf,

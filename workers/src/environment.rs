@@ -50,7 +50,7 @@ impl Environment {
             tries += 1;
             match data_folder::own(&config.data_folder) {
                 Err(DataFolderError::Owned { .. }) if tries < OWN_TRIES => {
-                    tokio::time::sleep(OWN_PAUSE).await
+                    tokio::time::sleep(OWN_PAUSE).await;
                 }
                 outcome => break outcome.or_exit(ExitCode::Unreachable)?,
             }

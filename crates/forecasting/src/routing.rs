@@ -230,12 +230,11 @@ fn answer_series(
     }
     let series = history.series(id).ok_or(Refusal::UnknownSeries)?;
     let grid = &history.grid;
-    let origin = match question.origin {
-        Some(origin) => origin,
-        None => {
-            let newest = series.last_target(grid).ok_or(Refusal::NothingToGoOn)?;
-            grid.advance(newest, 1 + i64::from(serving.dataset.delay_steps()))
-        }
+    let origin = if let Some(origin) = question.origin {
+        origin
+    } else {
+        let newest = series.last_target(grid).ok_or(Refusal::NothingToGoOn)?;
+        grid.advance(newest, 1 + i64::from(serving.dataset.delay_steps()))
     };
     let task =
         Task { dataset: &serving.dataset.name, history: series, grid, origin, horizon_steps: asked_steps };

@@ -343,7 +343,7 @@ pub async fn a_series_is_never_too_long_to_be_read(history: Arc<dyn History>, ot
 
 pub async fn a_stray_value_can_be_taken_back(history: Arc<dyn History>, _: Arc<dyn History>) {
     let stray = late("a", -1_000_000, 30);
-    record(&*history, &[stray.clone()], minute(0)).await;
+    record(&*history, std::slice::from_ref(&stray), minute(0)).await;
     is_off_grid(
         &refusal(&*history, &hourly(), &[observed("a", 0, 1.0)]).await,
         &observed("a", 0, 1.0),
@@ -351,7 +351,7 @@ pub async fn a_stray_value_can_be_taken_back(history: Arc<dyn History>, _: Arc<d
     );
     record(&*history, &[Observation { y: f64::NAN, ..stray.clone() }], minute(1)).await;
     assert_eq!(record(&*history, &[observed("a", 0, 1.0)], minute(2)).await, told(1, 0, 0));
-    is_off_grid(&refusal(&*history, &hourly(), &[stray.clone()]).await, &stray, hour(0));
+    is_off_grid(&refusal(&*history, &hourly(), std::slice::from_ref(&stray)).await, &stray, hour(0));
     assert_eq!(read(&*history, &Range::default()).await, only(&[1.0]));
 }
 

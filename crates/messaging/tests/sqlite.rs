@@ -4,6 +4,7 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use clock::{Clock, ManualClock, SystemClock};
+use futures::future::{join, join_all};
 use jiff::{SignedDuration, Timestamp};
 use messaging::{
     Access, Broker, ConsumeError, Deliveries, Delivery, SettleError, Settlement, SqliteBroker,
@@ -270,13 +271,28 @@ async fn a_guest_takes_no_lease_away() {
 }
 
 #[tokio::test]
+async fn guests_that_come_while_the_owner_makes_the_file_wait_for_its_tables() {
+    for _ in 0..20 {
+        let folder = Folder::new();
+        let guests = ["a", "b", "c", "d"].map(async |id| {
+            while !folder.file().exists() {
+                tokio::task::yield_now().await;
+            }
+            publish(&folder.guest().await, Queue::TrainJobs, id).await;
+        });
+        let (owner, _) = or_hangs(join(folder.owner(), join_all(guests))).await;
+        assert_eq!(owner.depth(Queue::TrainJobs).await.expect("a depth").ready, 4);
+    }
+}
+
+#[tokio::test]
 async fn a_file_that_is_missing_or_no_database_is_an_error_that_names_it() {
     let folder = Folder::new();
     let open = async |access| {
         let opened = SqliteBroker::open(folder.file(), access, folder.clock.clone()).await;
         opened.err().expect("it fails").to_string()
     };
-    let expected = format!("cannot open the queues in {}", folder.file().display());
+    let expected = format!("cannot open the SQLite file {}", folder.file().display());
     assert_eq!(open(Access::Guest).await, expected);
     assert!(!folder.file().exists(), "a guest makes no file");
     std::fs::write(folder.file(), [7; 4096]).expect("a file");

@@ -6,6 +6,8 @@
 //! never half-way through, where waiting could not help. Readers see one committed state each and wait
 //! for nobody (write-ahead log). A commit is on the disk when it returns (`synchronous = FULL`): what is
 //! acknowledged afterwards survives a power failure.
+//!
+//! Who needs other connections than these takes the parts: [`prepare`], then [`connect_options`].
 
 mod columns;
 pub mod instant;
@@ -63,7 +65,7 @@ impl SqliteFile {
     ///
     /// Any number of tasks and processes may do so at once: one migrates, the others wait for it.
     pub async fn open(path: &Path, migrations: &Migrator) -> Result<Self, OpenError> {
-        prepare(path, migrations).await?;
+        prepare(path, IfMissing::Create, migrations).await?;
         let options = connect_options(path);
         let pool = SqlitePoolOptions::new()
             .acquire_timeout(PATIENCE)
@@ -94,10 +96,19 @@ impl SqliteFile {
     }
 }
 
-fn connect_options(path: &Path) -> SqliteConnectOptions {
+/// What to do about a file that is not there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IfMissing {
+    /// Make it.
+    Create,
+    /// Say so.
+    Refuse,
+}
+
+/// How to connect to a file that was [prepared](prepare).
+pub fn connect_options(path: &Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(path)
-        .create_if_missing(true)
         .busy_timeout(PATIENCE)
         .foreign_keys(true)
         .synchronous(SqliteSynchronous::Full)
@@ -105,10 +116,12 @@ fn connect_options(path: &Path) -> SqliteConnectOptions {
         .pragma("cache_size", "-16384") // KiB
 }
 
-/// Turns the write-ahead log on and migrates, both once per file.
-async fn prepare(path: &Path, migrations: &Migrator) -> Result<(), OpenError> {
+/// Turns the write-ahead log on and brings the tables up to date, both once per file, however many tasks
+/// and processes do so at once.
+pub async fn prepare(path: &Path, if_missing: IfMissing, migrations: &Migrator) -> Result<(), OpenError> {
     let unusable = |source| OpenError::Unusable { path: path.to_owned(), source };
-    let mut connection = SqliteConnection::connect_with(&connect_options(path)).await.map_err(unusable)?;
+    let options = connect_options(path).create_if_missing(if_missing == IfMissing::Create);
+    let mut connection = SqliteConnection::connect_with(&options).await.map_err(unusable)?;
     turn_on_write_ahead_log(&mut connection).await.map_err(unusable)?;
     migrate(&mut connection, migrations)
         .await

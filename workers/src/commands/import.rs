@@ -34,6 +34,7 @@ pub(super) async fn import(environment: &Environment, arguments: &cli::Import, j
         on_daylight_saving: arguments.dst,
         on_duplicate: arguments.on_duplicate,
         on_gap: arguments.on_gap,
+        on_unsorted: arguments.on_unsorted,
     };
     let input = open(&arguments.file)?;
     let progress = spinner(format!("importing {}", arguments.file.display()));

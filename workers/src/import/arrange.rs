@@ -7,7 +7,7 @@ use history::Observation;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    Gap, ImportError, ImportOptions, ImportReport, Imported, OnDuplicate, OnGap,
+    Gap, ImportError, ImportOptions, ImportReport, Imported, OnDuplicate, OnGap, OnUnsorted,
     error::PlacedRow,
     points::{Parsed, Point, SeriesPoints},
 };
@@ -26,6 +26,9 @@ pub(super) fn arrange(
     // Dropped rows may have been all of a series.
     parsed.series.retain(|series| !series.points.is_empty());
     parsed.series.sort_by(|one, other| one.id.cmp(&other.id));
+    if options.on_unsorted == OnUnsorted::Error {
+        check_sorted(&parsed.series, &parsed.columns.ds.name)?;
+    }
     let unsorted_rows = parsed.series.iter_mut().map(sort).sum();
     let found = common_step(&parsed.series, grid);
     check_grid(&parsed.series, grid, found, options.on_gap)?;
@@ -65,6 +68,22 @@ fn observations(series: Vec<SeriesPoints>) -> Vec<Observation> {
         }));
     }
     observations
+}
+
+/// Every row must stand after the earlier ones of its series; names the first in the file that does not.
+fn check_sorted(series: &[SeriesPoints], field: &str) -> Result<(), ImportError> {
+    let late = |series: &SeriesPoints| {
+        let pair = series.points.windows(2).find(|pair| pair[1].ds < pair[0].ds)?;
+        Some((series.id.clone(), pair[0], pair[1]))
+    };
+    let Some((id, before, late)) = series.iter().filter_map(late).min_by_key(|(.., late)| late.line) else {
+        return Ok(());
+    };
+    let problem = format!(
+        "is before {} on line {} of series {id}: not sorted by time (--on-unsorted sort)",
+        before.ds, before.line
+    );
+    Err(ImportError::row(late.line, field, &late.ds.to_string(), problem))
 }
 
 /// Sorts by time, rows of the same time in the order of the file; returns how many rows stood too late.

@@ -59,6 +59,8 @@ pub struct ImportOptions {
     pub on_duplicate: OnDuplicate,
     /// What to do with a series that lacks more than a fifth of its steps.
     pub on_gap: OnGap,
+    /// What to do with a row that is earlier than the one before it of its series.
+    pub on_unsorted: OnUnsorted,
 }
 
 /// What to do with a local time that the clock skips or repeats.
@@ -97,6 +99,16 @@ pub enum OnGap {
     Error,
     /// Take it as it is
     Allow,
+}
+
+/// What to do with a row that is earlier than the one before it of its series.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum OnUnsorted {
+    /// Refuse the file
+    #[default]
+    Error,
+    /// Put the rows of each series in order
+    Sort,
 }
 
 impl ImportOptions {

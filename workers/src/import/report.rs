@@ -17,7 +17,7 @@ pub struct ImportReport {
     pub series: u64,
     /// The most common step, as an ISO 8601 duration; `None` if no series has two times.
     pub frequency: Option<String>,
-    /// Rows that stood before an earlier one of their series. They were put in order.
+    /// Rows that were earlier than the one before them of their series, put in order as asked for.
     pub unsorted_rows: u64,
     /// Rows that were merged with another one of their series and time, as asked for.
     pub duplicates: u64,

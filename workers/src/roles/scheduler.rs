@@ -9,6 +9,7 @@ use protocol::{
     ContentType, Destination, Queue, WireMessage,
     messages::{TrainJob, TrainReason},
 };
+use registry::Stored;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
@@ -43,32 +44,47 @@ fn pause_until(next: Option<Timestamp>, now: Timestamp) -> Duration {
     until.map_or(LOOK, |left: Duration| left.min(LOOK))
 }
 
-/// Publishes the train job of every model whose tick has come; returns the next tick of any model.
+/// Publishes the train job of every model whose tick has come; returns the next tick of any model. A model
+/// whose job cannot be published is logged and tried again at the next look; the others go on.
 ///
 /// # Errors
-/// If the registry, the history or the broker cannot be reached.
+/// If the registry cannot be asked for the models.
 pub async fn publish_due(environment: &Environment) -> anyhow::Result<Option<Timestamp>> {
     let now = environment.clock.now();
     let mut next: Option<Timestamp> = None;
     for stored in environment.registry.models().await? {
-        let model = stored.spec;
-        let Some(schedule) = &model.schedule else { continue };
-        let schedule = CheckedSchedule::new(schedule)?;
-        match environment.registry.last_tick(&model.name).await? {
-            // From the moment that a schedule is first seen, no tick of it is missed.
-            None => environment.registry.record_tick(&model.name, now, now).await?,
-            Some(last) => {
-                if let Some(tick) = schedule.due(last, now) {
-                    // Published before it is recorded: a crash in between publishes the same job again,
-                    // and the same id is the same job.
-                    publish(environment, &model, tick).await?;
-                    environment.registry.record_tick(&model.name, tick, now).await?;
-                }
+        match publish_if_due(environment, &stored, now).await {
+            Ok(next_tick) => next = [next, next_tick].into_iter().flatten().min(),
+            Err(fault) => {
+                let model: &ModelName = &stored.spec.name;
+                error!(%model, "no train job of {model} could be scheduled, next try in {LOOK:?}: {fault:#}");
+                next = [next, now.checked_add(LOOK).ok()].into_iter().flatten().min();
             }
         }
-        next = [next, schedule.next(now)].into_iter().flatten().min();
     }
     Ok(next)
+}
+
+/// Publishes the train job of one model if its tick has come; returns its next tick.
+async fn publish_if_due(
+    environment: &Environment,
+    stored: &Stored<ModelSpec>,
+    now: Timestamp,
+) -> anyhow::Result<Option<Timestamp>> {
+    let model = &stored.spec;
+    let Some(schedule) = &model.schedule else { return Ok(None) };
+    let schedule = CheckedSchedule::new(schedule)?;
+    // From the moment that a specification was applied, no tick of its schedule is missed, and none from
+    // before is made up for.
+    let last = environment.registry.last_tick(&model.name).await?;
+    let after = last.map_or(stored.applied_at, |last| last.max(stored.applied_at));
+    if let Some(tick) = schedule.due(after, now) {
+        // Published before it is recorded: a crash in between publishes the same job again, and the same
+        // id is the same job.
+        publish(environment, model, tick).await?;
+        environment.registry.record_tick(&model.name, tick, now).await?;
+    }
+    Ok(schedule.next(now))
 }
 
 async fn publish(environment: &Environment, model: &ModelSpec, tick: Timestamp) -> anyhow::Result<()> {

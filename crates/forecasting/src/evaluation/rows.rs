@@ -115,7 +115,7 @@ impl<'a> RowSet<'a> {
 
     /// The origins that have rows, in ascending order.
     pub fn scored_origins(&self) -> Vec<Timestamp> {
-        self.rows_of_origins().into_iter().map(|(origin, _)| self.origins[origin]).collect()
+        self.rows_of_origins().into_keys().map(|origin| self.origins[origin]).collect()
     }
 
     /// How many origins have at least half as many rows as origins have on average: an origin with a point

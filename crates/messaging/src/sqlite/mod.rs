@@ -27,7 +27,8 @@ use async_trait::async_trait;
 use clock::Clock;
 use protocol::{Destination, Queue, WireMessage};
 
-pub use self::store::OpenError;
+pub use sqlite_file::OpenError;
+
 use self::store::Store;
 use crate::{
     Broker, BrokerError, ConsumeError, DeadLetter, Deliveries, Depth, Listener, PublishError, Replies,

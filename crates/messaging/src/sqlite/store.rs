@@ -1,19 +1,11 @@
 //! The file, its connections, and how rows are read.
 
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+use std::{path::Path, sync::Arc};
 
 use clock::Clock;
-use jiff::Timestamp;
 use protocol::{Properties, WireMessage};
-use sqlx::{
-    ConnectOptions, SqliteConnection,
-    migrate::Migrator,
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
-};
+use sqlite_file::{IfMissing, OpenError, instant::to_micros};
+use sqlx::{ConnectOptions, SqliteConnection, migrate::Migrator, sqlite::SqliteSynchronous};
 use tokio::sync::{Mutex, mpsc};
 use tracing::{info, warn};
 
@@ -22,23 +14,8 @@ use super::{
     caretaker::{self, Chore},
     wakes::Wakes,
 };
-use crate::BoxError;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("src/sqlite/migrations");
-
-/// How long a write waits for another process to finish its own.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// Why the file was not opened.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot open the queues in {}", path.display())]
-pub struct OpenError {
-    /// The file.
-    pub path: PathBuf,
-    /// What SQLite said.
-    #[source]
-    pub source: BoxError,
-}
 
 /// The open file.
 pub(super) struct Store {
@@ -67,12 +44,18 @@ pub(super) async fn open(
     access: Access,
     clock: Arc<dyn Clock>,
 ) -> Result<Arc<Store>, OpenError> {
-    let failed = |source: BoxError| OpenError { path: path.to_owned(), source };
-    let writer = Writer {
-        durable: connect(path, access, SqliteSynchronous::Full).await.map_err(failed)?,
-        quick: connect(path, Access::Guest, SqliteSynchronous::Normal).await.map_err(failed)?,
+    let failed = |source| OpenError::Unusable { path: path.to_owned(), source };
+    let if_missing = match access {
+        Access::Owner => IfMissing::Create,
+        Access::Guest => IfMissing::Refuse,
     };
-    let reader = connect(path, Access::Guest, SqliteSynchronous::Normal).await.map_err(failed)?;
+    // Guests too: the owner may be at it at this very moment.
+    sqlite_file::prepare(path, if_missing, &MIGRATIONS).await?;
+    let writer = Writer {
+        durable: connect(path, SqliteSynchronous::Full).await.map_err(failed)?,
+        quick: connect(path, SqliteSynchronous::Normal).await.map_err(failed)?,
+    };
+    let reader = connect(path, SqliteSynchronous::Normal).await.map_err(failed)?;
     let (chores, chores_to_do) = mpsc::unbounded_channel();
     let store = Arc::new(Store {
         access,
@@ -83,7 +66,7 @@ pub(super) async fn open(
         chores,
     });
     if access == Access::Owner {
-        let returned = store.end_all_leases().await.map_err(|e| failed(e.into()))?;
+        let returned = store.end_all_leases().await.map_err(failed)?;
         if returned > 0 {
             info!(returned, "put back {returned} messages that an earlier process left unfinished");
         }
@@ -92,31 +75,15 @@ pub(super) async fn open(
     Ok(store)
 }
 
-/// Connects; an owner also brings the tables up to date.
-async fn connect(
-    path: &Path,
-    access: Access,
-    synchronous: SqliteSynchronous,
-) -> Result<SqliteConnection, BoxError> {
-    let mut connection = SqliteConnectOptions::new()
-        .filename(path)
-        .create_if_missing(access == Access::Owner)
-        .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(synchronous)
-        .busy_timeout(BUSY_TIMEOUT)
-        .disable_statement_logging() // bodies are nobody's business
-        .connect()
-        .await?;
-    if access == Access::Owner {
-        MIGRATIONS.run(&mut connection).await?;
-    }
-    Ok(connection)
+async fn connect(path: &Path, synchronous: SqliteSynchronous) -> Result<SqliteConnection, sqlx::Error> {
+    let options = sqlite_file::connect_options(path).synchronous(synchronous);
+    options.disable_statement_logging().connect().await // bodies are nobody's business
 }
 
 impl Store {
     /// Now, as the tables write it.
     pub(super) fn now(&self) -> i64 {
-        self.clock.now().as_microsecond()
+        to_micros(self.clock.now())
     }
 }
 
@@ -149,9 +116,4 @@ impl StoredMessage {
 /// Properties as the tables keep them.
 pub(super) fn properties_text(properties: &Properties) -> Result<String, sqlx::Error> {
     serde_json::to_string(properties).map_err(|e| sqlx::Error::Encode(e.into()))
-}
-
-/// The reverse of [`Store::now`]; what is no time becomes the epoch.
-pub(super) fn timestamp(microseconds: i64) -> Timestamp {
-    Timestamp::from_microsecond(microseconds).unwrap_or(Timestamp::UNIX_EPOCH)
 }

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use protocol::{Properties, Queue, WireMessage};
+use sqlite_file::instant::from_micros;
 use uuid::Uuid;
 
-use super::store::{Store, StoredMessage, properties_text, timestamp};
+use super::store::{Store, StoredMessage, properties_text};
 use crate::{
     DeadLetter, Depth, Settlement,
     delivery::{MAX_DELAY, count_failure, never_settled},
@@ -266,14 +268,15 @@ struct DeadRow {
 }
 
 impl DeadRow {
-    /// The dead letter; one whose properties cannot be read gets some that say what is known.
+    /// The dead letter; one whose properties cannot be read gets some that say what is known, and what is
+    /// no time becomes the epoch.
     fn read(self) -> DeadLetter {
         let properties = self.message.properties();
         let properties = properties.unwrap_or_else(|_| what_is_known(&self.kind, &self.message_id));
         DeadLetter {
             message: WireMessage { properties, body: self.message.body.into() },
             reason: self.reason,
-            died_at: timestamp(self.died_at),
+            died_at: from_micros(self.died_at).unwrap_or(Timestamp::UNIX_EPOCH),
         }
     }
 }

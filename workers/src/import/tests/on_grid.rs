@@ -4,8 +4,8 @@ use super::*;
 
 #[test]
 fn a_duplicate_is_an_error_unless_merged_by_name() {
-    let rows = "a,2025-01-01T01:00:00Z,1\na,2025-01-01T00:00:00Z,7\na,2025-01-01T01:00:00Z,5\n";
-    let problem = "line 4: ds = \"2025-01-01T01:00:00Z\": series a has 5 there and 1 on line 2 already \
+    let rows = "a,2025-01-01T00:00:00Z,7\na,2025-01-01T01:00:00Z,1\na,2025-01-01T01:00:00Z,5\n";
+    let problem = "line 4: ds = \"2025-01-01T01:00:00Z\": series a has 5 there and 1 on line 3 already \
                    (--on-duplicate sum, last, first or mean)";
     check_refused(rows, &ImportOptions::default(), problem);
     for (on_duplicate, y) in [
@@ -17,7 +17,6 @@ fn a_duplicate_is_an_error_unless_merged_by_name() {
         let imported = read_rows(rows, &ImportOptions { on_duplicate, ..ImportOptions::default() });
         let imported = imported.expect("is merged");
         assert_eq!((imported.observations[1].y, imported.report.duplicates), (y, 1));
-        assert_eq!(imported.report.unsorted_rows, 1);
     }
 }
 
@@ -66,9 +65,23 @@ fn rows_between_the_steps_are_named() {
 
 #[test]
 fn series_come_out_in_order_whatever_the_order_of_rows() {
-    let rows = "b,2025-01-01T01:00:00Z,4\na,2025-01-01T00:00:00Z,1\nb,2025-01-01T00:00:00Z,3\na,2025-01-01T01:00:00Z,2\n";
-    let imported = read_rows(rows, &ImportOptions::default()).expect("is fine");
+    let rows = "b,2025-01-01T00:00:00Z,3\na,2025-01-01T00:00:00Z,1\nb,2025-01-01T01:00:00Z,4\na,2025-01-01T01:00:00Z,2\n";
+    let imported = read_rows(rows, &ImportOptions::default()).expect("each series is in order");
     let all: Vec<_> = imported.observations.iter().map(|one| (one.series.as_str(), one.y)).collect();
     assert_eq!(all, [("a", 1.0), ("a", 2.0), ("b", 3.0), ("b", 4.0)]);
-    assert_eq!(imported.report.unsorted_rows, 1);
+    assert_eq!(imported.report.unsorted_rows, 0);
+}
+
+#[test]
+fn rows_out_of_order_are_an_error_unless_sorted_by_name() {
+    let rows = "b,2025-01-01T01:00:00Z,4\na,2025-01-01T01:00:00Z,2\nb,2025-01-01T00:00:00Z,3\na,2025-01-01T00:00:00Z,1\n";
+    let problem = "line 4: ds = \"2025-01-01T00:00:00Z\": is before 2025-01-01T01:00:00Z on line 2 of series b: \
+                   not sorted by time (--on-unsorted sort)";
+    check_refused(rows, &ImportOptions::default(), problem);
+    let sort = ImportOptions { on_unsorted: OnUnsorted::Sort, ..ImportOptions::default() };
+    let imported = read_rows(rows, &sort).expect("is sorted");
+    let all: Vec<_> = imported.observations.iter().map(|one| (one.series.as_str(), one.y)).collect();
+    assert_eq!(all, [("a", 1.0), ("a", 2.0), ("b", 3.0), ("b", 4.0)]);
+    assert_eq!(imported.report.unsorted_rows, 2);
+    assert!(imported.report.to_string().contains("out of order 2 rows"), "{}", imported.report);
 }

@@ -11,6 +11,7 @@ use forecasting::{
     series::{Frame, Grid},
 };
 use history::{History, Range, ReadError};
+use tracing::error;
 
 /// How far behind the newest value a request's origin may lie and still be answered as if its origin
 /// were now.
@@ -29,6 +30,14 @@ struct Recent {
     steps: usize,
 }
 
+/// Some windows are as they were before.
+#[derive(Debug, thiserror::Error)]
+#[error("the recent history is stale of {}", datasets.join(", "))]
+pub struct StaleWindows {
+    /// Of which datasets.
+    pub datasets: Vec<String>,
+}
+
 impl RecentHistory {
     /// The recent history of a dataset; none if nothing was recorded.
     pub fn of(&self, dataset: &DatasetName) -> Option<Arc<Frame>> {
@@ -40,25 +49,44 @@ impl RecentHistory {
     /// back than before.
     ///
     /// # Errors
-    /// If the history cannot be read; the windows stay as they were then.
-    pub async fn look(&self, history: &dyn History, served: &[Arc<Serving>]) -> Result<(), ReadError> {
+    /// [`StaleWindows`] if the history of some datasets cannot be read, each of which is logged: their
+    /// windows stay as they were, the others are new.
+    pub async fn look(&self, history: &dyn History, served: &[Arc<Serving>]) -> Result<(), StaleWindows> {
         let mut wanted: HashMap<&DatasetName, (Grid, usize)> = HashMap::new();
         for serving in served {
             let (_, steps) =
                 wanted.entry(&serving.dataset.name).or_insert_with(|| (serving.dataset.grid(), 0));
             *steps = (*steps).max(serving.liked_steps());
         }
+        let mut stale = Vec::new();
         for (dataset, (grid, steps)) in wanted {
-            let revision = history.revision(dataset).await?;
-            if !self.covers(dataset, revision, steps) {
-                let frame = window(history, dataset, &grid, steps).await?;
-                let recent = Recent { frame: Arc::new(frame), revision, steps };
-                self.by_dataset
-                    .write()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .insert(dataset.clone(), recent);
+            if let Err(fault) = self.refresh(history, dataset, &grid, steps).await {
+                let fault = anyhow::Error::from(fault);
+                error!(%dataset, "the recent history of {dataset} cannot be read again: {fault:#}");
+                stale.push(dataset.to_string());
             }
         }
+        if stale.is_empty() {
+            return Ok(());
+        }
+        stale.sort();
+        Err(StaleWindows { datasets: stale })
+    }
+
+    async fn refresh(
+        &self,
+        history: &dyn History,
+        dataset: &DatasetName,
+        grid: &Grid,
+        steps: usize,
+    ) -> Result<(), ReadError> {
+        let revision = history.revision(dataset).await?;
+        if self.covers(dataset, revision, steps) {
+            return Ok(());
+        }
+        let frame = window(history, dataset, grid, steps).await?;
+        let recent = Recent { frame: Arc::new(frame), revision, steps };
+        self.by_dataset.write().unwrap_or_else(PoisonError::into_inner).insert(dataset.clone(), recent);
         Ok(())
     }
 

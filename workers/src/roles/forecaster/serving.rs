@@ -107,6 +107,7 @@ impl ServingModels {
                 return Heard::NotServable;
             }
             Err(fault) => {
+                let fault = anyhow::Error::from(fault);
                 error!(%model, version, "version {version} of {model} cannot be loaded, what answered goes on: {fault:#}");
                 return Heard::NotServable;
             }

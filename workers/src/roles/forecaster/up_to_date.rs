@@ -9,17 +9,23 @@ use artifacts::DecodedModels;
 use clock::Clock;
 use history::History;
 use jiff::Timestamp;
-use messaging::Listener;
+use messaging::{Broker, Listener};
 use protocol::{
     Message as _, WireMessage, decode,
     messages::{ModelPromoted, ObservationsRecorded},
 };
 use registry::Registry;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tracing::warn;
+use tracing::{info, warn};
 
 use super::{RecentHistory, ServingModels};
 use crate::environment::Environment;
+
+/// Lost events are listened to again after this, then after twice as long each time …
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+/// … and at last at this distance.
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
 /// Models and recent history, with what is needed to look at them again.
 pub struct UpToDate {
@@ -27,6 +33,7 @@ pub struct UpToDate {
     pub serving: ServingModels,
     /// The look-back windows.
     pub recent: RecentHistory,
+    broker: Arc<dyn Broker>,
     registry: Arc<dyn Registry>,
     history: Arc<dyn History>,
     models: Arc<DecodedModels>,
@@ -45,6 +52,7 @@ impl UpToDate {
         Self {
             serving: ServingModels::default(),
             recent: RecentHistory::default(),
+            broker: environment.broker.clone(),
             registry: environment.registry.clone(),
             history: environment.history.clone(),
             models: environment.models.clone(),
@@ -80,7 +88,8 @@ impl UpToDate {
         Ok(())
     }
 
-    /// Looks again whenever an event says so, and every `poll`, until `stop`.
+    /// Looks again whenever an event says so, and every `poll`, until `stop`. Where events are lost, they
+    /// are listened to anew; until then the poll alone goes on.
     pub async fn keep(
         self: Arc<Self>,
         mut events: Box<dyn Listener>,
@@ -94,18 +103,34 @@ impl UpToDate {
                 event = events.next() => match event {
                     Ok(event) => self.hear(&event).await,
                     Err(lost) => {
-                        warn!("events were lost, the registry is looked at every {poll:?}: {lost:#}");
-                        // Without events the poll alone goes on.
-                        return self.poll(poll, stop).await;
+                        let lost = anyhow::Error::from(lost);
+                        warn!("events were lost, the registry is looked at every {poll:?} until they are back: {lost:#}");
+                        let Some(again) = self.listen_anew(poll, &stop).await else { return };
+                        events = again;
                     }
                 },
             }
         }
     }
 
-    async fn poll(&self, poll: Duration, stop: CancellationToken) {
-        while stop.run_until_cancelled(tokio::time::sleep(poll)).await.is_some() {
-            self.look().await;
+    /// Listens again, with growing pauses, and looks as often as `poll` says meanwhile; none once stopped.
+    async fn listen_anew(&self, poll: Duration, stop: &CancellationToken) -> Option<Box<dyn Listener>> {
+        let mut pause = FIRST_PAUSE;
+        let mut next_look = Instant::now() + poll;
+        loop {
+            stop.run_until_cancelled(tokio::time::sleep(pause)).await?;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+            let listening = stop.run_until_cancelled(self.broker.listen(&Self::EVENTS)).await?;
+            if let Ok(events) = listening {
+                // Listening comes before looking, so that nothing falls in between.
+                self.look().await;
+                info!("events are heard again");
+                return Some(events);
+            }
+            if Instant::now() >= next_look {
+                self.look().await;
+                next_look = Instant::now() + poll;
+            }
         }
     }
 
