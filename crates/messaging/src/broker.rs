@@ -78,14 +78,14 @@ pub trait Replies: Send {
     async fn next(&mut self) -> Result<WireMessage, ConsumeError>;
 }
 
-/// How many messages a queue holds.
+/// How many messages a queue holds. `RabbitMQ` tells less than the others: see `delayed` and `leased`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Depth {
     /// Could be delivered now.
     pub ready: u64,
-    /// Wait for their time.
+    /// Wait for their time (on `RabbitMQ`: those of all queues, which wait together).
     pub delayed: u64,
-    /// Are out for delivery, unsettled.
+    /// Are out for delivery, unsettled (on `RabbitMQ`: with this process).
     pub leased: u64,
     /// Dead letters.
     pub dead: u64,

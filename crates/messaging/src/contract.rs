@@ -14,6 +14,7 @@ use std::{any::Any, sync::Arc, task::Poll, time::Duration};
 
 use jiff::Timestamp;
 use protocol::{Destination, MAX_BODY_BYTES, Properties, Queue, RoutingKey, WireMessage};
+use tokio::time::Instant;
 
 use crate::{Broker, Deliveries, Delivery, Depth, PublishError, Settlement};
 
@@ -21,12 +22,23 @@ const HOUR: Duration = Duration::from_hours(1);
 /// Long enough to be noticed, short enough to wait for.
 const SOON: Duration = Duration::from_millis(5);
 
-/// An empty broker, and what must live as long as it does.
+/// An empty broker, what it can and cannot do, and what must live as long as it does.
 pub struct Stage {
     /// The broker under test.
     pub broker: Arc<dyn Broker>,
+    /// The shortest delay that it can keep; a shorter one, unless it is zero, takes this long.
+    pub shortest_delay: Duration,
+    /// Whether it can tell that a message is on its queue already.
+    pub knows_repeats: bool,
     /// For example its temporary folder.
     pub keep: Box<dyn Any + Send>,
+}
+
+impl Stage {
+    /// A broker that can do everything, with delays as exact as the machine's clock.
+    pub fn exact(broker: Arc<dyn Broker>, keep: Box<dyn Any + Send>) -> Self {
+        Self { broker, shortest_delay: SOON, knows_repeats: true, keep }
+    }
 }
 
 /// Runs the contract: one test for each promise.
@@ -64,7 +76,7 @@ macro_rules! broker_contract {
             #[$test]
             async fn $promise() {
                 let stage = $open().await;
-                let promise = $crate::contract::$promise(stage.broker.as_ref());
+                let promise = $crate::contract::$promise(&stage);
                 $crate::contract::or_hangs(promise).await;
             }
         )+
@@ -131,7 +143,14 @@ fn retry(delay: Duration, error: &str) -> Settlement {
     Settlement::RetryAfter { delay, error }
 }
 
-pub async fn a_published_message_is_delivered_whole_and_gone_once_settled(broker: &dyn Broker) {
+/// The broker's clock may be coarser than ours.
+fn assert_has_waited(stage: &Stage, since: Instant) {
+    let waited = since.elapsed();
+    assert!(waited >= stage.shortest_delay.mul_f64(0.9), "it waited {waited:?} only");
+}
+
+pub async fn a_published_message_is_delivered_whole_and_gone_once_settled(stage: &Stage) {
+    let broker = stage.broker.as_ref();
     for queue in Queue::ALL {
         publish(broker, queue, &["a"]).await;
         let mut deliveries = consume(broker, queue, 1).await;
@@ -142,7 +161,8 @@ pub async fn a_published_message_is_delivered_whole_and_gone_once_settled(broker
     }
 }
 
-pub async fn messages_come_in_the_order_in_which_they_were_published(broker: &dyn Broker) {
+pub async fn messages_come_in_the_order_in_which_they_were_published(stage: &Stage) {
+    let broker = stage.broker.as_ref();
     let ids = ["c", "a", "b", "0", "z"];
     publish(broker, Queue::TrainJobs, &ids).await;
     let mut deliveries = consume(broker, Queue::TrainJobs, 3).await;
@@ -151,7 +171,8 @@ pub async fn messages_come_in_the_order_in_which_they_were_published(broker: &dy
     }
 }
 
-pub async fn a_queue_delivers_its_own_messages_only(broker: &dyn Broker) {
+pub async fn a_queue_delivers_its_own_messages_only(stage: &Stage) {
+    let broker = stage.broker.as_ref();
     publish(broker, Queue::TrainJobs, &["job"]).await;
     publish(broker, Queue::ForecastRequests, &["request"]).await;
     let mut deliveries = consume(broker, Queue::ForecastRequests, 5).await;
@@ -159,13 +180,15 @@ pub async fn a_queue_delivers_its_own_messages_only(broker: &dyn Broker) {
     assert_eq!(depth(broker, Queue::TrainJobs).await.ready, 1);
 }
 
-pub async fn a_consumer_that_waits_is_woken(broker: &dyn Broker) {
+pub async fn a_consumer_that_waits_is_woken(stage: &Stage) {
+    let broker = stage.broker.as_ref();
     let mut deliveries = consume(broker, Queue::TrainJobs, 1).await;
     let (id, ()) = tokio::join!(next_id(&mut deliveries), publish(broker, Queue::TrainJobs, &["a"]));
     assert_eq!(id, "a");
 }
 
-pub async fn at_most_prefetch_deliveries_are_out(broker: &dyn Broker) {
+pub async fn at_most_prefetch_deliveries_are_out(stage: &Stage) {
+    let broker = stage.broker.as_ref();
     publish(broker, Queue::TrainJobs, &["a", "b", "c"]).await;
     let mut deliveries = consume(broker, Queue::TrainJobs, 2).await;
     let first = next(&mut deliveries).await;
@@ -181,7 +204,8 @@ pub async fn at_most_prefetch_deliveries_are_out(broker: &dyn Broker) {
     }
 }
 
-pub async fn two_consumers_share_a_queue_and_no_message_goes_to_both(broker: &dyn Broker) {
+pub async fn two_consumers_share_a_queue_and_no_message_goes_to_both(stage: &Stage) {
+    let broker = stage.broker.as_ref();
     publish(broker, Queue::TrainJobs, &["a", "b"]).await;
     let mut one = consume(broker, Queue::TrainJobs, 1).await;
     let mut other = consume(broker, Queue::TrainJobs, 1).await;
@@ -191,7 +215,8 @@ pub async fn two_consumers_share_a_queue_and_no_message_goes_to_both(broker: &dy
     assert_eq!(ids, ["a", "b"]);
 }
 
-pub async fn a_dropped_delivery_comes_back(broker: &dyn Broker) {
+pub async fn a_dropped_delivery_comes_back(stage: &Stage) {
+    let broker = stage.broker.as_ref();
     publish(broker, Queue::TrainJobs, &["a"]).await;
     let mut deliveries = consume(broker, Queue::TrainJobs, 1).await;
     drop(next(&mut deliveries).await);
@@ -199,7 +224,8 @@ pub async fn a_dropped_delivery_comes_back(broker: &dyn Broker) {
     assert_eq!(again.message, message("a"));
 }
 
-pub async fn a_delivery_given_back_keeps_its_place_and_is_not_counted(broker: &dyn Broker) {
+pub async fn a_delivery_given_back_keeps_its_place_and_is_not_counted(stage: &Stage) {
+    let broker = stage.broker.as_ref();
     let queue = Queue::ForecastRequests;
     publish(broker, queue, &["a", "b"]).await;
     let mut deliveries = consume(broker, queue, 1).await;
@@ -212,7 +238,8 @@ pub async fn a_delivery_given_back_keeps_its_place_and_is_not_counted(broker: &d
     assert_eq!(next_id(&mut deliveries).await, "a");
 }
 
-pub async fn what_is_never_settled_ends_in_the_dead_letters(broker: &dyn Broker) {
+pub async fn what_is_never_settled_ends_in_the_dead_letters(stage: &Stage) {
+    let broker = stage.broker.as_ref();
     let queue = Queue::ForecastRequests;
     publish(broker, queue, &["poison", "good"]).await;
     let mut deliveries = consume(broker, queue, 1).await;
@@ -227,11 +254,16 @@ pub async fn what_is_never_settled_ends_in_the_dead_letters(broker: &dyn Broker)
     assert_eq!(dead[0].reason, "delivered 3 times without being settled");
 }
 
-pub async fn a_retry_comes_later_with_its_attempt_counted_and_its_first_error_kept(broker: &dyn Broker) {
+pub async fn a_retry_comes_later_with_its_attempt_counted_and_its_first_error_kept(stage: &Stage) {
+    let broker = stage.broker.as_ref();
     publish(broker, Queue::TrainJobs, &["a"]).await;
     let mut deliveries = consume(broker, Queue::TrainJobs, 1).await;
-    settle(next(&mut deliveries).await, retry(SOON, "out of ink")).await;
-    settle(next(&mut deliveries).await, retry(Duration::ZERO, "out of paper")).await;
+    let first = next(&mut deliveries).await;
+    let failed_at = Instant::now();
+    settle(first, retry(stage.shortest_delay, "out of ink")).await;
+    let second = next(&mut deliveries).await;
+    assert_has_waited(stage, failed_at);
+    settle(second, retry(Duration::ZERO, "out of paper")).await;
     let third = next(&mut deliveries).await;
     let mut expected = message("a");
     expected.properties.attempt = 3;
@@ -242,7 +274,8 @@ pub async fn a_retry_comes_later_with_its_attempt_counted_and_its_first_error_ke
     assert_eq!((now.ready, now.delayed, now.leased), (0, 1, 0));
 }
 
-pub async fn a_retry_does_not_hold_up_the_messages_behind_it(broker: &dyn Broker) {
+pub async fn a_retry_does_not_hold_up_the_messages_behind_it(stage: &Stage) {
+    let broker = stage.broker.as_ref();
     publish(broker, Queue::TrainJobs, &["a", "b"]).await;
     let mut deliveries = consume(broker, Queue::TrainJobs, 1).await;
     settle(next(&mut deliveries).await, retry(Duration::ZERO, "no")).await;
@@ -250,18 +283,23 @@ pub async fn a_retry_does_not_hold_up_the_messages_behind_it(broker: &dyn Broker
     assert_eq!(next_id(&mut deliveries).await, "a");
 }
 
-pub async fn a_postponed_message_comes_later_unchanged(broker: &dyn Broker) {
+pub async fn a_postponed_message_comes_later_unchanged(stage: &Stage) {
+    let broker = stage.broker.as_ref();
     publish(broker, Queue::TrainJobs, &["a", "b"]).await;
     let mut deliveries = consume(broker, Queue::TrainJobs, 1).await;
     let postpone = |delay| Settlement::Postpone { delay };
-    settle(next(&mut deliveries).await, postpone(SOON)).await;
+    let first = next(&mut deliveries).await;
+    let postponed_at = Instant::now();
+    settle(first, postpone(stage.shortest_delay)).await;
     settle(next(&mut deliveries).await, postpone(Duration::MAX)).await;
     let again = next(&mut deliveries).await;
+    assert_has_waited(stage, postponed_at);
     assert_eq!(again.message, message("a"));
     assert_eq!(depth(broker, Queue::TrainJobs).await.delayed, 1);
 }
 
-pub async fn a_settled_failure_starts_the_count_of_unsettled_deliveries_anew(broker: &dyn Broker) {
+pub async fn a_settled_failure_starts_the_count_of_unsettled_deliveries_anew(stage: &Stage) {
+    let broker = stage.broker.as_ref();
     let queue = Queue::ForecastRequests;
     publish(broker, queue, &["a"]).await;
     let mut deliveries = consume(broker, queue, 1).await;
@@ -273,7 +311,8 @@ pub async fn a_settled_failure_starts_the_count_of_unsettled_deliveries_anew(bro
     assert_eq!(next_id(&mut deliveries).await, "a");
 }
 
-pub async fn a_dead_letter_keeps_message_and_reason(broker: &dyn Broker) {
+pub async fn a_dead_letter_keeps_message_and_reason(stage: &Stage) {
+    let broker = stage.broker.as_ref();
     let queue = Queue::Observations;
     publish(broker, queue, &["a", "b", "c"]).await;
     let mut deliveries = consume(broker, queue, 1).await;
@@ -290,7 +329,11 @@ pub async fn a_dead_letter_keeps_message_and_reason(broker: &dyn Broker) {
     assert_eq!(elsewhere.expect("dead letters"), []);
 }
 
-pub async fn a_message_that_is_already_there_is_not_added_again(broker: &dyn Broker) {
+pub async fn a_message_that_is_already_there_is_not_added_again(stage: &Stage) {
+    if !stage.knows_repeats {
+        return; // its consumers have to know
+    }
+    let broker = stage.broker.as_ref();
     let queue = Queue::TrainJobs;
     publish(broker, queue, &["a", "a", "b"]).await;
     let mut deliveries = consume(broker, queue, 1).await;
@@ -306,7 +349,8 @@ pub async fn a_message_that_is_already_there_is_not_added_again(broker: &dyn Bro
     assert_eq!((now.ready + now.leased, now.delayed), (2, 1), "b, and a of another kind");
 }
 
-pub async fn an_oversized_body_is_refused_and_one_of_the_largest_size_is_not(broker: &dyn Broker) {
+pub async fn an_oversized_body_is_refused_and_one_of_the_largest_size_is_not(stage: &Stage) {
+    let broker = stage.broker.as_ref();
     let to = Destination::Queue(Queue::Observations);
     let mut large = message("a");
     large.body = vec![7; MAX_BODY_BYTES + 1].into();
@@ -318,7 +362,8 @@ pub async fn an_oversized_body_is_refused_and_one_of_the_largest_size_is_not(bro
     assert_eq!(next(&mut deliveries).await.message, large);
 }
 
-pub async fn a_consumer_that_is_dropped_takes_nothing_with_it(broker: &dyn Broker) {
+pub async fn a_consumer_that_is_dropped_takes_nothing_with_it(stage: &Stage) {
+    let broker = stage.broker.as_ref();
     let queue = Queue::ForecastRequests;
     publish(broker, queue, &["a", "b", "c"]).await;
     for _ in 0..=queue.delivery_limit() {
@@ -335,7 +380,8 @@ pub async fn a_consumer_that_is_dropped_takes_nothing_with_it(broker: &dyn Broke
     assert_eq!(depth(broker, queue).await, Depth::default());
 }
 
-pub async fn a_consumer_that_stops_leaves_untouched_what_it_had_taken_ahead(broker: &dyn Broker) {
+pub async fn a_consumer_that_stops_leaves_untouched_what_it_had_taken_ahead(stage: &Stage) {
+    let broker = stage.broker.as_ref();
     let queue = Queue::ForecastRequests;
     publish(broker, queue, &["a", "b", "c"]).await;
     for _ in 0..=queue.delivery_limit() {
@@ -356,7 +402,8 @@ pub async fn a_consumer_that_stops_leaves_untouched_what_it_had_taken_ahead(brok
     }
 }
 
-pub async fn a_cancelled_wait_loses_nothing(broker: &dyn Broker) {
+pub async fn a_cancelled_wait_loses_nothing(stage: &Stage) {
+    let broker = stage.broker.as_ref();
     let mut deliveries = consume(broker, Queue::TrainJobs, 1).await;
     let mut replies = broker.replies().await.expect("a private queue");
     let asker = Destination::Asker(replies.address().clone());
@@ -379,7 +426,8 @@ pub async fn a_cancelled_wait_loses_nothing(broker: &dyn Broker) {
     }
 }
 
-pub async fn events_reach_every_listener_whose_pattern_matches(broker: &dyn Broker) {
+pub async fn events_reach_every_listener_whose_pattern_matches(stage: &Stage) {
+    let broker = stage.broker.as_ref();
     let mut bikes = broker.listen(&["*.bikes"]).await.expect("it listens");
     let mut refusals = broker.listen(&["x", "candidate-refused.*"]).await.expect("it listens");
     let mut everything = broker.listen(&["#"]).await.expect("it listens");
@@ -401,7 +449,8 @@ pub async fn events_reach_every_listener_whose_pattern_matches(broker: &dyn Brok
     }
 }
 
-pub async fn events_from_before_are_not_heard(broker: &dyn Broker) {
+pub async fn events_from_before_are_not_heard(stage: &Stage) {
+    let broker = stage.broker.as_ref();
     let event = Destination::Event(RoutingKey::new("model-promoted", "bikes"));
     broker.publish(&event, message("before")).await.expect("it is published");
     let mut listener = broker.listen(&["#"]).await.expect("it listens");
@@ -409,7 +458,8 @@ pub async fn events_from_before_are_not_heard(broker: &dyn Broker) {
     assert_eq!(listener.next().await.expect("an event"), message("after"));
 }
 
-pub async fn a_reply_reaches_the_asker_and_nobody_else(broker: &dyn Broker) {
+pub async fn a_reply_reaches_the_asker_and_nobody_else(stage: &Stage) {
+    let broker = stage.broker.as_ref();
     let mut one = broker.replies().await.expect("a private queue");
     let mut other = broker.replies().await.expect("a private queue");
     assert_ne!(one.address(), other.address());
@@ -422,7 +472,8 @@ pub async fn a_reply_reaches_the_asker_and_nobody_else(broker: &dyn Broker) {
     assert_eq!(other.next().await.expect("a reply"), message("2"));
 }
 
-pub async fn a_reply_to_an_asker_who_has_gone_does_no_harm(broker: &dyn Broker) {
+pub async fn a_reply_to_an_asker_who_has_gone_does_no_harm(stage: &Stage) {
+    let broker = stage.broker.as_ref();
     let replies = broker.replies().await.expect("a private queue");
     let asker = Destination::Asker(replies.address().clone());
     drop(replies);

@@ -17,10 +17,13 @@ pub mod contract;
 
 pub mod memory;
 
+pub mod rabbitmq;
+
 pub mod sqlite;
 
 pub use broker::{Broker, DeadLetter, Deliveries, Depth, Listener, Replies};
 pub use delivery::{Delivery, Receipt, Settlement};
 pub use errors::{BoxError, BrokerError, ConsumeError, PublishError, SettleError};
 pub use memory::MemoryBroker;
+pub use rabbitmq::{InvalidSettings, RabbitBroker, RabbitSettings};
 pub use sqlite::{Access, SqliteBroker};

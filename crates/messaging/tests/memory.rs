@@ -12,7 +12,7 @@ fn broker() -> MemoryBroker {
 
 #[expect(clippy::unused_async, reason = "the contract opens a broker asynchronously")]
 async fn open_one() -> Stage {
-    Stage { broker: Arc::new(broker()), keep: Box::new(()) }
+    Stage::exact(Arc::new(broker()), Box::new(()))
 }
 
 messaging::broker_contract!(open_one, #[tokio::test(start_paused = true)]);

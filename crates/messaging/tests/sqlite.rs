@@ -19,7 +19,7 @@ use tempfile::TempDir;
 
 async fn open_one() -> Stage {
     let folder = Folder::new();
-    Stage { broker: Arc::new(folder.owner().await), keep: Box::new(folder) }
+    Stage::exact(Arc::new(folder.owner().await), Box::new(folder))
 }
 
 messaging::broker_contract!(open_one, #[tokio::test]);

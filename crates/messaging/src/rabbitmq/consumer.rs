@@ -1,0 +1,294 @@
+//! Consumers of work queues. A task of its own takes what the server sends, so that the consumer may stop
+//! waiting at any time, and deals with what must not be handed out.
+
+use std::sync::{Arc, atomic::Ordering};
+
+use async_trait::async_trait;
+use futures::StreamExt as _;
+use lapin::{
+    Channel, Consumer,
+    message::Delivery as WireDelivery,
+    options::{
+        BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions,
+        QueueDeclareOptions,
+    },
+    types::{FieldTable, ShortString},
+};
+use protocol::{Queue, WireMessage};
+use tokio::{
+    sync::{Semaphore, mpsc},
+    task::JoinHandle,
+    time,
+};
+use tracing::{error, warn};
+use uuid::Uuid;
+
+use super::{
+    declare,
+    office::Office,
+    put_back::MessageKey,
+    receipt::RabbitReceipt,
+    unavailable, unreadable,
+    wire::{Hostile, from_wire},
+    within::{TO_ANSWER, within},
+};
+use crate::{
+    BoxError, ConsumeError, Deliveries, Delivery, Receipt as _, Settlement, delivery::never_settled,
+};
+
+pub(super) struct RabbitDeliveries {
+    office: Arc<Office>,
+    queue: Queue,
+    channel: Channel,
+    prefetch: u16,
+    permits: Arc<Semaphore>,
+    taken: mpsc::Receiver<Result<Taken, ConsumeError>>,
+    /// Taken, and waiting for permits.
+    next: Option<Taken>,
+    feed: Option<JoinHandle<()>>,
+}
+
+/// A message on its way to the consumer.
+struct Taken {
+    message: WireMessage,
+    receipt: RabbitReceipt,
+}
+
+/// Starts a consumer, as soon as there is a connection. `prefetch` is at least 1.
+pub(super) async fn start(
+    office: &Arc<Office>,
+    queue: Queue,
+    prefetch: u16,
+) -> Result<RabbitDeliveries, BoxError> {
+    office.publisher.up().await?;
+    let connection = office.consuming.up().await?;
+    declare::only(&connection, &office.topology, queue).await?;
+    if office.maybe_unreadable[queue as usize].swap(false, Ordering::Relaxed) {
+        let looked = unreadable::bury_from(office, queue, prefetch).await;
+        looked.inspect_err(|_| office.maybe_unreadable[queue as usize].store(true, Ordering::Relaxed))?;
+    }
+    let channel = declare::open_channel(&connection).await?;
+    let bounded = channel.basic_qos(prefetch, BasicQosOptions::default());
+    within(TO_ANSWER, "setting the prefetch", bounded).await?;
+    let tag = ShortString::try_new(format!("{queue}.{}", Uuid::now_v7()))?;
+    let consuming = channel.basic_consume(
+        office.names.queue(queue),
+        tag,
+        BasicConsumeOptions::default(),
+        FieldTable::default(),
+    );
+    let consumer = within(TO_ANSWER, "consuming", consuming).await?;
+    let (out, taken) = mpsc::channel(usize::from(prefetch) + 1); // and the end
+    let source = Source { office: Arc::clone(office), queue, channel: channel.clone(), consumer };
+    let feed = Feed { source, out };
+    Ok(RabbitDeliveries {
+        office: Arc::clone(office),
+        queue,
+        channel,
+        prefetch,
+        permits: Arc::new(Semaphore::new(usize::from(prefetch))),
+        taken,
+        next: None,
+        feed: Some(tokio::spawn(feed.run())),
+    })
+}
+
+#[async_trait]
+impl Deliveries for RabbitDeliveries {
+    async fn next(&mut self) -> Result<Delivery, ConsumeError> {
+        if self.next.is_none() {
+            let taken = self.taken.recv().await;
+            self.next = Some(taken.ok_or_else(|| unavailable("the consumer has ended"))??);
+        }
+        // A message that its worker may have died of is handled alone: all permits, none for another.
+        let suspect = self.next.as_ref().is_some_and(|next| next.receipt.unsettled > 0);
+        let wanted = if suspect { u32::from(self.prefetch) } else { 1 };
+        let permits = Arc::clone(&self.permits).acquire_many_owned(wanted).await;
+        let Some(Taken { message, mut receipt }) = self.next.take() else {
+            return Err(unavailable("the consumer has ended")); // not reached: it was put there above
+        };
+        receipt.permits = permits.ok();
+        receipt.handed_out = true;
+        self.office.leased.one_more(self.queue);
+        Ok(Delivery::new(message, Box::new(receipt)))
+    }
+
+    async fn stop(mut self: Box<Self>) {
+        self.taken.close();
+        if let Some(next) = self.next.take() {
+            give_back(next).await;
+        }
+        while let Some(taken) = self.taken.recv().await {
+            if let Ok(taken) = taken {
+                give_back(taken).await;
+            }
+        }
+        if let Some(feed) = self.feed.take() {
+            let _ = feed.await; // it may hold more, and gives it back before it ends
+        }
+        // The answer comes after everything that this channel said before.
+        let passive = QueueDeclareOptions::default().passive();
+        let name = self.office.names.queue(self.queue);
+        let asked = self.channel.queue_declare(name, passive, FieldTable::default());
+        let _ = within(TO_ANSWER, "giving messages back", asked).await;
+    }
+}
+
+/// Puts back what the consumer has not seen. Where that fails, the end of the channel does it.
+async fn give_back(Taken { message, receipt }: Taken) {
+    let _ = Box::new(receipt).settle(message, Settlement::GiveBack).await;
+}
+
+/// Takes what the server sends to one consumer, and ends with it.
+struct Feed {
+    source: Source,
+    out: mpsc::Sender<Result<Taken, ConsumeError>>,
+}
+
+/// One consumer at the server.
+struct Source {
+    office: Arc<Office>,
+    queue: Queue,
+    channel: Channel,
+    consumer: Consumer,
+}
+
+impl Feed {
+    async fn run(self) {
+        let Self { mut source, out } = self;
+        loop {
+            let delivery = tokio::select! {
+                delivery = source.consumer.next() => delivery,
+                () = out.closed() => break,
+            };
+            let delivery = match delivery {
+                Some(Ok(delivery)) => delivery,
+                // Nothing is left to give back: the queue, the channel or the connection is gone.
+                Some(Err(error)) => {
+                    let maybe_unreadable = &source.office.maybe_unreadable[source.queue as usize];
+                    maybe_unreadable.fetch_or(unreadable::caused(&error), Ordering::Relaxed);
+                    return end(out, error.into()).await;
+                }
+                None => return end(out, "the server has ended the consumer".into()).await,
+            };
+            match source.take(delivery).await {
+                Ok(None) => {}
+                Ok(Some(taken)) => drop(out.send(Ok(taken)).await), // unsent, its drop puts it back
+                Err(error) => {
+                    end(out, error).await;
+                    break;
+                }
+            }
+        }
+        source.hand_back().await;
+    }
+}
+
+/// The last that the consumer hears.
+async fn end(out: mpsc::Sender<Result<Taken, ConsumeError>>, error: BoxError) {
+    let _ = out.send(Err(ConsumeError::Unavailable(error))).await;
+}
+
+impl Source {
+    /// What is to be handed out; nothing if the delivery is dealt with here.
+    async fn take(&self, delivery: WireDelivery) -> Result<Option<Taken>, BoxError> {
+        let key = MessageKey::new(self.queue, &delivery.properties);
+        let body = delivery.data.into();
+        let (acker, redelivered) = (delivery.acker, delivery.redelivered);
+        let incoming = match from_wire(&delivery.properties, &self.office.names) {
+            Ok(incoming) => incoming,
+            Err(hostile) => {
+                let Hostile { readable, problem } = *hostile;
+                error!(queue = %self.queue, "to the dead letters: {problem}");
+                let properties = readable;
+                let message = WireMessage { properties, body };
+                self.office.bury(self.queue, &message, &problem).await?;
+                return acknowledged(&acker).await;
+            }
+        };
+        let properties = incoming.properties;
+        let message = WireMessage { properties, body };
+        let mut unsettled = 0;
+        if self.office.counts_itself(self.queue) {
+            let noted = self.office.put_back.take(&key);
+            let fresh_suspect = noted.is_none() && redelivered;
+            unsettled = noted.unwrap_or_else(|| incoming.unsettled.saturating_add(u32::from(redelivered)));
+            let limit = self.queue.delivery_limit();
+            if unsettled >= limit {
+                let reason = never_settled(unsettled);
+                error!(queue = %self.queue, "to the dead letters: {reason}");
+                self.office.bury(self.queue, &message, &reason).await?;
+                return acknowledged(&acker).await;
+            }
+            if fresh_suspect {
+                return self.send_suspect_to_the_end(&message, unsettled, &acker).await;
+            }
+        }
+        let receipt = RabbitReceipt {
+            office: Arc::clone(&self.office),
+            queue: self.queue,
+            key,
+            unsettled,
+            acker,
+            channel: self.channel.clone(),
+            permits: None,
+            handed_out: false,
+            settled: false,
+        };
+        Ok(Some(Taken { message, receipt }))
+    }
+
+    /// The queue does not count, so the count goes into the message itself, before anybody touches it.
+    async fn send_suspect_to_the_end(
+        &self,
+        message: &WireMessage,
+        unsettled: u32,
+        acker: &lapin::Acker,
+    ) -> Result<Option<Taken>, BoxError> {
+        warn!(queue = %self.queue, unsettled, "a message came back unsettled, it will be handled alone");
+        let sent = self.office.send_work(self.queue, message, unsettled).await;
+        sent.map_err(super::office::cause)?;
+        acknowledged(acker).await
+    }
+
+    /// Ends the consumer at the server, and gives back what it had sent ahead.
+    async fn hand_back(mut self) {
+        if !self.channel.status().connected() {
+            return; // the server does it by itself
+        }
+        let tag = self.consumer.tag();
+        let cancelled = self.channel.basic_cancel(tag, BasicCancelOptions::default());
+        if within(TO_ANSWER, "ending a consumer", cancelled).await.is_err() {
+            return;
+        }
+        while let Ok(Some(Ok(delivery))) = time::timeout(TO_ANSWER, self.consumer.next()).await {
+            self.note_untouched(&delivery);
+            let (multiple, requeue) = (false, true);
+            let given_back = delivery.acker.nack(BasicNackOptions { multiple, requeue });
+            let _ = within(TO_ANSWER, "giving a message back", given_back).await;
+        }
+    }
+
+    /// Remembers the count of a message that nobody saw. A suspect stays one.
+    fn note_untouched(&self, delivery: &WireDelivery) {
+        if !self.office.counts_itself(self.queue) {
+            return;
+        }
+        let key = MessageKey::new(self.queue, &delivery.properties);
+        let noted = self.office.put_back.take(&key);
+        let incoming = from_wire(&delivery.properties, &self.office.names).ok();
+        let unsettled = match (noted, incoming) {
+            (Some(noted), _) => noted,
+            (None, Some(incoming)) if !delivery.redelivered => incoming.unsettled,
+            (None, _) => return,
+        };
+        self.office.put_back.note(key, unsettled);
+    }
+}
+
+/// Dealt with.
+async fn acknowledged(acker: &lapin::Acker) -> Result<Option<Taken>, BoxError> {
+    let acknowledged = acker.ack(BasicAckOptions::default());
+    within(TO_ANSWER, "the acknowledgement", acknowledged).await?;
+    Ok(None)
+}

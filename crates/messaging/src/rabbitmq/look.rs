@@ -1,0 +1,125 @@
+//! Looks into queues without taking anything out.
+
+use jiff::Timestamp;
+use lapin::{
+    BasicProperties, Channel,
+    options::{BasicGetOptions, BasicNackOptions, QueueDeclareOptions},
+    types::{AMQPValue, FieldTable, ShortString},
+};
+use protocol::{Queue, WireMessage};
+
+use super::{
+    declare,
+    ladder::Step,
+    office::Office,
+    wire::{self, from_wire, whole_number},
+    within::{TO_ANSWER, within},
+};
+use crate::{BoxError, DeadLetter, Depth, delivery::never_settled};
+
+/// How many messages a queue holds, as far as AMQP tells.
+pub(super) async fn depth(office: &Office, queue: Queue) -> Result<Depth, BoxError> {
+    office.publisher.up_soon().await?;
+    let connection = office.consuming.up_soon().await?;
+    let channel = declare::open_channel(&connection).await?;
+    let mut delayed = 0;
+    for step in Step::ALL {
+        delayed += ready(&channel, office.names.retry_queue(step)).await?;
+    }
+    Ok(Depth {
+        ready: ready(&channel, office.names.queue(queue)).await?,
+        delayed,
+        leased: office.leased.count(queue),
+        dead: ready(&channel, office.names.dead(queue)).await?,
+    })
+}
+
+async fn ready(channel: &Channel, queue: ShortString) -> Result<u64, BoxError> {
+    let passive = QueueDeclareOptions::default().passive();
+    let asked = channel.queue_declare(queue, passive, FieldTable::default());
+    let queue = within(TO_ANSWER, "asking for a queue's depth", asked).await?;
+    Ok(queue.message_count().into())
+}
+
+/// The oldest dead letters, at most `limit`.
+pub(super) async fn dead_letters(
+    office: &Office,
+    queue: Queue,
+    limit: u32,
+) -> Result<Vec<DeadLetter>, BoxError> {
+    office.publisher.up_soon().await?;
+    let connection = office.consuming.up_soon().await?;
+    let channel = declare::open_channel(&connection).await?;
+    let name = office.names.dead(queue);
+    let mut letters = Vec::new();
+    let mut last_tag = None;
+    for _ in 0..limit {
+        let asked = channel.basic_get(name.clone(), BasicGetOptions::default());
+        let Some(got) = within(TO_ANSWER, "getting a dead letter", asked).await? else {
+            break;
+        };
+        last_tag = Some(got.delivery.delivery_tag);
+        letters.push(dead_letter(office, queue, got.delivery));
+    }
+    if let Some(tag) = last_tag {
+        let (multiple, requeue) = (true, true);
+        let put_back = channel.basic_nack(tag, BasicNackOptions { multiple, requeue });
+        within(TO_ANSWER, "putting dead letters back", put_back).await?;
+        ready(&channel, name).await?; // answered when they are back
+    }
+    Ok(letters)
+}
+
+fn dead_letter(office: &Office, queue: Queue, delivery: lapin::message::Delivery) -> DeadLetter {
+    let wire = &delivery.properties;
+    let properties = match from_wire(wire, &office.names) {
+        Ok(incoming) => incoming.properties,
+        Err(hostile) => hostile.readable,
+    };
+    DeadLetter {
+        message: WireMessage { properties, body: delivery.data.into() },
+        reason: reason(wire, queue),
+        died_at: died_at(wire).unwrap_or(Timestamp::UNIX_EPOCH),
+    }
+}
+
+/// Our own reason, or else the server's.
+fn reason(wire: &BasicProperties, queue: Queue) -> String {
+    if let Some(AMQPValue::LongString(reason)) = header(wire, wire::REASON) {
+        return reason.to_string();
+    }
+    let of_server = last_death(wire).and_then(|death| match death.inner().get("reason") {
+        Some(AMQPValue::LongString(reason)) => Some(reason.to_string()),
+        _ => None,
+    });
+    match of_server.as_deref() {
+        Some("delivery_limit") => never_settled(queue.delivery_limit()),
+        Some(other) => format!("the server gave it up: {other}"),
+        None => "nobody says why".to_owned(),
+    }
+}
+
+fn died_at(wire: &BasicProperties) -> Option<Timestamp> {
+    if let Some(milliseconds) = header(wire, wire::DIED_AT).and_then(whole_number) {
+        return Timestamp::from_millisecond(milliseconds).ok();
+    }
+    match last_death(wire)?.inner().get("time") {
+        Some(AMQPValue::Timestamp(seconds)) => Timestamp::from_second(i64::try_from(*seconds).ok()?).ok(),
+        _ => None,
+    }
+}
+
+fn header<'a>(wire: &'a BasicProperties, name: &str) -> Option<&'a AMQPValue> {
+    wire.headers().as_ref()?.inner().get(name)
+}
+
+/// What the server wrote when it dead-lettered the message the last time.
+fn last_death(wire: &BasicProperties) -> Option<&FieldTable> {
+    let Some(AMQPValue::FieldArray(deaths)) = header(wire, "x-death") else {
+        return None;
+    };
+    match deaths.as_slice().first() {
+        Some(AMQPValue::FieldTable(death)) => Some(death),
+        _ => None,
+    }
+}

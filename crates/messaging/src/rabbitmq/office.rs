@@ -1,0 +1,156 @@
+//! What all parts of one `RabbitBroker` share, and the three ways in which a message leaves it.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use clock::Clock;
+use lapin::{tcp::OwnedTLSConfig, uri::AMQPUri};
+use protocol::{Exchange, Queue, WireMessage};
+
+use super::{
+    ladder::Step,
+    line::Line,
+    names::Names,
+    publisher::{Parcel, Publisher, Undelivered},
+    put_back::PutBack,
+    settings::{QueueType, RabbitSettings},
+    topology::{Topology, queue_type},
+    wire::{self, Sending, to_wire},
+};
+use crate::BoxError;
+
+/// Shared by the broker, its consumers and their deliveries.
+pub(super) struct Office {
+    pub(super) settings: RabbitSettings,
+    pub(super) names: Names,
+    pub(super) topology: Arc<Topology>,
+    pub(super) clock: Arc<dyn Clock>,
+    /// Consumes, and never publishes: a server short of memory stops a connection that publishes, and with
+    /// it the acknowledgements.
+    pub(super) consuming: Line,
+    pub(super) publisher: Publisher,
+    pub(super) put_back: PutBack,
+    pub(super) leased: Leased,
+    /// For connections by hand.
+    pub(super) uri: AMQPUri,
+    pub(super) tls: OwnedTLSConfig,
+    /// Whether a connection broke on a message that may be this queue's.
+    pub(super) maybe_unreadable: [AtomicBool; Queue::ALL.len()],
+}
+
+impl Office {
+    /// Whether the server leaves the counting of deliveries to us.
+    pub(super) fn counts_itself(&self, queue: Queue) -> bool {
+        queue_type(queue, &self.settings) == QueueType::Classic
+    }
+
+    /// Publishes to the end of a work queue. `unsettled` is what [`Office::counts_itself`] counts.
+    pub(super) async fn send_work(
+        &self,
+        queue: Queue,
+        message: &WireMessage,
+        unsettled: u32,
+    ) -> Result<(), Undelivered> {
+        let sending = Sending {
+            durable: queue.is_durable(),
+            expires_in_ms: self.expires_in_ms(queue, message),
+            unsettled,
+        };
+        let exchange = self.names.exchange(Exchange::Jobs);
+        let parcel = Parcel {
+            exchange,
+            key: self.names.queue(queue),
+            mandatory: true,
+            properties: to_wire(&message.properties, sending, &self.names).map_err(too_long)?,
+            body: message.body.clone(),
+        };
+        self.publisher.publish_to_topology(&parcel).await
+    }
+
+    /// Where a queue has no dead letters of the server's, the server may drop what nobody waits for any
+    /// more. What has expired already is left to the runner, which counts it.
+    fn expires_in_ms(&self, queue: Queue, message: &WireMessage) -> Option<u64> {
+        if !self.counts_itself(queue) {
+            return None;
+        }
+        let left = message.properties.deadline?.duration_since(self.clock.now());
+        u64::try_from(left.as_millis()).ok().filter(|milliseconds| *milliseconds > 0)
+    }
+
+    /// Sends a message back to the end of its queue, after the step of the ladder that is nearest to `delay`.
+    pub(super) async fn send_back(
+        &self,
+        queue: Queue,
+        message: &WireMessage,
+        delay: Duration,
+    ) -> Result<(), BoxError> {
+        let Some(step) = Step::nearest(delay) else {
+            return self.send_work(queue, message, 0).await.map_err(cause);
+        };
+        let sending = Sending { durable: queue.is_durable(), ..Sending::default() };
+        let parcel = Parcel {
+            exchange: self.names.retry_exchange(step),
+            key: self.names.queue(queue),
+            mandatory: true,
+            properties: to_wire(&message.properties, sending, &self.names)?,
+            body: message.body.clone(),
+        };
+        self.publisher.publish_to_topology(&parcel).await.map_err(cause)
+    }
+
+    /// Puts a message into the dead letters of its queue, with the reason.
+    pub(super) async fn bury(
+        &self,
+        queue: Queue,
+        message: &WireMessage,
+        reason: &str,
+    ) -> Result<(), BoxError> {
+        let sending = Sending { durable: true, ..Sending::default() };
+        let properties = to_wire(&message.properties, sending, &self.names)?;
+        let mut headers = properties.headers().clone().unwrap_or_default();
+        wire::add_text(&mut headers, wire::REASON, reason);
+        wire::add_number(&mut headers, wire::DIED_AT, self.clock.now().as_millisecond());
+        let parcel = Parcel {
+            exchange: self.names.exchange(Exchange::Dead),
+            key: self.names.queue(queue),
+            mandatory: true,
+            properties: properties.with_headers(headers),
+            body: message.body.clone(),
+        };
+        self.publisher.publish_to_topology(&parcel).await.map_err(cause)
+    }
+}
+
+pub(super) fn too_long(error: lapin::types::ShortStringError) -> Undelivered {
+    Undelivered::Unavailable(error.into())
+}
+
+pub(super) fn cause(undelivered: Undelivered) -> BoxError {
+    match undelivered {
+        Undelivered::Unroutable => "the exchange or its queue is missing".into(),
+        Undelivered::Unavailable(error) => error,
+    }
+}
+
+/// Deliveries that this process holds, by queue.
+#[derive(Default)]
+pub(super) struct Leased([AtomicU64; Queue::ALL.len()]);
+
+impl Leased {
+    pub(super) fn one_more(&self, queue: Queue) {
+        self.0[queue as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn one_less(&self, queue: Queue) {
+        self.0[queue as usize].fetch_sub(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn count(&self, queue: Queue) -> u64 {
+        self.0[queue as usize].load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,63 @@
+//! A server of a test's own, that it may kill.
+
+use std::{path::PathBuf, process::Command};
+
+/// A private server; its folder is deleted at its end.
+pub(crate) struct Server {
+    pub(crate) url: String,
+    folder: PathBuf,
+    first_port: u16,
+}
+
+impl Server {
+    /// Starts a server on four ports from `first_port`, which no other test uses.
+    pub(crate) fn start(first_port: u16) -> Self {
+        super::url(); // says what is missing, if anything is
+        let folder = std::env::temp_dir().join(format!("gatecast-rabbitmq-{first_port}"));
+        let server =
+            Self { url: format!("amqp://guest:guest@127.0.0.1:{first_port}/%2f"), folder, first_port };
+        server.script("stop"); // what an interrupted run left behind
+        let _ = std::fs::remove_dir_all(&server.folder);
+        server.script("start");
+        server
+    }
+
+    pub(crate) fn kill(&self) {
+        let pid = std::fs::read_to_string(self.folder.join("pid")).expect("it runs");
+        let killed = Command::new("kill").args(["-9", pid.trim()]).status();
+        assert!(killed.expect("kill runs").success());
+    }
+
+    pub(crate) fn start_again(&self) {
+        self.script("start");
+    }
+
+    /// `rabbitmqctl`.
+    pub(crate) fn ctl(&self, arguments: &[&str]) -> String {
+        let done = Command::new(self.folder.join("ctl")).args(arguments).output();
+        let done = done.expect("it runs");
+        let said = String::from_utf8_lossy(&done.stdout).into_owned();
+        let complaint = String::from_utf8_lossy(&done.stderr);
+        assert!(done.status.success(), "{arguments:?}: {said}{complaint}");
+        said
+    }
+
+    fn script(&self, command: &str) {
+        let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../scripts/servers-rabbitmq");
+        let done = Command::new(script)
+            .arg(command)
+            .env("GATECAST_RABBITMQ_FOLDER", &self.folder)
+            .env("GATECAST_RABBITMQ_PORT", self.first_port.to_string())
+            .output()
+            .expect("the script runs");
+        let complaint = String::from_utf8_lossy(&done.stderr);
+        assert!(done.status.success(), "{command}: {complaint}");
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.script("stop");
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}

@@ -1,0 +1,221 @@
+//! A server that is killed, cut off or configured by somebody else: consuming again afterwards, and no
+//! confirmed message of a durable queue lost. Each test has a server of its own.
+
+mod rabbit;
+
+use std::{
+    collections::BTreeSet,
+    path::PathBuf,
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+
+use clock::SystemClock;
+use messaging::{Broker, Deliveries, RabbitBroker, RabbitSettings, Settlement};
+use protocol::{
+    ContentType, Destination, Queue, WireMessage,
+    messages::{TrainJob, TrainReason},
+};
+use tokio::{task::JoinHandle, time};
+
+use rabbit::server::Server;
+
+/// Promised after the end of any fault.
+const HEALED: Duration = Duration::from_secs(5);
+const QUEUE: Queue = Queue::TrainJobs;
+
+fn message(id: &str) -> WireMessage {
+    let job = TrainJob {
+        model: "bikes".into(),
+        spec_hash: None,
+        as_of: jiff::Timestamp::UNIX_EPOCH,
+        cut_off: None,
+        learners: vec![],
+        reason: TrainReason::Requested,
+    };
+    WireMessage::new(&job, ContentType::Json, id).expect("a small body")
+}
+
+fn broker(server: &Server) -> Arc<RabbitBroker> {
+    let settings = RabbitSettings::new(&server.url, "test");
+    let started = RabbitBroker::start(settings, Arc::new(SystemClock));
+    Arc::new(started.expect("the settings are right"))
+}
+
+/// Publishes and settles without end, each as our roles do, and keeps the books.
+struct Load {
+    confirmed: Arc<Mutex<BTreeSet<String>>>,
+    settled: Arc<Mutex<BTreeSet<String>>>,
+    last_delivery: Arc<Mutex<Instant>>,
+    publishing: JoinHandle<()>,
+    consuming: JoinHandle<()>,
+}
+
+impl Load {
+    fn start(broker: &Arc<RabbitBroker>) -> Self {
+        let confirmed = Arc::new(Mutex::new(BTreeSet::new()));
+        let settled = Arc::new(Mutex::new(BTreeSet::new()));
+        let last_delivery = Arc::new(Mutex::new(Instant::now()));
+        let publishing = tokio::spawn(publish_for_ever(Arc::clone(broker), Arc::clone(&confirmed)));
+        let (settled_too, last_too) = (Arc::clone(&settled), Arc::clone(&last_delivery));
+        let consuming = tokio::spawn(consume_for_ever(Arc::clone(broker), settled_too, last_too));
+        Self { confirmed, settled, last_delivery, publishing, consuming }
+    }
+
+    /// Waits for the next delivery; returns how long that took.
+    async fn until_delivered(&self) -> Duration {
+        let start = Instant::now();
+        while *self.last_delivery.lock().expect("not poisoned") < start {
+            assert!(start.elapsed() < Duration::from_mins(1), "nothing is delivered");
+            time::sleep(Duration::from_millis(10)).await;
+        }
+        start.elapsed()
+    }
+
+    /// Stops publishing, waits until everything confirmed is settled, and says how much that was.
+    async fn finish(self) -> usize {
+        self.publishing.abort();
+        let _ = self.publishing.await;
+        let start = Instant::now();
+        loop {
+            let lost: Vec<String> = {
+                let (confirmed, settled) = (self.confirmed.lock(), self.settled.lock());
+                let settled = settled.expect("not poisoned");
+                let confirmed = confirmed.expect("not poisoned");
+                confirmed.difference(&settled).cloned().collect()
+            };
+            if lost.is_empty() {
+                break;
+            }
+            assert!(start.elapsed() < Duration::from_secs(30), "lost: {lost:?}");
+            time::sleep(Duration::from_millis(50)).await;
+        }
+        self.consuming.abort();
+        self.confirmed.lock().expect("not poisoned").len()
+    }
+}
+
+async fn publish_for_ever(broker: Arc<RabbitBroker>, confirmed: Arc<Mutex<BTreeSet<String>>>) {
+    for n in 0_u64.. {
+        let id = format!("id-{n}");
+        if broker.publish(&Destination::Queue(QUEUE), message(&id)).await.is_ok() {
+            confirmed.lock().expect("not poisoned").insert(id);
+        }
+    }
+}
+
+async fn consume_for_ever(
+    broker: Arc<RabbitBroker>,
+    settled: Arc<Mutex<BTreeSet<String>>>,
+    last_delivery: Arc<Mutex<Instant>>,
+) {
+    loop {
+        if let Ok(mut deliveries) = broker.consume(QUEUE, 4).await {
+            settle_until_it_ends(deliveries.as_mut(), &settled, &last_delivery).await;
+        }
+        time::sleep(Duration::from_millis(250)).await; // as the runner does
+    }
+}
+
+/// Every fifth message fails at first and takes the ladder.
+async fn settle_until_it_ends(
+    deliveries: &mut dyn Deliveries,
+    settled: &Mutex<BTreeSet<String>>,
+    last_delivery: &Mutex<Instant>,
+) {
+    while let Ok(delivery) = deliveries.next().await {
+        *last_delivery.lock().expect("not poisoned") = Instant::now();
+        let properties = &delivery.message.properties;
+        let id = properties.message_id.clone();
+        if id.ends_with('5') && properties.attempt == 1 {
+            let delay = Duration::from_secs(1);
+            let error = "not yet".to_owned();
+            let _ = delivery.settle(Settlement::RetryAfter { delay, error }).await;
+        } else if delivery.settle(Settlement::Done).await.is_ok() {
+            settled.lock().expect("not poisoned").insert(id);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_confirmed_is_lost_when_the_server_is_killed_under_load() {
+    let server = Server::start(45_680);
+    let load = Load::start(&broker(&server));
+    load.until_delivered().await;
+    for _ in 0..2 {
+        time::sleep(Duration::from_secs(1)).await;
+        server.kill();
+        time::sleep(Duration::from_secs(2)).await;
+        server.start_again();
+        let healed = load.until_delivered().await;
+        println!("after the restart: delivering again in {healed:?}");
+        assert!(healed <= HEALED, "{healed:?}");
+    }
+    let confirmed = load.finish().await;
+    println!("{confirmed} confirmed and settled, none lost");
+    assert!(confirmed > 100);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connections_that_the_server_closes_are_made_again() {
+    let server = Server::start(45_684);
+    let load = Load::start(&broker(&server));
+    load.until_delivered().await;
+    for _ in 0..3 {
+        server.ctl(&["close_all_connections", "--vhost", "/", "maintenance"]);
+        let healed = load.until_delivered().await;
+        println!("after the cut: delivering again in {healed:?}");
+        assert!(healed <= HEALED, "{healed:?}");
+    }
+    // A server short of memory stops who publishes, and nobody else; and takes messages again later.
+    server.ctl(&["set_vm_memory_high_watermark", "absolute", "1MB"]);
+    time::sleep(Duration::from_secs(3)).await;
+    server.ctl(&["set_vm_memory_high_watermark", "0.4"]);
+    let healed = load.until_delivered().await;
+    println!("after the alarm: delivering again in {healed:?}");
+    assert!(healed <= HEALED, "{healed:?}");
+    let confirmed = load.finish().await;
+    println!("{confirmed} confirmed and settled, none lost");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_shipped_definitions_are_accepted_and_agree_with_what_we_declare() {
+    let server = Server::start(45_688);
+    let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../deploy/rabbitmq/definitions.json");
+    let import = ["import_definitions", file.to_str().expect("a path")];
+    server.ctl(&import);
+    let listed = |what: &str, columns: &[&str]| {
+        let listing = [&["--quiet", what, "--no-table-headers"], columns].concat();
+        let mut lines: Vec<String> = server.ctl(&listing).lines().map(str::to_owned).collect();
+        lines.sort();
+        lines
+    };
+    let everything = || {
+        [
+            listed("list_queues", &["name", "type", "arguments", "policy"]),
+            listed("list_exchanges", &["name", "type", "arguments"]),
+            listed("list_bindings", &["source_name", "destination_name", "routing_key"]),
+        ]
+    };
+    let imported = everything();
+    let fresh = broker(&server);
+    fresh.until_connected().await.expect("it connects");
+    assert_eq!(everything(), imported, "declaring changed what was imported");
+    for queue in Queue::ALL {
+        let sent = fresh.publish(&Destination::Queue(queue), message("a")).await;
+        sent.expect("it is published");
+    }
+    server.ctl(&["delete_vhost", "/"]);
+    server.ctl(&["add_vhost", "/"]);
+    server.ctl(&["set_permissions", "--vhost", "/", "guest", ".*", ".*", ".*"]);
+    let declared = broker(&server);
+    declared.until_connected().await.expect("it connects");
+    let names = |lines: &[String]| -> Vec<String> {
+        let name = |line: &String| line.split('\t').next().unwrap_or_default().to_owned();
+        lines.iter().map(name).collect()
+    };
+    let now = everything();
+    for (now, imported) in now.iter().zip(&imported) {
+        assert_eq!(names(now), names(imported), "a fresh server gets the same");
+    }
+}

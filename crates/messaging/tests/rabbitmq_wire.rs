@@ -1,0 +1,440 @@
+//! What foreign clients may send, and what the server itself does with messages.
+
+mod rabbit;
+
+use std::time::Duration;
+
+use futures::future::join_all;
+use lapin::{
+    BasicProperties, Channel,
+    options::{
+        BasicConsumeOptions, BasicGetOptions, BasicPublishOptions, QueueDeclareOptions, QueueDeleteOptions,
+    },
+    types::{AMQPValue, FieldTable},
+};
+use messaging::{Broker, Deliveries, Delivery, PublishError, RabbitBroker, Settlement, contract::or_hangs};
+use protocol::{
+    ContentType, Destination, Queue, ReplyAddress, RoutingKey, WireMessage,
+    messages::{TrainJob, TrainReason},
+};
+
+use rabbit::Tenant;
+
+fn message(id: &str) -> WireMessage {
+    let job = TrainJob {
+        model: "bikes".into(),
+        spec_hash: None,
+        as_of: jiff::Timestamp::UNIX_EPOCH,
+        cut_off: None,
+        learners: vec![],
+        reason: TrainReason::Requested,
+    };
+    WireMessage::new(&job, ContentType::Json, id).expect("a small body")
+}
+
+async fn publish(broker: &RabbitBroker, queue: Queue, ids: &[&str]) {
+    for id in ids {
+        let sent = broker.publish(&Destination::Queue(queue), message(id)).await;
+        sent.expect("it is published");
+    }
+}
+
+async fn next(deliveries: &mut Box<dyn Deliveries>) -> Delivery {
+    or_hangs(deliveries.next()).await.expect("a delivery")
+}
+
+async fn next_id(deliveries: &mut Box<dyn Deliveries>) -> String {
+    let delivery = next(deliveries).await;
+    let id = delivery.message.properties.message_id.clone();
+    delivery.settle(Settlement::Done).await.expect("it is settled");
+    id
+}
+
+async fn dead(broker: &RabbitBroker, queue: Queue) -> Vec<(String, String)> {
+    let letters = broker.dead_letters(queue, 100).await.expect("dead letters");
+    let text = |letter: messaging::DeadLetter| (letter.message.properties.message_id, letter.reason);
+    letters.into_iter().map(text).collect()
+}
+
+/// As a foreign client publishes.
+async fn publish_foreign(tenant: &Tenant, channel: &Channel, queue: Queue, properties: BasicProperties) {
+    let body = message("x").body;
+    let sent = channel.basic_publish(
+        tenant.name("gatecast.jobs").into(),
+        tenant.name(queue.name()).into(),
+        BasicPublishOptions::default(),
+        &body,
+        properties,
+    );
+    sent.await.expect("it is sent").await.expect("it has arrived");
+}
+
+fn with_header(id: &str, name: &str, value: AMQPValue) -> BasicProperties {
+    let mut headers = FieldTable::default();
+    headers.insert(name.into(), value);
+    BasicProperties::default().with_message_id(id.into()).with_headers(headers)
+}
+
+/// Takes `count` messages, and dies with them: its connection ends.
+async fn take_and_die(tenant: &Tenant, queue: Queue, count: usize) {
+    let (connection, channel) = tenant.channel().await;
+    for _ in 0..count {
+        loop {
+            let name = tenant.name(queue.name()).into();
+            let got = channel.basic_get(name, BasicGetOptions::default());
+            if got.await.expect("the queue is there").is_some() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+    connection.close(200, "dead".into()).await.expect("it is closed");
+}
+
+fn long_text() -> AMQPValue {
+    AMQPValue::LongString("x".repeat(10 * 1024).into())
+}
+
+/// Name, value, and the reason that the dead letter gets.
+fn hostile_headers() -> Vec<(&'static str, AMQPValue, &'static str)> {
+    vec![
+        ("traceparent", long_text(), "header traceparent of 10240 bytes: at most 2048 are allowed"),
+        ("x-first-error", long_text(), "header x-first-error of 10240 bytes: at most 2048 are allowed"),
+        ("tracestate", AMQPValue::LongString(vec![0xff, 0xfe].into()), "header tracestate is not UTF-8"),
+        ("traceparent", AMQPValue::Boolean(true), "header traceparent is not a text"),
+        ("x-attempt", AMQPValue::LongInt(-1), "header x-attempt is not a count"),
+        ("x-attempt", long_text(), "header x-attempt is not a count"),
+        ("x-unsettled", AMQPValue::Double(0.5), "header x-unsettled is not a count"),
+        (
+            "x-deadline",
+            AMQPValue::LongLongInt(i64::MAX),
+            "header x-deadline is not an instant in Unix milliseconds",
+        ),
+        (
+            "x-deadline",
+            AMQPValue::FieldTable(FieldTable::default()),
+            "header x-deadline is not an instant in Unix milliseconds",
+        ),
+    ]
+}
+
+#[tokio::test]
+async fn headers_that_say_something_impossible_lead_to_the_dead_letters_and_the_next_is_delivered() {
+    let tenant = Tenant::new();
+    let broker = tenant.broker();
+    let queue = Queue::ForecastRequests;
+    let mut deliveries = broker.consume(queue, 4).await.expect("it consumes");
+    let (_connection, channel) = tenant.channel().await;
+    let hostile = hostile_headers();
+    for (n, (name, value, _)) in hostile.iter().enumerate() {
+        publish_foreign(&tenant, &channel, queue, with_header(&n.to_string(), name, value.clone())).await;
+    }
+    let elsewhere = BasicProperties::default()
+        .with_message_id("9".into())
+        .with_reply_to(format!("replies.{}", "x".repeat(240)).into());
+    publish_foreign(&tenant, &channel, queue, elsewhere).await;
+    publish_foreign(&tenant, &channel, queue, with_header("good", "unknown", long_text())).await;
+
+    assert_eq!(next_id(&mut deliveries).await, "good");
+    let mut expected: Vec<(String, String)> =
+        hostile.iter().enumerate().map(|(n, (_, _, reason))| (n.to_string(), (*reason).to_owned())).collect();
+    expected.push(("9".into(), "reply_to lacks the prefix of this server's queues".into()));
+    assert_eq!(dead(&broker, queue).await, expected);
+}
+
+#[tokio::test]
+async fn a_message_that_breaks_the_client_library_goes_to_the_dead_letters_and_stalls_nobody() {
+    let tenant = Tenant::new();
+    let broker = tenant.broker();
+    let server = tenant.url.split(['@', '/']).find(|part| part.contains("127.0.0.1"));
+    let server = server.expect("the tests' server is on loopback");
+    for queue in [Queue::ForecastRequests, Queue::TrainJobs] {
+        publish(&broker, queue, &["before"]).await;
+        for _ in 0..2 {
+            let (exchange, key) = (tenant.name("gatecast.jobs"), tenant.name(queue.name()));
+            rabbit::by_hand::publish_with_id(server, &exchange, &key, b"\xff\xfe");
+        }
+        publish(&broker, queue, &["after"]).await;
+        let mut settled = Vec::new();
+        let all = async {
+            while settled.last().is_none_or(|last| last != "after") {
+                let mut deliveries = broker.consume(queue, 2).await.expect("it consumes");
+                while let Ok(delivery) = deliveries.next().await {
+                    let id = delivery.message.properties.message_id.clone();
+                    if delivery.settle(Settlement::Done).await.is_ok() {
+                        settled.push(id.clone());
+                    }
+                    if id == "after" {
+                        break;
+                    }
+                }
+            }
+        };
+        or_hangs(all).await;
+        settled.dedup();
+        assert_eq!(settled, ["before", "after"]);
+        let reason = "a property or the name of a header is not UTF-8".to_owned();
+        let unreadable = (String::new(), reason);
+        assert_eq!(dead(&broker, queue).await, [unreadable.clone(), unreadable]);
+    }
+}
+
+#[tokio::test]
+async fn numbers_may_be_as_wide_as_the_client_likes() {
+    let tenant = Tenant::new();
+    let broker = tenant.broker();
+    let mut deliveries = broker.consume(Queue::TrainJobs, 1).await.expect("it consumes");
+    let (_connection, channel) = tenant.channel().await;
+    for value in [AMQPValue::ShortShortInt(7), AMQPValue::LongInt(7), AMQPValue::LongLongInt(7)] {
+        publish_foreign(&tenant, &channel, Queue::TrainJobs, with_header("a", "x-attempt", value)).await;
+        let delivery = next(&mut deliveries).await;
+        assert_eq!(delivery.message.properties.attempt, 7);
+        delivery.settle(Settlement::Done).await.expect("it is settled");
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_came_back_from_a_dead_process_is_handled_alone() {
+    let tenant = Tenant::new();
+    let broker = tenant.broker();
+    let queue = Queue::ForecastRequests;
+    publish(&broker, queue, &["suspect"]).await;
+    take_and_die(&tenant, queue, 1).await;
+    publish(&broker, queue, &["good"]).await;
+
+    let mut deliveries = broker.consume(queue, 3).await.expect("it consumes");
+    let good = next(&mut deliveries).await;
+    assert_eq!(good.message, message("good"), "the suspect went to the end");
+    {
+        let mut suspect = deliveries.next();
+        let early = tokio::time::timeout(Duration::from_millis(300), &mut suspect).await;
+        assert!(early.is_err(), "the suspect is not alone");
+        good.settle(Settlement::Done).await.expect("it is settled");
+        let suspect = or_hangs(suspect).await.expect("a delivery");
+        assert_eq!(suspect.message, message("suspect"));
+        publish(&broker, queue, &["later"]).await;
+        let early = tokio::time::timeout(Duration::from_millis(300), deliveries.next()).await;
+        assert!(early.is_err(), "the suspect is not alone");
+        suspect.settle(Settlement::Done).await.expect("it is settled");
+    }
+    assert_eq!(next_id(&mut deliveries).await, "later");
+}
+
+#[tokio::test]
+async fn a_request_that_kills_its_process_each_time_ends_in_the_dead_letters() {
+    let tenant = Tenant::new();
+    let queue = Queue::ForecastRequests;
+    publish(&tenant.broker(), queue, &["poison"]).await;
+    for _ in 1..queue.delivery_limit() {
+        take_and_die(&tenant, queue, 1).await;
+        let survivor = tenant.broker();
+        let mut deliveries = survivor.consume(queue, 1).await.expect("it consumes");
+        let delivery = next(&mut deliveries).await;
+        assert_eq!(delivery.message, message("poison"));
+        // Back as the suspect that it is, for the next victim.
+        drop(deliveries);
+        delivery.settle(Settlement::GiveBack).await.expect("it is given back");
+    }
+    let broker = tenant.broker();
+    let mut deliveries = broker.consume(queue, 1).await.expect("it consumes");
+    publish(&broker, queue, &["good"]).await;
+    assert_eq!(next_id(&mut deliveries).await, "good");
+    let expected = ("poison".to_owned(), "delivered 3 times without being settled".to_owned());
+    assert_eq!(dead(&broker, queue).await, [expected]);
+}
+
+#[tokio::test]
+async fn a_job_that_kills_its_process_each_time_is_dead_lettered_by_the_server() {
+    let tenant = Tenant::new();
+    let broker = tenant.broker();
+    let queue = Queue::TrainJobs;
+    publish(&broker, queue, &["poison"]).await;
+    for _ in 0..queue.delivery_limit() {
+        take_and_die(&tenant, queue, 1).await;
+    }
+    let letters = async {
+        loop {
+            match dead(&broker, queue).await {
+                none if none.is_empty() => tokio::time::sleep(Duration::from_millis(50)).await,
+                some => return some,
+            }
+        }
+    };
+    let expected = ("poison".to_owned(), "delivered 20 times without being settled".to_owned());
+    assert_eq!(or_hangs(letters).await, [expected]);
+    assert_eq!(broker.depth(queue).await.expect("a depth").ready, 0);
+}
+
+#[tokio::test]
+async fn a_dead_letter_is_still_there_after_many_looks() {
+    let tenant = Tenant::new();
+    let broker = tenant.broker();
+    let queue = Queue::TrainJobs;
+    publish(&broker, queue, &["a", "b", "c"]).await;
+    let mut deliveries = broker.consume(queue, 1).await.expect("it consumes");
+    for _ in 0..3 {
+        let reason = "no good".to_owned();
+        let settled = next(&mut deliveries).await.settle(Settlement::DeadLetter { reason }).await;
+        settled.expect("it is settled");
+    }
+    for _ in 0..25 {
+        let ids: Vec<String> = dead(&broker, queue).await.into_iter().map(|(id, _)| id).collect();
+        assert_eq!(ids, ["a", "b", "c"]);
+    }
+}
+
+#[tokio::test]
+async fn each_of_many_publishers_learns_what_became_of_its_own_message() {
+    let tenant = Tenant::new();
+    let broker = tenant.broker();
+    let gone = ReplyAddress::new("replies.gone").expect("an address");
+    let publishers = (0..200).map(|n| {
+        let (broker, gone) = (&broker, gone.clone());
+        async move {
+            let to = if n % 3 == 0 {
+                Destination::Asker(gone)
+            } else {
+                Destination::Queue(Queue::ForecastRequests)
+            };
+            let sent = broker.publish(&to, message(&n.to_string())).await;
+            match (n % 3, sent) {
+                (0, Err(PublishError::Unroutable(_))) | (1 | 2, Ok(())) => None,
+                (_, sent) => Some((n, sent)),
+            }
+        }
+    });
+    let wrong: Vec<_> = join_all(publishers).await.into_iter().flatten().collect();
+    assert!(wrong.is_empty(), "{wrong:?}");
+    let depth = broker.depth(Queue::ForecastRequests).await.expect("a depth");
+    assert_eq!(depth.ready, 200 - 67);
+}
+
+#[tokio::test]
+async fn a_foreign_asker_gets_its_reply_through_direct_reply_to() {
+    let tenant = Tenant::new();
+    let broker = tenant.broker();
+    let queue = Queue::ForecastRequests;
+    let mut deliveries = broker.consume(queue, 1).await.expect("it consumes");
+    let (_connection, channel) = tenant.channel().await;
+    let options = BasicConsumeOptions { no_ack: true, ..BasicConsumeOptions::default() };
+    let mut replies = channel
+        .basic_consume("amq.rabbitmq.reply-to".into(), "".into(), options, FieldTable::default())
+        .await
+        .expect("direct replies");
+    let asking =
+        BasicProperties::default().with_message_id("a".into()).with_reply_to("amq.rabbitmq.reply-to".into());
+    publish_foreign(&tenant, &channel, queue, asking).await;
+
+    let delivery = next(&mut deliveries).await;
+    let address = delivery.message.properties.reply_to.clone().expect("an address");
+    let asker = Destination::Asker(ReplyAddress::new(address).expect("a private queue"));
+    broker.publish(&asker, message("answer")).await.expect("it is published");
+    let reply = or_hangs(futures::StreamExt::next(&mut replies)).await;
+    let reply = reply.expect("a reply").expect("a reply");
+    assert_eq!(reply.properties.message_id().as_ref().map(lapin::types::ShortString::as_str), Some("answer"));
+    delivery.settle(Settlement::Done).await.expect("it is settled");
+}
+
+#[tokio::test]
+async fn an_event_carries_the_attributes_of_cloud_events_and_no_listener_is_needed() {
+    let tenant = Tenant::new();
+    let broker = tenant.broker();
+    let event = Destination::Event(RoutingKey::new("model-promoted", "bikes"));
+    broker.publish(&event, message("unheard")).await.expect("it is published");
+    let (_connection, channel) = tenant.channel().await;
+    let queue = channel
+        .queue_declare("".into(), QueueDeclareOptions::exclusive(), FieldTable::default())
+        .await
+        .expect("a queue");
+    let exchange = tenant.name("gatecast.events").into();
+    let bound = channel.queue_bind(
+        queue.name().clone(),
+        exchange,
+        "#".into(),
+        lapin::options::QueueBindOptions::default(),
+        FieldTable::default(),
+    );
+    bound.await.expect("it is bound");
+    broker.publish(&event, message("heard")).await.expect("it is published");
+    let got = channel.basic_get(queue.name().clone(), BasicGetOptions::default()).await;
+    let got = got.expect("an answer").expect("a message");
+    let headers = got.delivery.properties.headers().clone().expect("headers");
+    let text = |name: &str| match headers.inner().get(name) {
+        Some(AMQPValue::LongString(text)) => text.to_string(),
+        other => panic!("{name}: {other:?}"),
+    };
+    assert_eq!(text("cloudEvents:id"), "heard");
+    assert_eq!(text("cloudEvents:type"), "train-job.v1");
+    assert_eq!(text("cloudEvents:specversion"), "1.0");
+}
+
+#[tokio::test]
+async fn a_queue_that_is_deleted_under_its_consumer_is_there_again_for_the_next() {
+    let tenant = Tenant::new();
+    let broker = tenant.broker();
+    let (_connection, channel) = tenant.channel().await;
+    for queue in [Queue::TrainJobs, Queue::ForecastRequests] {
+        let mut deliveries = broker.consume(queue, 1).await.expect("it consumes");
+        let name = tenant.name(queue.name());
+        let deleted = channel.queue_delete(name.into(), QueueDeleteOptions::default()).await;
+        deleted.expect("it is deleted");
+        assert!(or_hangs(deliveries.next()).await.is_err(), "it has ended");
+        assert!(or_hangs(deliveries.next()).await.is_err(), "and stays so");
+        let mut deliveries = broker.consume(queue, 1).await.expect("it consumes");
+        publish(&broker, queue, &["a"]).await;
+        assert_eq!(next_id(&mut deliveries).await, "a");
+    }
+}
+
+#[tokio::test]
+async fn what_is_missing_is_declared_again_by_whoever_publishes_to_it() {
+    let tenant = Tenant::new();
+    let broker = tenant.broker();
+    let queue = Queue::TrainJobs;
+    publish(&broker, queue, &["a"]).await;
+    let mut deliveries = broker.consume(queue, 1).await.expect("it consumes");
+    let (_connection, channel) = tenant.channel().await;
+    for name in ["retry.1s", "train-jobs.dead"] {
+        let name = tenant.name(name).into();
+        let deleted = channel.queue_delete(name, QueueDeleteOptions::default()).await;
+        deleted.expect("it is deleted");
+    }
+    let retry = Settlement::RetryAfter { delay: Duration::from_secs(1), error: "no".into() };
+    next(&mut deliveries).await.settle(retry).await.expect("it is settled");
+    let exchange = tenant.name("gatecast.dead").into();
+    let deleted = channel.exchange_delete(exchange, lapin::options::ExchangeDeleteOptions::default()).await;
+    deleted.expect("it is deleted");
+    tokio::time::sleep(Duration::from_secs(1)).await; // repairs are not made more often
+    let reason = "no good".to_owned();
+    let settled = next(&mut deliveries).await.settle(Settlement::DeadLetter { reason }).await;
+    settled.expect("it is settled");
+    assert_eq!(dead(&broker, queue).await, [("a".to_owned(), "no good".to_owned())]);
+}
+
+#[tokio::test]
+async fn a_queue_that_an_operator_declared_otherwise_is_used_as_it_is() {
+    let tenant = Tenant::new();
+    let (_connection, channel) = tenant.channel().await;
+    let name = tenant.name("train-jobs").into();
+    let declared = channel.queue_declare(name, QueueDeclareOptions::durable(), FieldTable::default());
+    declared.await.expect("it is declared");
+    let broker = tenant.broker();
+    publish(&broker, Queue::TrainJobs, &["a"]).await;
+    let mut deliveries = broker.consume(Queue::TrainJobs, 1).await.expect("it consumes");
+    assert_eq!(next_id(&mut deliveries).await, "a");
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_or_does_not_know_us_is_an_error_that_says_so() {
+    let tenant = Tenant::new();
+    for (url, expected) in [
+        ("amqp://guest:guest@127.0.0.1:1/%2f".to_owned(), "refused"),
+        (tenant.url.replace("guest:guest", "guest:wrong-canary"), "ACCESS"),
+    ] {
+        let stranger = Tenant { url, prefix: tenant.prefix.clone() };
+        let error = stranger.broker().until_connected().await.expect_err("no connection");
+        let cause = error.0.to_string();
+        std::mem::forget(stranger);
+        assert!(cause.contains(expected) && !cause.contains("canary"), "{cause}");
+    }
+}
