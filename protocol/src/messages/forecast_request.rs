@@ -17,7 +17,8 @@ pub struct ForecastRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub horizon: Option<u32>,
     /// The instant to forecast from: only values before it are used, and it is the first step that is
-    /// forecast. Absent: the step after each series' newest value.
+    /// forecast. Absent: the step after each series' newest value, and as many later as values of the dataset
+    /// are late.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<Timestamp>,
     /// The past of the series, for callers who bring their own; absent: the recorded history.
