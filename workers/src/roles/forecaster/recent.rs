@@ -49,7 +49,7 @@ impl RecentHistory {
     /// back than before.
     ///
     /// # Errors
-    /// [`StaleWindows`] if the history of some datasets cannot be read, each of which is logged: their
+    /// `StaleWindows` if the history of some datasets cannot be read, each of which is logged: their
     /// windows stay as they were, the others are new.
     pub async fn look(&self, history: &dyn History, served: &[Arc<Serving>]) -> Result<(), StaleWindows> {
         let mut wanted: HashMap<&DatasetName, (Grid, usize)> = HashMap::new();
