@@ -29,8 +29,7 @@ fn one_observation(request: &ForecastRequest) -> ForecastRequest {
 
 #[tokio::test]
 async fn the_fallback_answers_where_the_incumbent_cannot() {
-    let stack = Stack::start(&[Role::Trainer, Role::Gatekeeper, Role::Forecaster]).await;
-    let model = stack.bring_bikes().await;
+    let (stack, model) = Stack::with_bikes(&[Role::Trainer, Role::Gatekeeper, Role::Forecaster]).await;
     let asked = request(&model);
 
     let before = only_answer(&stack, &asked).await;

@@ -11,8 +11,7 @@ use crate::stack::{Stack, decision, in_time, promoted, refused, request};
 
 #[tokio::test]
 async fn a_candidate_that_wins_on_both_errors_answers_from_then_on() {
-    let stack = Stack::start(&Role::ALL).await;
-    let model = stack.bring_bikes().await;
+    let (stack, model) = Stack::with_bikes(&Role::ALL).await;
 
     let event = promoted(stack.train(&model, "small-trees").await);
     assert_eq!((event.version, event.generation, event.previous_version), (1, 1, None));
@@ -62,8 +61,7 @@ async fn answered_by_version(
 
 #[tokio::test]
 async fn the_same_job_twice_is_one_version_and_one_decision() {
-    let stack = Stack::start(&[Role::Trainer, Role::Gatekeeper]).await;
-    let model = stack.bring_bikes().await;
+    let (stack, model) = Stack::with_bikes(&[Role::Trainer, Role::Gatekeeper]).await;
     let job = TrainJob {
         model: model.name.to_string(),
         spec_hash: None,
@@ -89,8 +87,7 @@ async fn the_same_job_twice_is_one_version_and_one_decision() {
 
 #[tokio::test]
 async fn a_history_that_is_too_short_ends_in_a_decision_too() {
-    let stack = Stack::start(&[Role::Trainer, Role::Gatekeeper]).await;
-    let model = stack.bring_bikes().await;
+    let (stack, model) = Stack::with_bikes(&[Role::Trainer, Role::Gatekeeper]).await;
     stack.clock.set("2025-12-31T23:59:59Z".parse().expect("a time stamp")); // before anything was recorded
     let event = refused(stack.train(&model, "small-trees").await);
     assert_eq!((event.verdict, event.version), (RefusingVerdict::NoCandidate, None));
@@ -100,8 +97,7 @@ async fn a_history_that_is_too_short_ends_in_a_decision_too() {
 
 #[tokio::test]
 async fn what_no_model_may_answer_is_refused_with_its_field_and_value() {
-    let stack = Stack::start(&[Role::Forecaster]).await;
-    let model = stack.bring_bikes().await;
+    let (stack, model) = Stack::with_bikes(&[Role::Forecaster]).await;
     let check = async |change: &dyn Fn(&mut protocol::messages::ForecastRequest), reason, expected: &str| {
         let mut request = request(&model);
         change(&mut request);

@@ -1,5 +1,6 @@
 //! An old `model-promoted` that comes again after a newer one changes nothing.
 
+use forecasting::spec::ModelSpec;
 use protocol::{
     ContentType, Destination, Message as _, RoutingKey, WireMessage, decode,
     messages::{ForecastReply, ModelPromoted},
@@ -12,18 +13,16 @@ use workers::roles::{
 use crate::stack::{Stack, in_time, promoted, request};
 
 /// Two promotions, one after the other: few trees beat the fallback, more trees beat the few.
-async fn two_promotions(stack: &Stack) -> (ModelPromoted, ModelPromoted) {
-    let model = stack.bring_bikes().await;
-    let first = promoted(stack.train(&model, "few-trees").await);
-    (first, promoted(stack.train(&model, "small-trees").await))
+async fn two_promotions(stack: &Stack, model: &ModelSpec) -> (ModelPromoted, ModelPromoted) {
+    let first = promoted(stack.train(model, "few-trees").await);
+    (first, promoted(stack.train(model, "small-trees").await))
 }
 
 #[tokio::test]
 async fn the_forecaster_stays_with_the_newer_version() {
-    let stack = Stack::start(&[Role::Trainer, Role::Gatekeeper, Role::Forecaster]).await;
-    let (old, new) = two_promotions(&stack).await;
+    let (stack, model) = Stack::with_bikes(&[Role::Trainer, Role::Gatekeeper, Role::Forecaster]).await;
+    let (old, new) = two_promotions(&stack, &model).await;
     assert_eq!((old.generation, new.generation), (1, 2));
-    let model = stack.environment.registry.models().await.expect("models").remove(0).spec;
 
     let generation = async || match stack.forecast(&request(&model)).await {
         ForecastReply::Answered { forecasts, .. } => forecasts[0].generation,
@@ -40,8 +39,8 @@ async fn the_forecaster_stays_with_the_newer_version() {
 
 #[tokio::test]
 async fn old_events_from_the_broker_switch_nothing_back() {
-    let stack = Stack::start(&[Role::Trainer, Role::Gatekeeper]).await;
-    let (old, new) = two_promotions(&stack).await;
+    let (stack, model) = Stack::with_bikes(&[Role::Trainer, Role::Gatekeeper]).await;
+    let (old, new) = two_promotions(&stack, &model).await;
     let environment = &stack.environment;
     let forecaster = UpToDate::new(environment);
     forecaster.look().await;
@@ -61,8 +60,8 @@ async fn old_events_from_the_broker_switch_nothing_back() {
 
 #[tokio::test]
 async fn hearing_an_old_promotion_is_told_from_hearing_a_new_one() {
-    let stack = Stack::start(&[Role::Trainer, Role::Gatekeeper]).await;
-    let (old, new) = two_promotions(&stack).await;
+    let (stack, model) = Stack::with_bikes(&[Role::Trainer, Role::Gatekeeper]).await;
+    let (old, new) = two_promotions(&stack, &model).await;
     let environment = &stack.environment;
     let forecaster = UpToDate::new(environment);
     assert_eq!(

@@ -44,8 +44,7 @@ fn job(model: &str) -> TrainJob {
 
 #[tokio::test]
 async fn train_jobs_that_make_no_sense_are_dead_lettered_with_field_and_value() {
-    let stack = Stack::start(&[Role::Trainer]).await;
-    stack.bring_bikes().await;
+    let (stack, _) = Stack::with_bikes(&[Role::Trainer]).await;
     let wire = |job: &TrainJob, id: &str| WireMessage::new(job, ContentType::Json, id).expect("a small body");
 
     let mut garbage = wire(&job("bike-demand"), "p-1");
@@ -84,8 +83,7 @@ async fn train_jobs_that_make_no_sense_are_dead_lettered_with_field_and_value() 
 
 #[tokio::test]
 async fn observations_that_make_no_sense_change_nothing() {
-    let stack = Stack::start(&[Role::Recorder]).await;
-    stack.bring_bikes().await;
+    let (stack, _) = Stack::with_bikes(&[Role::Recorder]).await;
     let history = stack.environment.history.clone();
     let dataset = "washington-bikes".parse().expect("a name");
     let before = history.revision(&dataset).await.expect("asks");
@@ -139,8 +137,7 @@ async fn observations_that_make_no_sense_change_nothing() {
 
 #[tokio::test]
 async fn poison_on_the_request_queue_delays_nobody() {
-    let stack = Stack::start(&[Role::Forecaster]).await;
-    let model = stack.bring_bikes().await;
+    let (stack, model) = Stack::with_bikes(&[Role::Forecaster]).await;
     for n in 0..50 {
         let mut poison =
             WireMessage::new(&request(&model), ContentType::Json, format!("x-{n}")).expect("a small body");

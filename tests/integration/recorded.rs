@@ -22,8 +22,7 @@ fn batch(start: Timestamp, values: &[Option<f64>]) -> ObservationBatch {
 
 #[tokio::test]
 async fn observations_are_recorded_and_reach_the_forecaster() {
-    let stack = Stack::start(&[Role::Recorder, Role::Forecaster]).await;
-    let model = stack.bring_bikes().await;
+    let (stack, model) = Stack::with_bikes(&[Role::Recorder, Role::Forecaster]).await;
     let start = at("2013-01-01T00:00:00-05:00");
     let recorded = async |message_id: &str, values: &[Option<f64>]| -> (u64, u64, u64) {
         let reply = stack.ask_as(message_id, Queue::Observations, &batch(start, values)).await;
@@ -52,8 +51,7 @@ async fn observations_are_recorded_and_reach_the_forecaster() {
 
 #[tokio::test]
 async fn forecasts_issued_are_recorded() {
-    let stack = Stack::start(&[Role::Recorder, Role::Forecaster]).await;
-    let model = stack.bring_bikes().await;
+    let (stack, model) = Stack::with_bikes(&[Role::Recorder, Role::Forecaster]).await;
     let ForecastReply::Answered { forecasts, .. } = stack.forecast(&request(&model)).await else {
         panic!("refused")
     };

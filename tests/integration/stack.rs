@@ -41,11 +41,13 @@ pub(crate) struct Stack {
 }
 
 impl Stack {
-    /// A system without data that runs `roles`.
-    pub(crate) async fn start(roles: &[Role]) -> Self {
+    /// A system with the bikes, see [`bring_bikes`](Self::bring_bikes), that runs `roles`. The data are there
+    /// first: nothing announces them.
+    pub(crate) async fn with_bikes(roles: &[Role]) -> (Self, ModelSpec) {
         let mut stack = Self::still().await;
+        let model = stack.bring_bikes().await;
         stack.run(roles);
-        stack
+        (stack, model)
     }
 
     /// A system without data that runs nothing yet.
