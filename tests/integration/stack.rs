@@ -60,7 +60,8 @@ impl Stack {
             Ok("embedded") => {
                 let folder = tempfile::tempdir().expect("a folder");
                 let config = Config { data_folder: folder.path().to_owned(), ..Config::default() };
-                let environment = Environment::own(config, clock.clone()).await.expect("a fresh folder");
+                let environment =
+                    Environment::own(config, "stack", clock.clone()).await.expect("a fresh folder");
                 (environment, Some(folder))
             }
             Ok(other) => panic!("STACK={other}: memory or embedded are expected"),

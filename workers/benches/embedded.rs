@@ -64,7 +64,7 @@ fn answering(criterion: &mut Criterion) {
 async fn empty() -> (TempDir, Arc<Environment>) {
     let folder = tempfile::tempdir().expect("a folder");
     let config = Config { data_folder: folder.path().to_owned(), ..Config::default() };
-    let environment = Environment::own(config, Arc::new(SystemClock)).await.expect("a fresh folder");
+    let environment = Environment::own(config, "bench", Arc::new(SystemClock)).await.expect("a fresh folder");
     (folder, Arc::new(environment))
 }
 

@@ -2,10 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
+use anyhow::Context as _;
 use artifacts::{ArtifactStore, DecodedModels, ObjectArtifacts};
 use clock::Clock;
 use history::{History, SqliteHistory};
-use messaging::{Access, Broker, SqliteBroker};
+use messaging::{Access, Broker, RabbitBroker, RabbitSettings, SqliteBroker};
 use registry::{Registry, SqliteRegistry};
 
 use crate::{
@@ -17,6 +18,8 @@ use crate::{
 /// How often, and how far apart, a process that is to run roles tries to own its data folder.
 const OWN_TRIES: u32 = 10;
 const OWN_PAUSE: Duration = Duration::from_millis(50);
+/// What servers know a process by that runs a command.
+const COMMAND: &str = "command";
 
 /// Everything that roles and commands work with.
 pub struct Environment {
@@ -39,11 +42,15 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// The environment of a process that runs roles: it owns the data folder.
+    /// The environment of a process that runs roles. Where the broker is embedded, it owns the data folder.
+    /// `name` is what servers know the process by.
     ///
     /// # Errors
-    /// If another process owns it, or a part cannot be opened.
-    pub async fn own(config: Config, clock: Arc<dyn Clock>) -> Result<Self, Failure> {
+    /// If another process owns the folder, or a part cannot be opened.
+    pub async fn own(config: Config, name: &str, clock: Arc<dyn Clock>) -> Result<Self, Failure> {
+        if !config.is_embedded() {
+            return Self::open(config, name, clock, None).await;
+        }
         // A command that owned the folder for a moment is given the time to end.
         let mut tries = 0;
         let ownership = loop {
@@ -55,16 +62,20 @@ impl Environment {
                 outcome => break outcome.or_exit(ExitCode::Unreachable)?,
             }
         };
-        Self::open(config, clock, Some(ownership)).await
+        Self::open(config, name, clock, Some(ownership)).await
     }
 
-    /// As [`own`](Self::own); none if another process owns the data folder.
+    /// As [`own`](Self::own); none if another process owns the data folder, or if the broker is a server,
+    /// whose workers are processes of their own.
     ///
     /// # Errors
     /// If the folder or a part cannot be opened.
     pub async fn own_if_free(config: Config, clock: Arc<dyn Clock>) -> Result<Option<Self>, Failure> {
+        if !config.is_embedded() {
+            return Ok(None);
+        }
         match data_folder::own(&config.data_folder) {
-            Ok(ownership) => Self::open(config, clock, Some(ownership)).await.map(Some),
+            Ok(ownership) => Self::open(config, COMMAND, clock, Some(ownership)).await.map(Some),
             Err(DataFolderError::Owned { .. }) => Ok(None),
             Err(unusable) => Err(Failure::new(ExitCode::Unreachable, unusable)),
         }
@@ -77,24 +88,25 @@ impl Environment {
     /// If the folder or a part cannot be opened.
     pub async fn visit(config: Config, clock: Arc<dyn Clock>) -> Result<Self, Failure> {
         // Only an owner makes what is missing.
-        if !config.path(&config.broker.url).exists() {
+        if config.is_embedded() && !config.path(&config.broker.url).exists() {
             drop(Self::own_if_free(config.clone(), clock.clone()).await?);
         }
-        Self::open(config, clock, None).await
+        Self::open(config, COMMAND, clock, None).await
     }
 
     async fn open(
         config: Config,
+        name: &str,
         clock: Arc<dyn Clock>,
         ownership: Option<Ownership>,
     ) -> Result<Self, Failure> {
         let access = if ownership.is_some() { Access::Owner } else { Access::Guest };
-        let broker = SqliteBroker::open(&config.path(&config.broker.url), access, clock.clone()).await;
+        let broker = open_broker(&config, name, access, &clock).await?;
         let registry = SqliteRegistry::open(&config.path(&config.registry.url)).await;
         let history = SqliteHistory::open(&config.path(&config.history.url)).await;
         let artifacts = ObjectArtifacts::folder(config.path(&config.artifacts.url));
         let parts = Parts {
-            broker: Arc::new(broker.or_exit(ExitCode::Unreachable)?),
+            broker,
             registry: Arc::new(registry.or_exit(ExitCode::Unreachable)?),
             history: Arc::new(history.or_exit(ExitCode::Unreachable)?),
             artifacts: Arc::new(artifacts.or_exit(ExitCode::Unreachable)?),
@@ -116,6 +128,37 @@ impl Environment {
             _ownership: None,
         }
     }
+}
+
+async fn open_broker(
+    config: &Config,
+    name: &str,
+    access: Access,
+    clock: &Arc<dyn Clock>,
+) -> Result<Arc<dyn Broker>, Failure> {
+    let url = &config.broker.url;
+    if config.is_embedded() {
+        let opened = SqliteBroker::open(&config.path(url), access, clock.clone()).await;
+        return Ok(Arc::new(opened.or_exit(ExitCode::Unreachable)?));
+    }
+    let settings = RabbitSettings {
+        prefix: config.broker.prefix.clone(),
+        forecast_requests: config.broker.forecast_requests,
+        certificate_authority: certificate_authority(config)?,
+        ..RabbitSettings::new(url.with_password(), name)
+    };
+    Ok(Arc::new(RabbitBroker::start(settings, clock.clone()).or_exit(ExitCode::Invalid)?))
+}
+
+/// The certificates that those of the servers must come from; none: those that the machine trusts.
+fn certificate_authority(config: &Config) -> Result<Option<String>, Failure> {
+    let file = &config.tls.certificate_authority;
+    if file.as_os_str().is_empty() {
+        return Ok(None);
+    }
+    let read = std::fs::read_to_string(file)
+        .with_context(|| format!("tls.certificate_authority = {}: cannot be read", file.display()));
+    read.map(Some).or_exit(ExitCode::Invalid)
 }
 
 /// The parts that keep something.

@@ -26,6 +26,9 @@ fn main() -> ProcessExit {
 }
 
 fn start(cli: &Cli) -> CommandResult {
+    // The clients of all servers use the same cryptography; without this each would have to be told.
+    let installed = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    installed.expect("nothing has chosen another provider before");
     let (config, settings) = Config::load(&cli.global.flags()).or_exit(ExitCode::Invalid)?;
     start_logging(&cli.command, &config)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;

@@ -17,7 +17,6 @@ pub mod contract;
 
 pub mod memory;
 
-#[cfg(feature = "rabbitmq")]
 pub mod rabbitmq;
 
 pub mod sqlite;
@@ -26,6 +25,5 @@ pub use broker::{Broker, DeadLetter, Deliveries, Depth, Listener, Replies};
 pub use delivery::{Delivery, Receipt, Settlement};
 pub use errors::{BoxError, BrokerError, ConsumeError, PublishError, SettleError};
 pub use memory::MemoryBroker;
-#[cfg(feature = "rabbitmq")]
-pub use rabbitmq::{InvalidSettings, RabbitBroker, RabbitSettings};
+pub use rabbitmq::{InvalidSettings, QueueType, RabbitBroker, RabbitSettings};
 pub use sqlite::{Access, SqliteBroker};

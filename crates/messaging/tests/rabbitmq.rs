@@ -1,4 +1,4 @@
-//! `RabbitMQ` keeps the contract, on a real server: `eval "$(scripts/servers-rabbitmq start)"` first.
+//! `RabbitMQ` keeps the contract, on a real server: `eval "$(scripts/servers start)"` first.
 
 mod rabbit;
 

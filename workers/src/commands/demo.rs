@@ -91,7 +91,7 @@ pub(super) async fn demo(config: Config, settings: &[Setting], once: bool, json:
     // Whatever the configuration says, the demo touches nothing but its own folder.
     let config = Config { data_folder: folder, log: config.log, ..Config::default() };
     fresh_folder(&config.data_folder)?;
-    let environment = Arc::new(Environment::own(config, Arc::new(SystemClock)).await?);
+    let environment = Arc::new(Environment::own(config, "demo", Arc::new(SystemClock)).await?);
     let stop = run::stop_on_signal()?;
     let narrator = Narrator { silent: json };
 

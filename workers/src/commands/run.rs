@@ -16,10 +16,16 @@ use crate::{
 
 /// Runs the roles until SIGTERM or ctrl-c, and then until each has finished what it holds.
 pub(super) async fn run(config: Config, roles: &[Role]) -> CommandResult {
-    let environment = Arc::new(Environment::own(config, Arc::new(SystemClock)).await?);
+    let name = roles.iter().map(|role| role.name()).collect::<Vec<_>>().join("-");
+    let environment = Arc::new(Environment::own(config, &name, Arc::new(SystemClock)).await?);
     let stop = stop_on_signal()?;
-    let folder = environment.config.data_folder.display();
-    info!(data_folder = %folder, "running on {folder}");
+    let config = &environment.config;
+    let place = if config.is_embedded() {
+        config.data_folder.display().to_string()
+    } else {
+        config.broker.url.to_string()
+    };
+    info!(%place, "running on {place}");
     roles::run(&environment, roles, stop).await?;
     info!("stopped");
     Ok(())

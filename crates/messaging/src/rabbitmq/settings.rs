@@ -3,6 +3,7 @@
 use std::fmt;
 
 use lapin::uri::AMQPUri;
+use serde::{Deserialize, Serialize};
 
 /// Heartbeats in seconds, unless the URL says otherwise: a peer that is silent twice as long is gone.
 const HEARTBEAT_SECONDS: u16 = 10;
@@ -25,7 +26,8 @@ pub struct RabbitSettings {
 }
 
 /// How the server keeps a queue.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum QueueType {
     /// On one node: fast, and away with its node.
     Classic,

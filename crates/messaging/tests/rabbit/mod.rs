@@ -21,7 +21,7 @@ const URL: &str = "GATECAST_TEST_RABBITMQ_URL";
 /// The server that the tests share.
 pub(crate) fn url() -> String {
     std::env::var(URL).unwrap_or_else(|_| {
-        panic!("{URL} is not set: run eval \"$(scripts/servers-rabbitmq start)\" in this shell first")
+        panic!("{URL} is not set: run eval \"$(scripts/servers start)\" in this shell first")
     })
 }
 

@@ -23,7 +23,7 @@ impl Server {
     }
 
     pub(crate) fn kill(&self) {
-        let pid = std::fs::read_to_string(self.folder.join("pid")).expect("it runs");
+        let pid = std::fs::read_to_string(self.folder.join("rabbitmq/pid")).expect("it runs");
         let killed = Command::new("kill").args(["-9", pid.trim()]).status();
         assert!(killed.expect("kill runs").success());
     }
@@ -34,7 +34,7 @@ impl Server {
 
     /// `rabbitmqctl`.
     pub(crate) fn ctl(&self, arguments: &[&str]) -> String {
-        let done = Command::new(self.folder.join("ctl")).args(arguments).output();
+        let done = Command::new(self.folder.join("rabbitmq/ctl")).args(arguments).output();
         let done = done.expect("it runs");
         let said = String::from_utf8_lossy(&done.stdout).into_owned();
         let complaint = String::from_utf8_lossy(&done.stderr);
@@ -43,11 +43,12 @@ impl Server {
     }
 
     fn script(&self, command: &str) {
-        let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../scripts/servers-rabbitmq");
+        let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../scripts/servers");
         let done = Command::new(script)
-            .arg(command)
-            .env("GATECAST_RABBITMQ_FOLDER", &self.folder)
-            .env("GATECAST_RABBITMQ_PORT", self.first_port.to_string())
+            .args([command, "rabbitmq"])
+            .env("GATECAST_SERVERS_FOLDER", &self.folder)
+            .env("GATECAST_SERVERS_PORT", self.first_port.to_string())
+            .env_remove(super::URL)
             .output()
             .expect("the script runs");
         let complaint = String::from_utf8_lossy(&done.stderr);
