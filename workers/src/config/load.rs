@@ -21,12 +21,12 @@ impl Config {
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
             .filter(|(name, _)| name.starts_with(ENVIRONMENT_PREFIX))
             .filter_map(|(name, value)| Some((name, value.into_string().ok()?)));
-        Self::load_from(flags, variables.collect())
+        Self::load_from(flags, &variables.collect())
     }
 
     pub(super) fn load_from(
         flags: &Flags,
-        variables: HashMap<String, String>,
+        variables: &HashMap<String, String>,
     ) -> Result<(Self, Vec<Setting>), ConfigError> {
         let file = match &flags.file {
             Some(named) => {
@@ -40,7 +40,7 @@ impl Config {
             .prefix_separator("__")
             .separator("__")
             .try_parsing(true)
-            .source(Some(with_files_read(&variables, &known)?));
+            .source(Some(with_files_read(variables, &known)?));
         let folder = flags.data_folder.as_deref().map(utf8).transpose()?;
         let merged = config::Config::builder()
             .add_source(defaults)

@@ -92,7 +92,7 @@ fn the_example_file_shows_every_key_with_its_default() {
 fn load_with(variables: &[(&str, &str)]) -> Result<(Config, Vec<Setting>), ConfigError> {
     let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
     let nowhere = Flags { file: Some(example()), data_folder: None };
-    Config::load_from(&nowhere, variables.iter().map(own).collect::<HashMap<_, _>>())
+    Config::load_from(&nowhere, &variables.iter().map(own).collect::<HashMap<_, _>>())
 }
 
 fn example() -> PathBuf {
