@@ -1,9 +1,15 @@
 //! Stories that go through the whole system, one file each.
 //!
 //! Most run the real roles in this process on a [`stack::Stack`]: on in-memory parts by default, on the
-//! embedded ones with `STACK=embedded`. Those about processes run the binary itself.
+//! embedded ones with `STACK=embedded`, on servers with `STACK=services`. Those about processes run the
+//! binary itself.
 
 mod stack;
+
+mod fleet;
+
+#[path = "../../crates/messaging/tests/rabbit/mod.rs"]
+mod rabbit;
 
 mod main_job;
 
