@@ -1,27 +1,58 @@
 //! One test's share of the servers of `scripts/servers`.
 
-use tempfile::TempDir;
-use workers::config::{Broker, Config, PartUrl};
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+};
 
-use crate::rabbit::Tenant;
+use clock::{Clock, SystemClock};
+use tempfile::TempDir;
+use workers::{
+    config::{Broker, Config, PartUrl},
+    environment::Environment,
+};
+
+use crate::{
+    command_line::succeed,
+    rabbit::Tenant,
+    stack::{SMALL_MODEL, root},
+};
 
 /// A prefix on RabbitMQ, and a folder; everything is deleted at its end.
 pub(crate) struct Fleet {
     rabbit: Tenant,
     folder: TempDir,
+    logs: AtomicU32,
 }
 
 impl Fleet {
     /// A share that nothing has used yet.
-    pub(crate) fn new(folder: TempDir) -> Self {
-        Self { rabbit: Tenant::new(), folder }
+    pub(crate) fn new() -> Self {
+        Self::on(Tenant::new())
+    }
+
+    /// The same on a RabbitMQ of the test's own.
+    pub(crate) fn on(rabbit: Tenant) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        Self { rabbit, folder, logs: AtomicU32::new(0) }
+    }
+
+    /// A share with the bikes and a small model; nothing is trained.
+    pub(crate) fn with_bikes() -> Self {
+        let fleet = Self::new();
+        fleet.bring_bikes();
+        fleet
     }
 
     /// The configuration of a process that works on this share.
     pub(crate) fn config(&self) -> Config {
         let defaults = Config::default();
         Config {
-            data_folder: self.folder.path().to_owned(),
+            data_folder: self.folder.path().join("data"),
             broker: Broker {
                 url: PartUrl::from(self.rabbit.url.as_str()),
                 prefix: self.rabbit.prefix.clone(),
@@ -29,5 +60,48 @@ impl Fleet {
             },
             ..defaults
         }
+    }
+
+    /// The environment of the test itself beside the processes.
+    pub(crate) async fn environment(&self, clock: Arc<dyn Clock>) -> Environment {
+        Environment::own(self.config(), "test", clock).await.expect("the servers are there")
+    }
+
+    /// As [`environment`](Self::environment), with the clock of the processes.
+    pub(crate) async fn environment_now(&self) -> Environment {
+        self.environment(Arc::new(SystemClock)).await
+    }
+
+    /// The binary, configured for this share.
+    pub(crate) fn gatecast(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_gatecast"));
+        let config = self.config();
+        command
+            .env_clear()
+            .current_dir(self.folder.path())
+            .env("GATECAST__BROKER__URL", config.broker.url.with_password())
+            .env("GATECAST__BROKER__PREFIX", &config.broker.prefix)
+            .arg("--data-folder")
+            .arg(&config.data_folder);
+        command
+    }
+
+    /// A file for the log of a process.
+    pub(crate) fn new_log(&self, name: &str) -> PathBuf {
+        let number = self.logs.fetch_add(1, Ordering::Relaxed);
+        self.folder.path().join(format!("{number}-{name}.log"))
+    }
+
+    pub(crate) fn bring_bikes(&self) {
+        let model = self.folder.path().join("model.toml");
+        std::fs::write(&model, SMALL_MODEL).expect("writes");
+        let example = |file: &str| root().join("examples").join(file);
+        let apply = |what: &str, file: &Path| {
+            succeed(self.gatecast().args([what, "apply"]).arg(file));
+        };
+        apply("datasets", &example("datasets/washington-bikes.toml"));
+        apply("models", &model);
+        let data = example("data/washington-bikes.csv.gz");
+        succeed(self.gatecast().args(["import", "washington-bikes"]).arg(data));
     }
 }

@@ -6,7 +6,7 @@ use std::{
     path::Path,
     process::{Child, Command, Stdio},
     sync::Arc,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::Duration,
 };
 
 use clock::SystemClock;
@@ -25,6 +25,7 @@ use registry::{Decision, Registry, SqliteRegistry};
 
 use crate::{
     command_line::{gatecast, json, succeed},
+    random::Random,
     stack::{PATIENCE, SMALL_MODEL, at, root},
 };
 
@@ -38,20 +39,17 @@ const LONGEST_ROUND_MS: u64 = 900;
 
 #[tokio::test]
 async fn every_train_job_has_one_decision_however_often_the_process_is_killed() {
-    let seed = seed();
-    println!("seed {seed} (repeat with SEED={seed})");
+    let mut random = Random::new();
     let folder = tempfile::tempdir().expect("a folder");
     let data = folder.path().join("data");
     bring_bikes(&data, folder.path());
 
-    let mut random = seed;
     let mut jobs = BTreeSet::new();
     for round in 0..KILLS {
         jobs.extend((0..JOBS_A_ROUND).map(|at| publish(&data, round * JOBS_A_ROUND + at)));
         observe(&data, round).await;
         let mut process = run(&data);
-        random = next(random);
-        std::thread::sleep(Duration::from_millis(random % LONGEST_ROUND_MS));
+        std::thread::sleep(Duration::from_millis(random.below(LONGEST_ROUND_MS)));
         process.0.kill().expect("kill -9");
         process.0.wait().expect("it is dead");
     }
@@ -61,14 +59,14 @@ async fn every_train_job_has_one_decision_however_often_the_process_is_killed() 
     let model = ModelName::new("bike-demand").expect("a name");
     let decisions = tokio::time::timeout(PATIENCE, all_decided(&registry, &model, &jobs)).await;
     let decisions =
-        decisions.unwrap_or_else(|_| panic!("seed {seed}: some of {} jobs have no decision", jobs.len()));
+        decisions.unwrap_or_else(|_| panic!("{random}: some of {} jobs have no decision", jobs.len()));
     tokio::time::timeout(PATIENCE, all_observed(&data)).await.expect("every observation is recorded");
     terminate(&mut process.0);
 
     let decided: Vec<&str> = decisions.iter().map(|decision| decision.job.as_str()).collect();
     let distinct: BTreeSet<&str> = decided.iter().copied().collect();
-    assert_eq!(decided.len(), distinct.len(), "seed {seed}: a job was decided twice");
-    assert_eq!(distinct, jobs.iter().map(String::as_str).collect(), "seed {seed}");
+    assert_eq!(decided.len(), distinct.len(), "{random}: a job was decided twice");
+    assert_eq!(distinct, jobs.iter().map(String::as_str).collect(), "{random}");
 
     // Each promotion is one change of incumbent, and each change counts one generation.
     let promotions =
@@ -76,8 +74,8 @@ async fn every_train_job_has_one_decision_however_often_the_process_is_killed() 
     let incumbents = registry.incumbent_history(&model).await.expect("reads");
     let mut generations: Vec<u64> = incumbents.iter().map(|incumbent| incumbent.generation).collect();
     generations.sort_unstable();
-    assert_eq!(generations, (1..=promotions as u64).collect::<Vec<_>>(), "seed {seed}");
-    assert!(promotions > 0, "seed {seed}: nothing was ever promoted");
+    assert_eq!(generations, (1..=promotions as u64).collect::<Vec<_>>(), "{random}");
+    assert!(promotions > 0, "{random}: nothing was ever promoted");
 
     let broker =
         SqliteBroker::open(data.join("queue.db"), Access::Owner, Arc::new(SystemClock)).await.expect("opens");
@@ -85,7 +83,7 @@ async fn every_train_job_has_one_decision_however_often_the_process_is_killed() 
         assert_eq!(
             broker.depth(queue).await.expect("a depth"),
             Depth::default(),
-            "seed {seed}: left on {queue}"
+            "{random}: left on {queue}"
         );
     }
 }
@@ -170,15 +168,4 @@ fn terminate(process: &mut Child) {
         Command::new("kill").args(["-TERM", &process.id().to_string()]).status().expect("kill is there");
     assert!(told.success());
     assert!(process.wait().expect("ends").success(), "it ends well when it is told to stop");
-}
-
-/// The seed of this run: `SEED`, or the clock.
-fn seed() -> u64 {
-    let given = std::env::var("SEED").ok().map(|seed| seed.parse().expect("SEED is a number"));
-    given.unwrap_or_else(|| SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs())
-}
-
-/// A linear congruential generator (Knuth, MMIX), its high bits.
-fn next(random: u64) -> u64 {
-    random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407) >> 16
 }

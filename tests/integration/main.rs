@@ -8,6 +8,10 @@ mod stack;
 
 mod fleet;
 
+mod process;
+
+mod random;
+
 #[path = "../../crates/messaging/tests/rabbit/mod.rs"]
 mod rabbit;
 
@@ -24,5 +28,7 @@ mod recorded;
 mod poison;
 
 mod killed;
+
+mod fleet_killed;
 
 mod command_line;

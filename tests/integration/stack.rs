@@ -74,10 +74,8 @@ impl Stack {
                 (environment, Some(Home::Folder(folder)))
             }
             Ok("services") => {
-                let folder = tempfile::tempdir().expect("a folder");
-                let fleet = Fleet::new(folder);
-                let environment = Environment::own(fleet.config(), "stack", clock.clone()).await;
-                (environment.expect("the servers are there"), Some(Home::Fleet(fleet)))
+                let fleet = Fleet::new();
+                (fleet.environment(clock.clone()).await, Some(Home::Fleet(fleet)))
             }
             Ok(other) => panic!("STACK={other}: memory, embedded or services are expected"),
         };

@@ -42,7 +42,7 @@ pub struct Ownership {
 ///
 /// # Errors
 /// [`DataFolderError::Unusable`] if that fails.
-fn create(path: &Path) -> Result<(), DataFolderError> {
+pub fn create(path: &Path) -> Result<(), DataFolderError> {
     fs::create_dir_all(path).map_err(|source| DataFolderError::Unusable { path: path.to_owned(), source })
 }
 

@@ -100,6 +100,7 @@ impl Environment {
         clock: Arc<dyn Clock>,
         ownership: Option<Ownership>,
     ) -> Result<Self, Failure> {
+        data_folder::create(&config.data_folder).or_exit(ExitCode::Unreachable)?;
         let access = if ownership.is_some() { Access::Owner } else { Access::Guest };
         let broker = open_broker(&config, name, access, &clock).await?;
         let registry = SqliteRegistry::open(&config.path(&config.registry.url)).await;

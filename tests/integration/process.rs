@@ -1,0 +1,65 @@
+//! Workers as processes of their own, that tests kill, freeze and stop.
+
+use std::{
+    fs::{self, File},
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+};
+
+use crate::fleet::Fleet;
+
+/// A running `gatecast run --role …`, killed when it is dropped.
+pub(crate) struct Process {
+    child: Child,
+    log: PathBuf,
+}
+
+impl Process {
+    /// Starts the roles, separated by commas, on the servers of `fleet`. Returns at once.
+    pub(crate) fn start(fleet: &Fleet, roles: &str) -> Self {
+        let log = fleet.new_log(roles);
+        let written = File::create(&log).expect("a file for the log");
+        let child = fleet
+            .gatecast()
+            .args(["run", "--role", roles])
+            .stdout(Stdio::null())
+            .stderr(written)
+            .spawn()
+            .expect("starts");
+        Self { child, log }
+    }
+
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().expect("kill -9");
+        self.child.wait().expect("it is dead");
+    }
+
+    /// `kill -SIGNAL`, e.g. `STOP`.
+    pub(crate) fn signal(&self, signal: &str) {
+        let told = Command::new("kill").args([&format!("-{signal}"), &self.child.id().to_string()]).status();
+        assert!(told.expect("kill is there").success());
+    }
+
+    /// Tells it to stop, and waits until it has.
+    pub(crate) fn terminate(&mut self) {
+        self.signal("TERM");
+        let ended = self.child.wait().expect("ends");
+        assert!(ended.success(), "it ends well when it is told to stop: {ended}\n{}", self.said());
+    }
+
+    /// Everything that it logged.
+    pub(crate) fn said(&self) -> String {
+        fs::read_to_string(&self.log).expect("its log")
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Fails where the process has ended, which is as good.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            eprintln!("--- {}\n{}", self.log.display(), self.said());
+        }
+    }
+}
