@@ -10,6 +10,7 @@ use std::{
 };
 
 use clock::{Clock, SystemClock};
+use protocol::messages::ForecastRequest;
 use tempfile::TempDir;
 use workers::{
     config::{Broker, Config, PartUrl},
@@ -17,9 +18,10 @@ use workers::{
 };
 
 use crate::{
-    command_line::succeed,
+    books::NEW_YEAR,
+    command_line::{json, succeed},
     rabbit::Tenant,
-    stack::{SMALL_MODEL, root},
+    stack::{SMALL_MODEL, at, root},
 };
 
 /// A prefix on RabbitMQ, and a folder; everything is deleted at its end.
@@ -103,5 +105,29 @@ impl Fleet {
         apply("models", &model);
         let data = example("data/washington-bikes.csv.gz");
         succeed(self.gatecast().args(["import", "washington-bikes"]).arg(data));
+    }
+
+    /// Has the running workers train the model's first incumbent.
+    pub(crate) fn promote_first(&self) {
+        let trained = json(self.gatecast().args([
+            "--json",
+            "train",
+            "bike-demand",
+            "--learner",
+            "small-trees",
+            "--wait",
+        ]));
+        assert_eq!(trained["decision"], "promoted", "{trained}");
+    }
+
+    /// A request whose answer no later observation changes.
+    pub(crate) fn request() -> ForecastRequest {
+        ForecastRequest {
+            model: "bike-demand".into(),
+            series: Vec::new(),
+            horizon: None,
+            origin: Some(at(NEW_YEAR)),
+            history: Vec::new(),
+        }
     }
 }

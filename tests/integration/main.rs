@@ -12,6 +12,10 @@ mod process;
 
 mod random;
 
+mod books;
+
+mod load;
+
 #[path = "../../crates/messaging/tests/rabbit/mod.rs"]
 mod rabbit;
 
@@ -30,5 +34,9 @@ mod poison;
 mod killed;
 
 mod fleet_killed;
+
+mod fleet_restarts;
+
+mod fleet_gatekeepers;
 
 mod command_line;

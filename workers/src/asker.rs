@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use clock::Clock;
+use jiff::Timestamp;
 use messaging::{Broker, Replies};
 use protocol::{ContentType, Destination, Message, Queue, WireMessage};
+use tracing::warn;
 use uuid::Uuid;
 
 /// Why there is no reply.
@@ -23,6 +26,9 @@ pub enum AskError {
     },
 }
 
+/// How often a question is asked.
+const TRIES: u32 = 2;
+
 /// A question on its way.
 pub struct Asked {
     /// `message_id` of the question; for a train job also the id of the job.
@@ -30,17 +36,60 @@ pub struct Asked {
     replies: Box<dyn Replies>,
 }
 
+/// Asks, and asks once more under the same id where the broker was lost meanwhile or nobody replied: a
+/// request on a queue that is not durable goes down with the broker.
+///
+/// `expires`: nobody need begin to answer a try that has waited longer than its half of `patience`.
+///
+/// # Errors
+/// [`AskError`] of the last try.
+pub async fn answer<M: Message>(
+    broker: &dyn Broker,
+    queue: Queue,
+    question: &M,
+    patience: Duration,
+    expires: Option<&dyn Clock>,
+) -> Result<WireMessage, AskError> {
+    let message_id = Uuid::now_v7().to_string();
+    let patience = patience / TRIES;
+    let mut tries = 1;
+    loop {
+        let deadline = expires.map(|clock| clock.now() + patience);
+        let answered = match ask_as(broker, queue, question, message_id.clone(), deadline).await {
+            Ok(mut asked) => asked.reply(patience).await,
+            Err(error) => Err(error),
+        };
+        match answered {
+            Err(error) if tries < TRIES => {
+                warn!("{queue}: asked again: {:#}", anyhow::Error::from(error));
+                tries += 1;
+            }
+            outcome => return outcome,
+        }
+    }
+}
+
 /// Publishes `question` onto `queue`, to be answered to a private queue of ours.
 ///
 /// # Errors
 /// [`AskError::NotPublished`].
 pub async fn ask<M: Message>(broker: &dyn Broker, queue: Queue, question: &M) -> Result<Asked, AskError> {
+    ask_as(broker, queue, question, Uuid::now_v7().to_string(), None).await
+}
+
+async fn ask_as<M: Message>(
+    broker: &dyn Broker,
+    queue: Queue,
+    question: &M,
+    message_id: String,
+    deadline: Option<Timestamp>,
+) -> Result<Asked, AskError> {
     let replies = broker.replies().await.map_err(|e| AskError::Lost(e.into()))?;
-    let message_id = Uuid::now_v7().to_string();
     let mut message = WireMessage::new(question, ContentType::MessagePack, message_id.clone())
         .map_err(|e| AskError::NotPublished(e.into()))?;
     message.properties.correlation_id = Some(message_id.clone());
     message.properties.reply_to = Some(replies.address().as_str().to_owned());
+    message.properties.deadline = deadline;
     let published = broker.publish(&Destination::Queue(queue), message).await;
     published.map_err(|e| AskError::NotPublished(e.into()))?;
     Ok(Asked { message_id, replies })

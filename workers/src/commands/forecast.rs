@@ -9,7 +9,7 @@ use protocol::{
 
 use super::{models, with_roles};
 use crate::{
-    asker::ask,
+    asker::answer,
     cli,
     environment::Environment,
     failure::{CommandResult, ExitCode, Failure, OrExit as _},
@@ -67,9 +67,9 @@ pub(super) async fn reply(
     environment: &Environment,
     request: &ForecastRequest,
 ) -> Result<ForecastReply, Failure> {
-    let asked = ask(&*environment.broker, Queue::ForecastRequests, request).await;
-    let reply = asked.or_exit(ExitCode::Unreachable)?.reply(PATIENCE).await.or_exit(ExitCode::Unreachable)?;
-    Ok(decode(&reply)?)
+    let (broker, expires) = (&*environment.broker, Some(&*environment.clock));
+    let reply = answer(broker, Queue::ForecastRequests, request, PATIENCE, expires).await;
+    Ok(decode(&reply.or_exit(ExitCode::Unreachable)?)?)
 }
 
 fn refusal_code(reason: RefusalReason) -> ExitCode {

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::{decisions, models, with_roles};
 use crate::{
-    asker::{AskError, ask},
+    asker::{AskError, answer},
     cli,
     environment::Environment,
     failure::{CommandResult, ExitCode, Failure, OrExit as _},
@@ -53,8 +53,8 @@ pub(super) async fn decide(
 ) -> Result<GateDecision, Failure> {
     let patience = environment.config.trainer.time_limit + JUDGING;
     let job = job(environment, model, learners);
-    let mut asked = ask(&*environment.broker, Queue::TrainJobs, &job).await.or_exit(ExitCode::Unreachable)?;
-    let reply = asked.reply(patience).await.or_exit(ExitCode::Unreachable)?;
+    let reply = answer(&*environment.broker, Queue::TrainJobs, &job, patience * 2, None).await;
+    let reply = reply.or_exit(ExitCode::Unreachable)?;
     let kind = reply.properties.kind.as_str();
     if kind.starts_with(ModelPromoted::KIND) {
         return Ok(GateDecision::Promoted(decode(&reply)?));
