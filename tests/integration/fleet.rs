@@ -13,39 +13,43 @@ use clock::{Clock, SystemClock};
 use protocol::messages::ForecastRequest;
 use tempfile::TempDir;
 use workers::{
-    config::{Broker, Config, PartUrl},
+    config::{Broker, Config, Part, PartUrl},
     environment::Environment,
 };
 
 use crate::{
     books::NEW_YEAR,
     command_line::{json, succeed},
+    fresh::FreshDatabase,
     rabbit::Tenant,
     stack::{SMALL_MODEL, at, root},
 };
 
-/// A prefix on RabbitMQ, and a folder; everything is deleted at its end.
+/// A prefix on RabbitMQ, a database, and a folder; everything is deleted at its end.
 pub(crate) struct Fleet {
     rabbit: Tenant,
+    database: FreshDatabase,
     folder: TempDir,
     logs: AtomicU32,
 }
 
 impl Fleet {
     /// A share that nothing has used yet.
-    pub(crate) fn new() -> Self {
-        Self::on(Tenant::new())
+    pub(crate) async fn new() -> Self {
+        Self::on(Tenant::new()).await
     }
 
     /// The same on a RabbitMQ of the test's own.
-    pub(crate) fn on(rabbit: Tenant) -> Self {
+    pub(crate) async fn on(rabbit: Tenant) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        Self { rabbit, folder, logs: AtomicU32::new(0) }
+        let fleet = Self { rabbit, database: FreshDatabase::new().await, folder, logs: AtomicU32::new(0) };
+        succeed(fleet.gatecast().arg("migrate"));
+        fleet
     }
 
     /// A share with the bikes and a small model; nothing is trained.
-    pub(crate) fn with_bikes() -> Self {
-        let fleet = Self::new();
+    pub(crate) async fn with_bikes() -> Self {
+        let fleet = Self::new().await;
         fleet.bring_bikes();
         fleet
     }
@@ -60,6 +64,8 @@ impl Fleet {
                 prefix: self.rabbit.prefix.clone(),
                 ..defaults.broker
             },
+            registry: Part { url: PartUrl::from(self.database.url.as_str()) },
+            history: Part { url: PartUrl::from(self.database.url.as_str()) },
             ..defaults
         }
     }
@@ -83,6 +89,8 @@ impl Fleet {
             .current_dir(self.folder.path())
             .env("GATECAST__BROKER__URL", config.broker.url.with_password())
             .env("GATECAST__BROKER__PREFIX", &config.broker.prefix)
+            .env("GATECAST__REGISTRY__URL", config.registry.url.with_password())
+            .env("GATECAST__HISTORY__URL", config.history.url.with_password())
             .arg("--data-folder")
             .arg(&config.data_folder);
         command

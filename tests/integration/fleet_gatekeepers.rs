@@ -20,7 +20,7 @@ const FROZEN: Duration = Duration::from_secs(5);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn eight_gatekeepers_on_one_result_make_one_decision() {
-    let fleet = Fleet::with_bikes();
+    let fleet = Fleet::with_bikes().await;
     let environment = Arc::new(fleet.environment_now().await);
     let results = train(&fleet, &environment).await;
     let jobs: BTreeSet<String> = results.iter().map(|result| result.properties.message_id.clone()).collect();

@@ -45,7 +45,7 @@ const BETWEEN_KILLS_MS: u64 = 1_200;
 async fn no_job_is_lost_and_none_is_done_twice_however_often_workers_are_killed() {
     let Size { fits, batches, kills } = Size::chosen();
     let mut random = Random::new();
-    let fleet = Fleet::with_bikes();
+    let fleet = Fleet::with_bikes().await;
     let environment = Arc::new(fleet.environment_now().await);
     let mut workers: Vec<Process> = ROLES.iter().map(|roles| Process::start(&fleet, roles)).collect();
 

@@ -22,7 +22,7 @@ const HOURS: u32 = 5;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rolling_restart_is_invisible() {
-    let fleet = Fleet::with_bikes();
+    let fleet = Fleet::with_bikes().await;
     let environment = Arc::new(fleet.environment_now().await);
     let mut workers: Vec<Process> = ROLES.iter().map(|roles| Process::start(&fleet, roles)).collect();
     fleet.promote_first();

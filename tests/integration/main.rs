@@ -16,6 +16,9 @@ mod books;
 
 mod load;
 
+#[path = "../../crates/database/tests/fresh/mod.rs"]
+mod fresh;
+
 #[path = "../../crates/messaging/tests/rabbit/mod.rs"]
 mod rabbit;
 

@@ -74,7 +74,7 @@ impl Stack {
                 (environment, Some(Home::Folder(folder)))
             }
             Ok("services") => {
-                let fleet = Fleet::new();
+                let fleet = Fleet::new().await;
                 (fleet.environment(clock.clone()).await, Some(Home::Fleet(fleet)))
             }
             Ok(other) => panic!("STACK={other}: memory, embedded or services are expected"),

@@ -68,7 +68,12 @@ pub enum Command {
         /// Roles of this process
         #[arg(long, value_delimiter = ',', value_enum, default_values_t = Role::ALL)]
         role: Vec<Role>,
+        /// Bring the tables in PostgreSQL up to date first
+        #[arg(long)]
+        migrate: bool,
     },
+    /// Bring the tables in PostgreSQL up to date
+    Migrate,
     /// Datasets: named series with one frequency and time zone
     #[command(subcommand)]
     Datasets(SpecCommand),

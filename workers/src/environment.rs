@@ -5,12 +5,15 @@ use std::{sync::Arc, time::Duration};
 use anyhow::Context as _;
 use artifacts::{ArtifactStore, DecodedModels, ObjectArtifacts};
 use clock::Clock;
-use history::{History, SqliteHistory};
+use database::{Migrated, PostgresError, PostgresSettings};
+use history::{History, PostgresHistory, SqliteHistory};
 use messaging::{Access, Broker, RabbitBroker, RabbitSettings, SqliteBroker};
-use registry::{Registry, SqliteRegistry};
+use registry::{PostgresRegistry, Registry, SqliteRegistry};
+
+use tracing::warn;
 
 use crate::{
-    config::Config,
+    config::{Config, PartUrl},
     data_folder::{self, DataFolderError, Ownership},
     failure::{ExitCode, Failure, OrExit as _},
 };
@@ -102,14 +105,13 @@ impl Environment {
     ) -> Result<Self, Failure> {
         data_folder::create(&config.data_folder).or_exit(ExitCode::Unreachable)?;
         let access = if ownership.is_some() { Access::Owner } else { Access::Guest };
-        let broker = open_broker(&config, name, access, &clock).await?;
-        let registry = SqliteRegistry::open(&config.path(&config.registry.url)).await;
-        let history = SqliteHistory::open(&config.path(&config.history.url)).await;
+        let broker = Box::pin(open_broker(&config, name, access, &clock)).await?;
         let artifacts = ObjectArtifacts::folder(config.path(&config.artifacts.url));
         let parts = Parts {
             broker,
-            registry: Arc::new(registry.or_exit(ExitCode::Unreachable)?),
-            history: Arc::new(history.or_exit(ExitCode::Unreachable)?),
+            // On the heap: what connects to a database is large, and every command would carry it along.
+            registry: Box::pin(open_registry(&config)).await?,
+            history: Box::pin(open_history(&config)).await?,
             artifacts: Arc::new(artifacts.or_exit(ExitCode::Unreachable)?),
         };
         Ok(Self { _ownership: ownership, ..Self::of(config, clock, parts) })
@@ -149,6 +151,64 @@ async fn open_broker(
         ..RabbitSettings::new(url.with_password(), name)
     };
     Ok(Arc::new(RabbitBroker::start(settings, clock.clone()).or_exit(ExitCode::Invalid)?))
+}
+
+async fn open_registry(config: &Config) -> Result<Arc<dyn Registry>, Failure> {
+    let url = &config.registry.url;
+    if url.scheme() == "sqlite" {
+        let opened = SqliteRegistry::open(&config.path(url)).await;
+        return Ok(Arc::new(opened.or_exit(ExitCode::Unreachable)?));
+    }
+    let registry = PostgresRegistry::start(&postgres(config, url)?).or_exit(ExitCode::Invalid)?;
+    may_be_away(registry.check().await)?;
+    Ok(Arc::new(registry))
+}
+
+async fn open_history(config: &Config) -> Result<Arc<dyn History>, Failure> {
+    let url = &config.history.url;
+    if url.scheme() == "sqlite" {
+        let opened = SqliteHistory::open(&config.path(url)).await;
+        return Ok(Arc::new(opened.or_exit(ExitCode::Unreachable)?));
+    }
+    let history = PostgresHistory::start(&postgres(config, url)?).or_exit(ExitCode::Invalid)?;
+    may_be_away(history.check().await)?;
+    Ok(Arc::new(history))
+}
+
+/// A server that is away may come back while we run; tables of another version need somebody.
+fn may_be_away(checked: Result<(), PostgresError>) -> Result<(), Failure> {
+    match checked {
+        Err(PostgresError::Unavailable(fault)) => {
+            warn!("PostgreSQL is away for now: {:#}", anyhow::Error::from(fault));
+            Ok(())
+        }
+        other => other.or_exit(ExitCode::Unreachable),
+    }
+}
+
+/// Brings the tables of registry and history up to date, where they lie in PostgreSQL; embedded ones are
+/// whenever they are opened. Returns what was done, by schema.
+///
+/// # Errors
+/// If a newer program wrote them, or the server cannot be reached.
+pub async fn migrate(config: &Config) -> Result<Vec<(&'static str, Migrated)>, Failure> {
+    let mut done = Vec::new();
+    if config.registry.url.scheme() != "sqlite" {
+        let registry = PostgresRegistry::start(&postgres(config, &config.registry.url)?);
+        let migrated = registry.or_exit(ExitCode::Invalid)?.migrate().await;
+        done.push(("registry", migrated.or_exit(ExitCode::Unreachable)?));
+    }
+    if config.history.url.scheme() != "sqlite" {
+        let history = PostgresHistory::start(&postgres(config, &config.history.url)?);
+        let migrated = history.or_exit(ExitCode::Invalid)?.migrate().await;
+        done.push(("history", migrated.or_exit(ExitCode::Unreachable)?));
+    }
+    Ok(done)
+}
+
+fn postgres(config: &Config, url: &PartUrl) -> Result<PostgresSettings, Failure> {
+    let certificate_authority = certificate_authority(config)?;
+    Ok(PostgresSettings { url: url.with_password().to_owned(), certificate_authority })
 }
 
 /// The certificates that those of the servers must come from; none: those that the machine trusts.

@@ -11,6 +11,7 @@ mod reading;
 
 pub mod contract;
 mod memory;
+mod postgres;
 mod sqlite;
 
 use async_trait::async_trait;
@@ -23,8 +24,9 @@ use jiff::Timestamp;
 pub use forecasts::IssuedForecast;
 pub use memory::MemoryHistory;
 pub use observations::{Observation, RecordError, Recorded};
+pub use postgres::PostgresHistory;
 pub use reading::{Coverage, MAX_STEPS, Range, ReadError, SeriesCoverage};
-pub use sqlite::{OpenError, SqliteHistory};
+pub use sqlite::SqliteHistory;
 
 /// Why the store itself failed: it is away, full or damaged. Trying again may help.
 pub type StoreError = Box<dyn std::error::Error + Send + Sync>;

@@ -6,12 +6,12 @@ use std::{
 };
 
 use async_trait::async_trait;
+use database::instant::{cut_to_micros, from_micros, to_micros};
 use forecasting::{
     names::{DatasetName, ModelName, SeriesId},
     series::{Frame, Grid},
 };
 use jiff::Timestamp;
-use sqlite_file::instant::{cut_to_micros, from_micros, to_micros};
 
 use crate::{
     Coverage, History, IssuedForecast, Observation, Range, ReadError, RecordError, Recorded, SeriesCoverage,

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use database::instant::to_micros;
 use forecasting::{
     names::SeriesId,
     series::{Grid, OffGrid},
 };
 use jiff::Timestamp;
-use sqlite_file::instant::to_micros;
 
 use crate::{MAX_STEPS, StoreError};
 
@@ -188,6 +188,16 @@ pub(crate) struct Known {
     pub(crate) y: f64,
 }
 
+/// A row of the table of observations.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct NewRow {
+    pub(crate) series_id: i64,
+    pub(crate) ds: i64,
+    pub(crate) recorded_at: i64,
+    /// `None`: declared missing.
+    pub(crate) y: Option<f64>,
+}
+
 /// What an observation adds to what is known.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Change {
@@ -230,5 +240,11 @@ impl Recorded {
     /// Whether anything was learned.
     pub fn changed_anything(&self) -> bool {
         self.new + self.corrected > 0
+    }
+}
+
+impl From<sqlx::Error> for RecordError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Unavailable(error.into())
     }
 }

@@ -113,5 +113,11 @@ pub(crate) fn lay_on_grid(id: &SeriesId, grid: &Grid, points: &[Point]) -> Resul
 }
 
 fn timestamp(micros: i64) -> Result<Timestamp, ReadError> {
-    sqlite_file::instant::from_micros(micros).map_err(|error| ReadError::Unavailable(error.into()))
+    database::instant::from_micros(micros).map_err(|error| ReadError::Unavailable(error.into()))
+}
+
+impl From<sqlx::Error> for ReadError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Unavailable(error.into())
+    }
 }

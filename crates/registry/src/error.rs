@@ -56,3 +56,14 @@ where
         _ => Err(RegistryError::NotStorable { what, json: json.chars().take(300).collect() }),
     }
 }
+
+impl From<sqlx::Error> for RegistryError {
+    fn from(error: sqlx::Error) -> Self {
+        match error {
+            sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => {
+                RegistryError::Unreadable(error.into())
+            }
+            other => RegistryError::Unavailable(other.into()),
+        }
+    }
+}

@@ -15,6 +15,7 @@ mod incumbents;
 
 pub mod contract;
 mod memory;
+mod postgres;
 mod sqlite;
 
 use async_trait::async_trait;
@@ -29,8 +30,9 @@ pub use error::{RegistryError, StoreError};
 pub use incumbents::Incumbent;
 pub use jobs::{InvalidJobId, Job, JobId};
 pub use memory::MemoryRegistry;
+pub use postgres::PostgresRegistry;
 pub use specs::{Applied, Stored};
-pub use sqlite::{OpenError, SqliteRegistry};
+pub use sqlite::SqliteRegistry;
 pub use versions::{InvalidState, Proposal, Version, VersionState};
 
 /// Specifications, jobs, versions, decisions and incumbents. `now` is when the caller acts; instants are

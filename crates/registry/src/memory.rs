@@ -6,12 +6,12 @@ use std::{
 };
 
 use async_trait::async_trait;
+use database::instant::cut_to_micros;
 use forecasting::{
     names::{DatasetName, ModelName},
     spec::{DatasetSpec, ModelSpec},
 };
 use jiff::Timestamp;
-use sqlite_file::instant::cut_to_micros;
 
 use crate::{
     Applied, Decided, Decision, Incumbent, Job, JobId, NewDecision, Proposal, Registry, RegistryError,

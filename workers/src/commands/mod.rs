@@ -6,6 +6,7 @@ mod decisions;
 mod demo;
 mod forecast;
 mod import;
+mod migrate;
 mod models;
 mod run;
 mod spec_file;
@@ -31,7 +32,12 @@ use crate::{
 pub async fn run(cli: &Cli, config: Config, settings: Vec<Setting>) -> CommandResult {
     // These two end in their own way.
     match &cli.command {
-        Command::Run { role } => return run::run(config, role).await,
+        Command::Run { role, migrate } => {
+            if *migrate {
+                migrate::migrate(&config, cli.global.json).await?;
+            }
+            return run::run(config, role).await;
+        }
         Command::Demo { once } => return demo::demo(config, &settings, *once, cli.global.json).await,
         _ => {}
     }
@@ -45,6 +51,9 @@ async fn run_briefly(cli: &Cli, config: Config, settings: Vec<Setting>) -> Comma
     let global: &Global = &cli.global;
     if let Command::Config(command) = &cli.command {
         return config::config(*command, &settings, global.json);
+    }
+    if let Command::Migrate = &cli.command {
+        return migrate::migrate(&config, global.json).await;
     }
     let environment = &Environment::visit(config, Arc::new(SystemClock)).await?;
     match &cli.command {
@@ -60,7 +69,9 @@ async fn run_briefly(cli: &Cli, config: Config, settings: Vec<Setting>) -> Comma
         Command::Decisions { model, limit } => {
             decisions::decisions(environment, model, *limit, global.json).await
         }
-        Command::Config(_) | Command::Run { .. } | Command::Demo { .. } => unreachable!("handled above"),
+        Command::Config(_) | Command::Migrate | Command::Run { .. } | Command::Demo { .. } => {
+            unreachable!("handled above")
+        }
     }
 }
 

@@ -26,15 +26,16 @@ impl Config {
     }
 
     fn check_urls(&self) -> Result<(), ConfigError> {
-        let stored = "must be sqlite:FILE";
+        let stored = "must be sqlite:FILE or postgres://user:password@host/database";
+        let databases = ["sqlite", "postgres", "postgresql"];
         url(
             "broker.url",
             &self.broker.url,
             &["sqlite", "amqp", "amqps"],
             "must be sqlite:FILE, amqp://user:password@host/vhost or amqps://…",
         )?;
-        url("registry.url", &self.registry.url, &["sqlite"], stored)?;
-        url("history.url", &self.history.url, &["sqlite"], stored)?;
+        url("registry.url", &self.registry.url, &databases, stored)?;
+        url("history.url", &self.history.url, &databases, stored)?;
         url("artifacts.url", &self.artifacts.url, &["file"], "must be file:FOLDER")?;
         if !self.cache.url.is_empty() {
             let problem = "must be redis://host, rediss://host or empty";

@@ -71,7 +71,7 @@ pub struct Broker {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Part {
-    /// `sqlite:FILE`.
+    /// `sqlite:FILE`, or `postgres://user:password@host/database`.
     pub url: PartUrl,
 }
 

@@ -27,7 +27,7 @@ use async_trait::async_trait;
 use clock::Clock;
 use protocol::{Destination, Queue, WireMessage};
 
-pub use sqlite_file::OpenError;
+pub use database::OpenError;
 
 use self::store::Store;
 use crate::{

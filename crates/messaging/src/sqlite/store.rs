@@ -3,8 +3,8 @@
 use std::{path::Path, sync::Arc};
 
 use clock::Clock;
+use database::{IfMissing, OpenError, instant::to_micros};
 use protocol::{Properties, WireMessage};
-use sqlite_file::{IfMissing, OpenError, instant::to_micros};
 use sqlx::{ConnectOptions, SqliteConnection, migrate::Migrator, sqlite::SqliteSynchronous};
 use tokio::sync::{Mutex, mpsc};
 use tracing::{info, warn};
@@ -50,7 +50,7 @@ pub(super) async fn open(
         Access::Guest => IfMissing::Refuse,
     };
     // Guests too: the owner may be at it at this very moment.
-    sqlite_file::prepare(path, if_missing, &MIGRATIONS).await?;
+    database::prepare(path, if_missing, &MIGRATIONS).await?;
     let writer = Writer {
         durable: connect(path, SqliteSynchronous::Full).await.map_err(failed)?,
         quick: connect(path, SqliteSynchronous::Normal).await.map_err(failed)?,
@@ -76,7 +76,7 @@ pub(super) async fn open(
 }
 
 async fn connect(path: &Path, synchronous: SqliteSynchronous) -> Result<SqliteConnection, sqlx::Error> {
-    let options = sqlite_file::connect_options(path).synchronous(synchronous);
+    let options = database::connect_options(path).synchronous(synchronous);
     options.disable_statement_logging().connect().await // bodies are nobody's business
 }
 

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use database::instant::from_micros;
 use jiff::Timestamp;
 use protocol::{Properties, Queue, WireMessage};
-use sqlite_file::instant::from_micros;
 use uuid::Uuid;
 
 use super::store::{Store, StoredMessage, properties_text};

@@ -1,19 +1,20 @@
 //! Versions of models, and the artifacts that they refer to.
 
+use database::{Columns, instant::to_micros};
 use forecasting::names::ModelName;
 use jiff::Timestamp;
-use sqlite_file::{Columns, SqliteFile, instant::to_micros};
-use sqlx::{FromRow, Row, SqliteConnection, sqlite::SqliteRow};
+use sqlx::{FromRow, Row};
 
-use super::jobs;
+use super::super::{Connection, DbRow, Store};
+use super::{REGISTRY, jobs};
 use crate::{JobId, Proposal, RegistryError, Version, VersionState, error::storable_json};
 
 pub(super) async fn propose(
-    file: &SqliteFile,
+    store: &Store,
     proposal: &Proposal,
     now: Timestamp,
 ) -> Result<Version, RegistryError> {
-    let mut transaction = file.write().await?;
+    let mut transaction = store.write(REGISTRY).await?;
     proposal.check(&jobs::known(&mut transaction, &proposal.job).await?)?;
     if let Some(made) = of_job(&mut transaction, &proposal.job).await? {
         return Ok(made);
@@ -26,10 +27,10 @@ pub(super) async fn propose(
 }
 
 /// The trainer stored the artifact just now, also if it had been deleted before.
-async fn insert_artifact(db: &mut SqliteConnection, proposal: &Proposal, now: Timestamp) -> sqlx::Result<()> {
+async fn insert_artifact(db: &mut Connection, proposal: &Proposal, now: Timestamp) -> sqlx::Result<()> {
     sqlx::query(
-        "INSERT INTO artifact (artifact, size_bytes, recorded_at) VALUES (?, ?, ?)
-         ON CONFLICT DO UPDATE SET deleted_at = NULL",
+        "INSERT INTO artifact (artifact, size_bytes, recorded_at) VALUES ($1, $2, $3)
+         ON CONFLICT (artifact) DO UPDATE SET deleted_at = NULL",
     )
     .bind(proposal.artifact.to_string())
     .bind(proposal.size_bytes.cast_signed())
@@ -40,15 +41,15 @@ async fn insert_artifact(db: &mut SqliteConnection, proposal: &Proposal, now: Ti
 }
 
 async fn insert_version(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     proposal: &Proposal,
     now: Timestamp,
 ) -> Result<(), RegistryError> {
     sqlx::query(
         "INSERT INTO version (model, version, job_id, learner, artifact, cut_off, as_of, spec_hash, data_hash,
                               seed, code_version, competed, proposed_at, state, state_since)
-         VALUES (?1, (SELECT coalesce(max(version), 0) + 1 FROM version WHERE model = ?1),
-                 ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?12)",
+         VALUES ($1, (SELECT coalesce(max(version), 0) + 1 FROM version WHERE model = $1),
+                 $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $12)",
     )
     .bind(proposal.model.as_str())
     .bind(proposal.job.as_str())
@@ -70,54 +71,54 @@ async fn insert_version(
 
 /// Moves a version on; one that is in the state already keeps its `state_since`.
 pub(super) async fn set_state(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     model: &ModelName,
     version: u32,
     state: VersionState,
     now: Timestamp,
 ) -> sqlx::Result<()> {
     sqlx::query(
-        "UPDATE version SET state = ?1, state_since = ?2 WHERE model = ?3 AND version = ?4 AND state <> ?1",
+        "UPDATE version SET state = $1, state_since = $2 WHERE model = $3 AND version = $4 AND state <> $1",
     )
     .bind(state.name())
     .bind(to_micros(now))
     .bind(model.as_str())
-    .bind(version)
+    .bind(i64::from(version))
     .execute(db)
     .await?;
     Ok(())
 }
 
-pub(super) async fn of_job(db: &mut SqliteConnection, job: &JobId) -> sqlx::Result<Option<Version>> {
-    sqlx::query_as("SELECT * FROM version JOIN artifact USING (artifact) WHERE job_id = ?")
+pub(super) async fn of_job(db: &mut Connection, job: &JobId) -> sqlx::Result<Option<Version>> {
+    sqlx::query_as("SELECT * FROM version JOIN artifact USING (artifact) WHERE job_id = $1")
         .bind(job.as_str())
         .fetch_optional(db)
         .await
 }
 
 pub(super) async fn version(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     model: &ModelName,
     version: u32,
 ) -> sqlx::Result<Option<Version>> {
-    sqlx::query_as("SELECT * FROM version JOIN artifact USING (artifact) WHERE model = ? AND version = ?")
+    sqlx::query_as("SELECT * FROM version JOIN artifact USING (artifact) WHERE model = $1 AND version = $2")
         .bind(model.as_str())
-        .bind(version)
+        .bind(i64::from(version))
         .fetch_optional(db)
         .await
 }
 
-pub(super) async fn of_model(db: &mut SqliteConnection, model: &ModelName) -> sqlx::Result<Vec<Version>> {
-    sqlx::query_as("SELECT * FROM version JOIN artifact USING (artifact) WHERE model = ? ORDER BY version")
+pub(super) async fn of_model(db: &mut Connection, model: &ModelName) -> sqlx::Result<Vec<Version>> {
+    sqlx::query_as("SELECT * FROM version JOIN artifact USING (artifact) WHERE model = $1 ORDER BY version")
         .bind(model.as_str())
         .fetch_all(db)
         .await
 }
 
-impl FromRow<'_, SqliteRow> for Version {
-    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+impl FromRow<'_, DbRow> for Version {
+    fn from_row(row: &DbRow) -> sqlx::Result<Self> {
         Ok(Self {
-            version: row.try_get("version")?,
+            version: row.number("version")?.unwrap_or_default(),
             proposal: Proposal {
                 job: row.parsed("job_id")?,
                 model: row.parsed("model")?,

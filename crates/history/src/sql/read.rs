@@ -1,23 +1,24 @@
 //! Reads observations as they were known at an instant.
 
+use database::{Columns, instant::to_micros};
 use forecasting::{
     names::{DatasetName, SeriesId},
     series::{Frame, Grid, Series},
 };
 use futures::TryStreamExt;
 use jiff::Timestamp;
-use sqlite_file::{Columns, SqliteFile, instant::to_micros};
-use sqlx::{Row, SqliteConnection};
+use sqlx::Row;
 
+use super::super::{Connection, Store, dialect};
 use crate::{Coverage, Range, ReadError, SeriesCoverage, observations::Point, reading::lay_on_grid};
 
 pub(super) async fn frame(
-    file: &SqliteFile,
+    store: &Store,
     dataset: &DatasetName,
     grid: &Grid,
     range: &Range,
 ) -> Result<Frame, ReadError> {
-    let mut snapshot = file.read().await?; // one state for all series
+    let mut snapshot = store.read().await?; // one state for all series
     let mut series = Vec::new();
     for (series_id, id) in series_of(&mut snapshot, dataset, range.series.as_deref()).await? {
         series.extend(one_series(&mut snapshot, series_id, &id, grid, range).await?);
@@ -27,25 +28,17 @@ pub(super) async fn frame(
 
 /// The series that were asked for and exist, in ascending order of their ids.
 async fn series_of(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     dataset: &DatasetName,
     asked: Option<&[SeriesId]>,
 ) -> sqlx::Result<Vec<(i64, SeriesId)>> {
     let asked = asked.map(|ids| serde_json::to_string(ids).expect("texts are JSON"));
-    let rows = sqlx::query(
-        "SELECT series_id, series.name FROM series JOIN dataset USING (dataset_id)
-         WHERE dataset.name = ?1 AND (?2 IS NULL OR series.name IN (SELECT value FROM json_each(?2)))
-         ORDER BY series.name",
-    )
-    .bind(dataset.as_str())
-    .bind(asked)
-    .fetch_all(db)
-    .await?;
+    let rows = sqlx::query(dialect::SERIES).bind(dataset.as_str()).bind(asked).fetch_all(db).await?;
     rows.iter().map(|row| Ok((row.try_get("series_id")?, row.parsed("name")?))).collect()
 }
 
 async fn one_series(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     series_id: i64,
     id: &SeriesId,
     grid: &Grid,
@@ -55,7 +48,7 @@ async fn one_series(
     // SQLite group every step.
     let mut rows = sqlx::query_as::<_, (i64, Option<f64>)>(
         "SELECT ds, y FROM observation
-         WHERE series_id = ? AND ds >= ? AND ds < ? AND recorded_at <= ?
+         WHERE series_id = $1 AND ds >= $2 AND ds < $3 AND recorded_at <= $4
          ORDER BY ds, recorded_at",
     )
     .bind(series_id)
@@ -75,27 +68,16 @@ async fn one_series(
 }
 
 pub(super) async fn coverage(
-    file: &SqliteFile,
+    store: &Store,
     dataset: &DatasetName,
     as_of: Option<Timestamp>,
 ) -> sqlx::Result<Option<Coverage>> {
-    let mut snapshot = file.read().await?;
-    // SQLite takes `y` from the row that has the maximum.
-    let rows = sqlx::query(
-        "SELECT series.name, min(ds) AS first, max(ds) AS last, count(*) AS rows
-         FROM (SELECT series_id, ds, y, max(recorded_at) FROM observation
-               WHERE series_id IN (SELECT series_id FROM series JOIN dataset USING (dataset_id)
-                                   WHERE dataset.name = ?)
-                     AND recorded_at <= ?
-               GROUP BY series_id, ds)
-              JOIN series USING (series_id)
-         WHERE y IS NOT NULL
-         GROUP BY series_id",
-    )
-    .bind(dataset.as_str())
-    .bind(as_of.map_or(i64::MAX, to_micros))
-    .fetch_all(&mut *snapshot)
-    .await?;
+    let mut snapshot = store.read().await?;
+    let rows = sqlx::query(dialect::COVERAGE)
+        .bind(dataset.as_str())
+        .bind(as_of.map_or(i64::MAX, to_micros))
+        .fetch_all(&mut *snapshot)
+        .await?;
     let series = rows.iter().map(|row| {
         Ok(SeriesCoverage {
             id: row.parsed("name")?,
@@ -107,9 +89,9 @@ pub(super) async fn coverage(
     Ok(Coverage::of(series.collect::<sqlx::Result<_>>()?))
 }
 
-pub(super) async fn revision(file: &SqliteFile, dataset: &DatasetName) -> sqlx::Result<u64> {
-    let mut snapshot = file.read().await?;
-    let revision: Option<i64> = sqlx::query_scalar("SELECT revision FROM dataset WHERE name = ?")
+pub(super) async fn revision(store: &Store, dataset: &DatasetName) -> sqlx::Result<u64> {
+    let mut snapshot = store.read().await?;
+    let revision: Option<i64> = sqlx::query_scalar("SELECT revision FROM dataset WHERE name = $1")
         .bind(dataset.as_str())
         .fetch_optional(&mut *snapshot)
         .await?;

@@ -1,11 +1,12 @@
 //! Decisions and the incumbents that they make.
 
+use database::{Columns, instant::to_micros};
 use forecasting::names::ModelName;
 use jiff::Timestamp;
-use sqlite_file::{Columns, SqliteFile, instant::to_micros};
-use sqlx::{FromRow, Row, SqliteConnection, sqlite::SqliteRow};
+use sqlx::{FromRow, Row};
 
-use super::{jobs, versions};
+use super::super::{Connection, DbRow, Store};
+use super::{REGISTRY, jobs, versions};
 use crate::{
     Decided, Decision, Incumbent, JobId, NewDecision, RegistryError, VersionState, error::storable_json,
     incumbents::succession,
@@ -14,12 +15,12 @@ use crate::{
 /// Compares the generation and sets the incumbent under the write lock, taken before the first read: of
 /// any number of gatekeepers that judged against one generation, one finds it unchanged.
 pub(super) async fn decide(
-    file: &SqliteFile,
+    store: &Store,
     new: &NewDecision,
     now: Timestamp,
 ) -> Result<Decided, RegistryError> {
     let judgement = storable_json("a judgement", &new.judgement)?;
-    let mut transaction = file.write().await?;
+    let mut transaction = store.write(REGISTRY).await?;
     if let Some(decision) = of_job(&mut transaction, &new.job).await? {
         return Ok(Decided::AlreadyDecided(decision));
     }
@@ -45,27 +46,26 @@ pub(super) async fn decide(
 }
 
 async fn insert(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     new: &NewDecision,
     judgement: String,
     now: Timestamp,
 ) -> sqlx::Result<i64> {
-    const FIRST_LOOK: u32 = 1;
-    let inserted = sqlx::query(
+    const FIRST_LOOK: i64 = 1;
+    sqlx::query_scalar(
         "INSERT INTO decision (job_id, look, model, version, judged_against, verdict, judgement, decided_at)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING decision_id",
     )
     .bind(new.job.as_str())
     .bind(FIRST_LOOK)
     .bind(new.model.as_str())
-    .bind(new.version)
+    .bind(new.version.map(i64::from))
     .bind(new.judged_against.map(u64::cast_signed))
     .bind(new.judgement.verdict.name())
     .bind(judgement)
     .bind(to_micros(now))
-    .execute(db)
-    .await?;
-    Ok(inserted.last_insert_rowid())
+    .fetch_one(db)
+    .await
 }
 
 struct Promotion<'a> {
@@ -76,19 +76,19 @@ struct Promotion<'a> {
 }
 
 impl Promotion<'_> {
-    async fn carry_out(&self, db: &mut SqliteConnection, current: Option<&Incumbent>) -> sqlx::Result<()> {
+    async fn carry_out(&self, db: &mut Connection, current: Option<&Incumbent>) -> sqlx::Result<()> {
         if let Some(current) = current {
             versions::set_state(db, self.model, current.version, VersionState::Retired, self.now).await?;
         }
         let (generation, since) = succession(current, self.now);
         sqlx::query(
             "INSERT INTO incumbent (model, generation, version, previous_version, decision_id, incumbent_since)
-             VALUES (?, ?, ?, ?, ?, ?)",
+             VALUES ($1, $2, $3, $4, $5, $6)",
         )
         .bind(self.model.as_str())
         .bind(generation.cast_signed())
-        .bind(self.version)
-        .bind(current.map(|current| current.version))
+        .bind(i64::from(self.version))
+        .bind(current.map(|current| i64::from(current.version)))
         .bind(self.decision_id)
         .bind(to_micros(since))
         .execute(db)
@@ -112,21 +112,21 @@ macro_rules! select_decisions {
     };
 }
 
-pub(super) async fn of_job(db: &mut SqliteConnection, job: &JobId) -> sqlx::Result<Option<Decision>> {
-    sqlx::query_as(select_decisions!("WHERE decision.job_id = ? ORDER BY look DESC LIMIT 1"))
+pub(super) async fn of_job(db: &mut Connection, job: &JobId) -> sqlx::Result<Option<Decision>> {
+    sqlx::query_as(select_decisions!("WHERE decision.job_id = $1 ORDER BY look DESC LIMIT 1"))
         .bind(job.as_str())
         .fetch_optional(db)
         .await
 }
 
 pub(super) async fn of_model(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     model: &ModelName,
     limit: u32,
 ) -> sqlx::Result<Vec<Decision>> {
-    sqlx::query_as(select_decisions!("WHERE decision.model = ? ORDER BY decision_id DESC LIMIT ?"))
+    sqlx::query_as(select_decisions!("WHERE decision.model = $1 ORDER BY decision_id DESC LIMIT $2"))
         .bind(model.as_str())
-        .bind(limit)
+        .bind(i64::from(limit))
         .fetch_all(db)
         .await
 }
@@ -141,17 +141,14 @@ macro_rules! select_incumbents {
     };
 }
 
-pub(super) async fn incumbent(
-    db: &mut SqliteConnection,
-    model: &ModelName,
-) -> sqlx::Result<Option<Incumbent>> {
-    sqlx::query_as(select_incumbents!("WHERE model = ? ORDER BY generation DESC LIMIT 1"))
+pub(super) async fn incumbent(db: &mut Connection, model: &ModelName) -> sqlx::Result<Option<Incumbent>> {
+    sqlx::query_as(select_incumbents!("WHERE model = $1 ORDER BY generation DESC LIMIT 1"))
         .bind(model.as_str())
         .fetch_optional(db)
         .await
 }
 
-pub(super) async fn incumbents(db: &mut SqliteConnection) -> sqlx::Result<Vec<Incumbent>> {
+pub(super) async fn incumbents(db: &mut Connection) -> sqlx::Result<Vec<Incumbent>> {
     sqlx::query_as(select_incumbents!(
         "WHERE (model, generation) IN (SELECT model, max(generation) FROM incumbent GROUP BY model)
          ORDER BY model"
@@ -161,38 +158,38 @@ pub(super) async fn incumbents(db: &mut SqliteConnection) -> sqlx::Result<Vec<In
 }
 
 pub(super) async fn incumbent_history(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     model: &ModelName,
 ) -> sqlx::Result<Vec<Incumbent>> {
-    sqlx::query_as(select_incumbents!("WHERE model = ? ORDER BY generation"))
+    sqlx::query_as(select_incumbents!("WHERE model = $1 ORDER BY generation"))
         .bind(model.as_str())
         .fetch_all(db)
         .await
 }
 
-impl FromRow<'_, SqliteRow> for Incumbent {
-    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+impl FromRow<'_, DbRow> for Incumbent {
+    fn from_row(row: &DbRow) -> sqlx::Result<Self> {
         Ok(Self {
             model: row.parsed("model")?,
-            version: row.try_get("version")?,
+            version: row.number("version")?.unwrap_or_default(),
             generation: row.unsigned("generation")?,
             artifact: row.parsed("artifact")?,
             size_bytes: row.unsigned("size_bytes")?,
             since: row.instant("incumbent_since")?,
-            previous_version: row.try_get("previous_version")?,
+            previous_version: row.number("previous_version")?,
             decision: row.unsigned("decision_id")?,
         })
     }
 }
 
-impl FromRow<'_, SqliteRow> for Decision {
-    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+impl FromRow<'_, DbRow> for Decision {
+    fn from_row(row: &DbRow) -> sqlx::Result<Self> {
         let made_an_incumbent = row.try_get::<Option<i64>, _>("generation")?.is_some();
         Ok(Self {
             id: row.unsigned("decision_id")?,
             job: row.parsed("job_id")?,
             model: row.parsed("model")?,
-            version: row.try_get("version")?,
+            version: row.number("version")?,
             judged_against: row.try_get::<Option<i64>, _>("judged_against")?.map(i64::cast_unsigned),
             judgement: row.json("judgement")?,
             decided_at: row.instant("decided_at")?,

@@ -9,9 +9,6 @@
 //!
 //! Who needs other connections than these takes the parts: [`prepare`], then [`connect_options`].
 
-mod columns;
-pub mod instant;
-
 use std::{
     path::{Path, PathBuf},
     time::{Duration, Instant},
@@ -22,8 +19,6 @@ use sqlx::{
     migrate::{MigrateError, Migrator},
     sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteSynchronous},
 };
-
-pub use columns::Columns;
 
 /// How long a writer waits for other processes, and anyone for a connection. Far longer than the longest
 /// transaction (an import of some seconds), since giving up means a retry of the whole job.
@@ -78,9 +73,9 @@ impl SqliteFile {
         })
     }
 
-    /// Begins a transaction that nobody else's write can come before or between. Dropped without a
-    /// commit it changes nothing.
-    pub async fn write(&self) -> Result<Transaction<'static, Sqlite>, sqlx::Error> {
+    /// Begins a transaction that nobody else's write can come before or between, whatever `_what` either is
+    /// about. Dropped without a commit it changes nothing.
+    pub async fn write(&self, _what: &str) -> Result<Transaction<'static, Sqlite>, sqlx::Error> {
         self.writer.begin_with("BEGIN IMMEDIATE").await
     }
 
@@ -204,7 +199,7 @@ mod tests {
 
     async fn add(file: &SqliteFile, times: usize) {
         for _ in 0..times {
-            let mut transaction = file.write().await.expect("waits for its turn");
+            let mut transaction = file.write("counter").await.expect("waits for its turn");
             let n: i64 = sqlx::query_scalar("SELECT n FROM counter")
                 .fetch_one(&mut *transaction)
                 .await
@@ -250,7 +245,7 @@ mod tests {
         let processes: Vec<_> = (0..4)
             .map(|_| {
                 std::process::Command::new(std::env::current_exe().unwrap())
-                    .args(["--exact", "tests::one_process_of_many", "--ignored"])
+                    .args(["--exact", "sqlite_file::tests::one_process_of_many", "--ignored"])
                     .env(SHARED_FILE, &path)
                     .stdout(std::process::Stdio::null())
                     .spawn()
@@ -267,11 +262,11 @@ mod tests {
     async fn a_dropped_transaction_changes_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let file = SqliteFile::open(&folder.path().join("counter.db"), &counters()).await.unwrap();
-        let mut transaction = file.write().await.unwrap();
+        let mut transaction = file.write("counter").await.unwrap();
         sqlx::query("UPDATE counter SET n = 7").execute(&mut *transaction).await.unwrap();
         drop(transaction);
         assert_eq!(count(&file).await, 0);
-        file.write().await.unwrap(); // and the lock is free again
+        file.write("counter").await.unwrap(); // and the lock is free again
     }
 
     #[tokio::test]
@@ -281,7 +276,7 @@ mod tests {
         let mut reading = file.read().await.unwrap();
         let select = "SELECT n FROM counter";
         assert_eq!(sqlx::query_scalar::<_, i64>(select).fetch_one(&mut *reading).await.unwrap(), 0);
-        let mut transaction = file.write().await.unwrap();
+        let mut transaction = file.write("counter").await.unwrap();
         sqlx::query("UPDATE counter SET n = 7").execute(&mut *transaction).await.unwrap();
         transaction.commit().await.unwrap();
         assert_eq!(sqlx::query_scalar::<_, i64>(select).fetch_one(&mut *reading).await.unwrap(), 0);

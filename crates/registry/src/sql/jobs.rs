@@ -1,22 +1,24 @@
 //! Train jobs, and the ticks of the schedules that publish them.
 
-use forecasting::names::ModelName;
-use jiff::Timestamp;
-use sqlite_file::{
-    Columns, SqliteFile,
+use database::{
+    Columns,
     instant::{from_micros, to_micros},
 };
-use sqlx::{FromRow, Row, SqliteConnection, sqlite::SqliteRow};
+use forecasting::names::ModelName;
+use jiff::Timestamp;
+use sqlx::{FromRow, Row};
 
+use super::super::{Connection, DbRow, Store};
+use super::REGISTRY;
 use crate::{Job, JobId, RegistryError, error::storable_json};
 
-pub(super) async fn record(file: &SqliteFile, new: &Job, now: Timestamp) -> Result<Job, RegistryError> {
+pub(super) async fn record(store: &Store, new: &Job, now: Timestamp) -> Result<Job, RegistryError> {
     let learners = storable_json("the learners of a job", &new.learners)?;
-    let mut transaction = file.write().await?;
+    let mut transaction = store.write(REGISTRY).await?;
     check_model(&mut transaction, &new.model).await?;
     sqlx::query(
         "INSERT INTO job (job_id, model, spec_hash, as_of, cut_off, learners, reason, recorded_at)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING",
     )
     .bind(new.id.as_str())
     .bind(new.model.as_str())
@@ -33,28 +35,25 @@ pub(super) async fn record(file: &SqliteFile, new: &Job, now: Timestamp) -> Resu
     Ok(recorded)
 }
 
-pub(super) async fn job(db: &mut SqliteConnection, id: &JobId) -> sqlx::Result<Option<Job>> {
-    sqlx::query_as("SELECT * FROM job WHERE job_id = ?").bind(id.as_str()).fetch_optional(db).await
+pub(super) async fn job(db: &mut Connection, id: &JobId) -> sqlx::Result<Option<Job>> {
+    sqlx::query_as("SELECT * FROM job WHERE job_id = $1").bind(id.as_str()).fetch_optional(db).await
 }
 
 /// A job that must be there.
-pub(super) async fn known(db: &mut SqliteConnection, id: &JobId) -> Result<Job, RegistryError> {
+pub(super) async fn known(db: &mut Connection, id: &JobId) -> Result<Job, RegistryError> {
     job(db, id).await?.ok_or_else(|| RegistryError::UnknownJob(id.clone()))
 }
 
-async fn check_model(db: &mut SqliteConnection, model: &ModelName) -> Result<(), RegistryError> {
-    let known: bool = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM model WHERE model = ?)")
+async fn check_model(db: &mut Connection, model: &ModelName) -> Result<(), RegistryError> {
+    let known: bool = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM model WHERE model = $1)")
         .bind(model.as_str())
         .fetch_one(db)
         .await?;
     if known { Ok(()) } else { Err(RegistryError::UnknownModel(model.clone())) }
 }
 
-pub(super) async fn last_tick(
-    db: &mut SqliteConnection,
-    model: &ModelName,
-) -> sqlx::Result<Option<Timestamp>> {
-    let tick: Option<i64> = sqlx::query_scalar("SELECT max(tick) FROM schedule_tick WHERE model = ?")
+pub(super) async fn last_tick(db: &mut Connection, model: &ModelName) -> sqlx::Result<Option<Timestamp>> {
+    let tick: Option<i64> = sqlx::query_scalar("SELECT max(tick) FROM schedule_tick WHERE model = $1")
         .bind(model.as_str())
         .fetch_one(db)
         .await?;
@@ -62,15 +61,15 @@ pub(super) async fn last_tick(
 }
 
 pub(super) async fn record_tick(
-    file: &SqliteFile,
+    store: &Store,
     model: &ModelName,
     tick: Timestamp,
     now: Timestamp,
 ) -> Result<(), RegistryError> {
-    let mut transaction = file.write().await?;
+    let mut transaction = store.write(REGISTRY).await?;
     check_model(&mut transaction, model).await?;
     sqlx::query(
-        "INSERT INTO schedule_tick (model, tick, recorded_at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+        "INSERT INTO schedule_tick (model, tick, recorded_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
     )
     .bind(model.as_str())
     .bind(to_micros(tick))
@@ -81,8 +80,8 @@ pub(super) async fn record_tick(
     Ok(())
 }
 
-impl FromRow<'_, SqliteRow> for Job {
-    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+impl FromRow<'_, DbRow> for Job {
+    fn from_row(row: &DbRow) -> sqlx::Result<Self> {
         Ok(Self {
             id: row.parsed("job_id")?,
             model: row.parsed("model")?,

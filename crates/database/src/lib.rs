@@ -1,0 +1,16 @@
+//! Where rows are kept: in one SQLite file ([`SqliteFile`]) or in a schema of PostgreSQL ([`PostgresSchema`]).
+//!
+//! Both begin transactions by the same two names: `write`, which nobody else's write to the same thing can
+//! come before or between, and `read`, whose reads all see one committed state. What is written is the
+//! business of registry, history and queue; instants are written alike by all of them ([`instant`]).
+
+mod columns;
+pub mod instant;
+
+mod sqlite_file;
+
+mod postgres_schema;
+
+pub use columns::Columns;
+pub use postgres_schema::{Migrated, PostgresError, PostgresSchema, PostgresSettings};
+pub use sqlite_file::{IfMissing, OpenError, SqliteFile, connect_options, prepare};

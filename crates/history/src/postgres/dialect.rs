@@ -1,0 +1,52 @@
+//! What PostgreSQL says in its own way.
+
+use std::fmt::Write as _;
+
+use sqlx::PgConnection;
+
+use crate::observations::NewRow;
+
+/// The series of a dataset ($1) whose names are in a JSON array ($2), or all.
+pub(super) const SERIES: &str = "
+    SELECT series_id, series.name FROM series JOIN dataset USING (dataset_id)
+    WHERE dataset.name = $1
+          AND ($2::text IS NULL OR series.name IN (SELECT json_array_elements_text($2::json)))
+    ORDER BY series.name";
+
+/// The values of each series of a dataset ($1) as of an instant ($2).
+pub(super) const COVERAGE: &str = "
+    SELECT series.name, min(ds) AS first, max(ds) AS last, count(*) AS rows
+    FROM (SELECT DISTINCT ON (series_id, ds) series_id, ds, y FROM observation
+          WHERE series_id IN (SELECT series_id FROM series JOIN dataset USING (dataset_id)
+                              WHERE dataset.name = $1)
+                AND recorded_at <= $2
+          ORDER BY series_id, ds, recorded_at DESC) AS known
+         JOIN series USING (series_id)
+    WHERE y IS NOT NULL
+    GROUP BY series_id, series.name";
+
+/// All rows of the steps in a JSON array ($1) of a series ($2), of each step the latest last.
+pub(super) const LATEST: &str = "
+    SELECT ds, recorded_at, y FROM observation
+    WHERE series_id = $2 AND ds = ANY (ARRAY(SELECT json_array_elements_text($1::json)::bigint))
+    ORDER BY ds, recorded_at";
+
+/// Rows that one statement inserts: a buffer of about 2 MB.
+pub(super) const ROWS_PER_INSERT: usize = 50_000;
+
+/// Copies rows in: several times as fast as any `INSERT`.
+pub(super) async fn insert(db: &mut PgConnection, rows: &[NewRow]) -> sqlx::Result<()> {
+    let mut text = String::with_capacity(rows.len() * 40);
+    for NewRow { series_id, ds, recorded_at, y } in rows {
+        let written = match y {
+            // The shortest text that reads back as the same bits.
+            Some(y) => writeln!(text, "{series_id}\t{ds}\t{recorded_at}\t{y:?}"),
+            None => writeln!(text, "{series_id}\t{ds}\t{recorded_at}\t\\N"),
+        };
+        written.expect("a string has room");
+    }
+    let mut copy = db.copy_in_raw("COPY observation (series_id, ds, recorded_at, y) FROM STDIN").await?;
+    copy.send(text.into_bytes()).await?;
+    copy.finish().await?;
+    Ok(())
+}

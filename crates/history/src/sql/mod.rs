@@ -1,0 +1,74 @@
+//! A history in a SQL database: this folder is compiled once for SQLite and once for PostgreSQL, each with
+//! its own `Store`, `Connection`, `DbRow` and `dialect` beside it. Nearly all statements are the same.
+
+mod forecasts;
+mod read;
+mod record;
+
+use async_trait::async_trait;
+use forecasting::{
+    names::{DatasetName, ModelName},
+    series::{Frame, Grid},
+};
+use jiff::Timestamp;
+
+use super::Store;
+use crate::{Coverage, History, IssuedForecast, Observation, Range, ReadError, RecordError, Recorded};
+
+/// A [`History`] in a database. Other tasks and processes may use the same one.
+#[derive(Debug)]
+pub struct SqlHistory {
+    pub(super) store: Store,
+}
+
+impl SqlHistory {
+    /// Lets what is under way end and closes the connections.
+    pub async fn close(&self) {
+        self.store.close().await;
+    }
+}
+
+#[async_trait]
+impl History for SqlHistory {
+    async fn record(
+        &self,
+        dataset: &DatasetName,
+        grid: &Grid,
+        observations: &[Observation],
+        recorded_at: Timestamp,
+    ) -> Result<Recorded, RecordError> {
+        record::record(&self.store, dataset, grid, observations, recorded_at).await
+    }
+
+    async fn coverage(
+        &self,
+        dataset: &DatasetName,
+        as_of: Option<Timestamp>,
+    ) -> Result<Option<Coverage>, ReadError> {
+        Ok(read::coverage(&self.store, dataset, as_of).await?)
+    }
+
+    async fn read(&self, dataset: &DatasetName, grid: &Grid, range: &Range) -> Result<Frame, ReadError> {
+        read::frame(&self.store, dataset, grid, range).await
+    }
+
+    async fn revision(&self, dataset: &DatasetName) -> Result<u64, ReadError> {
+        Ok(read::revision(&self.store, dataset).await?)
+    }
+
+    async fn record_forecasts(
+        &self,
+        forecasts: &[IssuedForecast],
+        recorded_at: Timestamp,
+    ) -> Result<u64, RecordError> {
+        forecasts::record(&self.store, forecasts, recorded_at).await
+    }
+
+    async fn forecasts_issued(
+        &self,
+        model: &ModelName,
+        limit: u32,
+    ) -> Result<Vec<IssuedForecast>, ReadError> {
+        Ok(forecasts::issued(&self.store, model, limit).await?)
+    }
+}

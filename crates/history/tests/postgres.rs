@@ -1,0 +1,75 @@
+//! What only the PostgreSQL history promises: it agrees with the memory one, and shows notebooks what is known.
+
+#[path = "../../database/tests/fresh/mod.rs"]
+mod fresh;
+
+use database::PostgresSettings;
+use forecasting::{
+    names::{DatasetName, ModelName, SeriesId},
+    series::{Frequency, Grid},
+};
+use fresh::FreshDatabase;
+use history::{History, IssuedForecast, Observation, PostgresHistory};
+use jiff::Timestamp;
+use sqlx::{Connection, PgConnection};
+
+async fn fresh() -> (FreshDatabase, PostgresHistory) {
+    let database = FreshDatabase::new().await;
+    let settings = PostgresSettings { url: database.url.clone(), certificate_authority: None };
+    let history = PostgresHistory::start(&settings).expect("a good url");
+    history.migrate().await.expect("an empty database");
+    (database, history)
+}
+
+fn hour(n: i64) -> Timestamp {
+    Timestamp::from_second(3600 * n).expect("is early enough")
+}
+
+#[tokio::test]
+async fn a_notebook_sees_actuals_and_forecasts_with_real_time_stamps() {
+    let (database, history) = fresh().await;
+    let dataset = DatasetName::new("bikes").expect("a name");
+    let series = SeriesId::new("docks, \"north\"").expect("an id");
+    let grid = Grid::new(Frequency::Minutes(60), "UTC").expect("a grid");
+    let value = |ds, y| Observation { series: series.clone(), ds: hour(ds), y };
+    let batch = [value(0, 1.5), value(1, 2.5), value(2, 3.5)];
+    history.record(&dataset, &grid, &batch, hour(10)).await.expect("records");
+    // A correction, and a value that is taken back.
+    let corrections = [value(1, 20.5), value(2, f64::NAN)];
+    history.record(&dataset, &grid, &corrections, hour(11)).await.expect("records");
+    let forecast = IssuedForecast {
+        request_id: "r1".into(),
+        model: ModelName::new("bike-demand").expect("a name"),
+        series: series.clone(),
+        origin: hour(3),
+        issued_at: hour(4),
+        version: Some(7),
+        generation: 2,
+        route: "primary".into(),
+        reason: None,
+        values: vec![0.25, 0.5],
+    };
+    history.record_forecasts(&[forecast], hour(12)).await.expect("records");
+
+    let mut notebook = PgConnection::connect(&database.url).await.expect("connects");
+    let actuals: Vec<(String, String, f64, i64)> = sqlx::query_as(
+        "SELECT dataset, unique_id, y, extract(epoch FROM recorded_at)::bigint
+         FROM analytics.actuals WHERE ds >= TIMESTAMPTZ '1970-01-01 00:00Z' ORDER BY ds",
+    )
+    .fetch_all(&mut notebook)
+    .await
+    .expect("reads");
+    let name = series.to_string();
+    assert_eq!(
+        actuals,
+        [("bikes".into(), name.clone(), 1.5, 36_000), ("bikes".into(), name.clone(), 20.5, 39_600)]
+    );
+    let forecasts: Vec<(String, i64, i32, f64, i64)> = sqlx::query_as(
+        "SELECT unique_id, version, step, forecast, extract(epoch FROM origin)::bigint
+         FROM analytics.forecasts ORDER BY step",
+    )
+    .fetch_all(&mut notebook)
+    .await
+    .expect("reads");
+    assert_eq!(forecasts, [(name.clone(), 7, 1, 0.25, 10_800), (name, 7, 2, 0.5, 10_800)]);
+}
