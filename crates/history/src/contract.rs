@@ -7,6 +7,8 @@
 
 #![expect(missing_docs, reason = "the name of a promise is its sentence")]
 
+mod messages;
+
 use std::{sync::Arc, time::Duration};
 
 use forecasting::{
@@ -14,6 +16,8 @@ use forecasting::{
     series::{Frequency, Grid},
 };
 use jiff::{SignedDuration, Timestamp};
+
+pub use messages::*;
 
 use crate::{History, IssuedForecast, MAX_STEPS, Observation, Range, ReadError, RecordError, Recorded};
 
@@ -49,6 +53,9 @@ macro_rules! history_contract {
             a_forecast_is_recorded_once
             forecasts_come_back_latest_first
             a_forecast_without_a_number_is_refused
+            a_message_is_recorded_once
+            a_bad_message_spoils_no_other
+            what_is_forgotten_is_gone_and_nothing_else
         );
     };
     ($open:path: $($promise:ident)*) => {

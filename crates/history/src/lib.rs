@@ -8,6 +8,7 @@
 mod forecasts;
 mod observations;
 mod reading;
+mod retention;
 
 pub mod contract;
 mod memory;
@@ -23,9 +24,10 @@ use jiff::Timestamp;
 
 pub use forecasts::IssuedForecast;
 pub use memory::MemoryHistory;
-pub use observations::{Observation, RecordError, Recorded};
+pub use observations::{Observation, ObservationMessage, RecordError, Recorded};
 pub use postgres::PostgresHistory;
 pub use reading::{Coverage, MAX_STEPS, Range, ReadError, SeriesCoverage};
+pub use retention::Forgettable;
 pub use sqlite::SqliteHistory;
 
 /// Why the store itself failed: it is away, full or damaged. Trying again may help.
@@ -51,6 +53,21 @@ pub trait History: Send + Sync + 'static {
         observations: &[Observation],
         recorded_at: Timestamp,
     ) -> Result<Recorded, RecordError>;
+
+    /// Records what several messages bring about one dataset, in one go: each message all or none, in their
+    /// order, and once. One that was recorded before, under its id, changes nothing and repeats its outcome,
+    /// until it is [forgotten](Self::forget).
+    ///
+    /// # Errors
+    /// The inner ones are those of [`record`](Self::record) for single messages; the outer one means that
+    /// nothing of any message was recorded.
+    async fn record_messages(
+        &self,
+        dataset: &DatasetName,
+        grid: &Grid,
+        messages: &[ObservationMessage],
+        recorded_at: Timestamp,
+    ) -> Result<Vec<Result<Recorded, RecordError>>, RecordError>;
 
     /// What is known of each series, as of an instant or (`None`) now. `None` if nothing is.
     async fn coverage(
@@ -79,4 +96,7 @@ pub trait History: Send + Sync + 'static {
     /// The forecasts of a model that were issued last, latest first.
     async fn forecasts_issued(&self, model: &ModelName, limit: u32)
     -> Result<Vec<IssuedForecast>, ReadError>;
+
+    /// Deletes the oldest of what was recorded (issued) before an instant, at most `limit`, and says how many.
+    async fn forget(&self, what: Forgettable, before: Timestamp, limit: u32) -> Result<u64, RecordError>;
 }

@@ -14,7 +14,8 @@ use forecasting::{
 use jiff::Timestamp;
 
 use crate::{
-    Coverage, History, IssuedForecast, Observation, Range, ReadError, RecordError, Recorded, SeriesCoverage,
+    Coverage, Forgettable, History, IssuedForecast, Observation, ObservationMessage, Range, ReadError,
+    RecordError, Recorded, SeriesCoverage,
     forecasts::refuse_missing_values,
     observations::{Batch, Change, Ends, Known, Point, refuse_unreadable},
     reading::lay_on_grid,
@@ -36,6 +37,8 @@ struct State {
 struct Dataset {
     revision: u64,
     series: BTreeMap<SeriesId, Steps>,
+    /// When each message was recorded, and what that told.
+    handled: HashMap<String, (i64, Recorded)>,
 }
 
 /// The rows of each step, in ascending order of their record times.
@@ -61,24 +64,27 @@ impl History for MemoryHistory {
         observations: &[Observation],
         recorded_at: Timestamp,
     ) -> Result<Recorded, RecordError> {
-        let batch = Batch::new(observations)?;
-        let mut recorded = Recorded { unchanged: batch.repeated, ..Recorded::default() };
+        self.state().datasets.entry(dataset.clone()).or_default().record(grid, observations, recorded_at)
+    }
+
+    async fn record_messages(
+        &self,
+        dataset: &DatasetName,
+        grid: &Grid,
+        messages: &[ObservationMessage],
+        recorded_at: Timestamp,
+    ) -> Result<Vec<Result<Recorded, RecordError>>, RecordError> {
         let mut state = self.state();
         let dataset = state.datasets.entry(dataset.clone()).or_default();
-        for (id, points) in &batch.series {
-            refuse_unreadable(id, grid, points, dataset.series.get(*id).and_then(ends))?;
-        }
-        for (id, points) in batch.series {
-            let steps = dataset.series.entry(id.clone()).or_default();
-            for Point { ds, y } in points {
-                let rows = steps.entry(ds).or_default();
-                let change = Change::of(y, rows.last().copied(), to_micros(recorded_at));
-                recorded.count(change);
-                rows.extend(change.recorded_at().map(|recorded_at| Known { recorded_at, y }));
+        let outcomes = messages.iter().map(|message| {
+            if let Some((_, recorded)) = dataset.handled.get(&message.message_id) {
+                return Ok(*recorded);
             }
-        }
-        dataset.revision += u64::from(recorded.changed_anything());
-        Ok(recorded)
+            let recorded = dataset.record(grid, &message.observations, recorded_at)?;
+            dataset.handled.insert(message.message_id.clone(), (to_micros(recorded_at), recorded));
+            Ok(recorded)
+        });
+        Ok(outcomes.collect())
     }
 
     async fn coverage(
@@ -149,6 +155,54 @@ impl History for MemoryHistory {
         found.sort_by_key(|forecast| std::cmp::Reverse(forecast.issued_at));
         found.truncate(limit as usize);
         Ok(found)
+    }
+
+    async fn forget(&self, what: Forgettable, before: Timestamp, limit: u32) -> Result<u64, RecordError> {
+        let mut state = self.state();
+        let mut left = limit;
+        let mut goes = |at: i64| {
+            let goes = at < to_micros(before) && left > 0;
+            left -= u32::from(goes);
+            goes
+        };
+        match what {
+            Forgettable::ForecastsIssued => {
+                state.forecasts.sort_by_key(|forecast| forecast.issued_at);
+                state.forecasts.retain(|forecast| !goes(to_micros(forecast.issued_at)));
+            }
+            Forgettable::HandledMessages => {
+                for dataset in state.datasets.values_mut() {
+                    dataset.handled.retain(|_id, (at, _recorded)| !goes(*at));
+                }
+            }
+        }
+        Ok(u64::from(limit - left))
+    }
+}
+
+impl Dataset {
+    fn record(
+        &mut self,
+        grid: &Grid,
+        observations: &[Observation],
+        recorded_at: Timestamp,
+    ) -> Result<Recorded, RecordError> {
+        let batch = Batch::new(observations)?;
+        let mut recorded = Recorded { unchanged: batch.repeated, ..Recorded::default() };
+        for (id, points) in &batch.series {
+            refuse_unreadable(id, grid, points, self.series.get(*id).and_then(ends))?;
+        }
+        for (id, points) in batch.series {
+            let steps = self.series.entry(id.clone()).or_default();
+            for Point { ds, y } in points {
+                let rows = steps.entry(ds).or_default();
+                let change = Change::of(y, rows.last().copied(), to_micros(recorded_at));
+                recorded.count(change);
+                rows.extend(change.recorded_at().map(|recorded_at| Known { recorded_at, y }));
+            }
+        }
+        self.revision += u64::from(recorded.changed_anything());
+        Ok(recorded)
     }
 }
 

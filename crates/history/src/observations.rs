@@ -23,6 +23,15 @@ pub struct Observation {
     pub y: f64,
 }
 
+/// The observations that one message brings.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ObservationMessage {
+    /// The key for "already done", of its dataset.
+    pub message_id: String,
+    /// What it says.
+    pub observations: Vec<Observation>,
+}
+
 /// What a batch of observations told.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Recorded {

@@ -3,19 +3,20 @@
 use std::sync::Arc;
 
 use forecasting::names::DatasetName;
-use history::History;
+use history::{History, ObservationMessage};
 use protocol::messages::{ForecastsIssued, ObservationBatch, ObservationsRecorded};
 use registry::Registry;
 use runner::{HandleError, Handler, JobContext};
 
 use super::{convert, record_error, registry_error, rejected};
+use crate::roles::recorder::GroupedRecords;
 
 /// Writes observations into the history.
 pub struct RecordObservationsHandler {
     /// What the datasets are.
     pub registry: Arc<dyn Registry>,
-    /// Where the observations go.
-    pub history: Arc<dyn History>,
+    /// What writes them.
+    pub records: GroupedRecords,
 }
 
 impl Handler for RecordObservationsHandler {
@@ -36,10 +37,9 @@ impl Handler for RecordObservationsHandler {
         // Decide: all of the batch or nothing.
         let observations = convert::observations(&batch, &dataset.spec, job.now).map_err(rejected)?;
 
-        // Save.
-        let grid = dataset.spec.grid();
-        let recorded = self.history.record(&name, &grid, &observations, job.now).await;
-        let recorded = recorded.map_err(record_error)?;
+        // Save, together with whatever else waits to be.
+        let message = ObservationMessage { message_id: job.message_id.clone(), observations };
+        let recorded = self.records.record(dataset.spec, message).await?.map_err(record_error)?;
         Ok(ObservationsRecorded {
             dataset: batch.dataset,
             new: recorded.new,

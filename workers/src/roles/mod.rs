@@ -2,7 +2,7 @@
 
 pub mod forecaster;
 mod gatekeeper;
-mod recorder;
+pub mod recorder;
 pub mod scheduler;
 mod trainer;
 

@@ -4,6 +4,7 @@
 mod forecasts;
 mod read;
 mod record;
+mod retention;
 
 use async_trait::async_trait;
 use forecasting::{
@@ -13,7 +14,10 @@ use forecasting::{
 use jiff::Timestamp;
 
 use super::Store;
-use crate::{Coverage, History, IssuedForecast, Observation, Range, ReadError, RecordError, Recorded};
+use crate::{
+    Coverage, Forgettable, History, IssuedForecast, Observation, ObservationMessage, Range, ReadError,
+    RecordError, Recorded,
+};
 
 /// A [`History`] in a database. Other tasks and processes may use the same one.
 #[derive(Debug)]
@@ -38,6 +42,16 @@ impl History for SqlHistory {
         recorded_at: Timestamp,
     ) -> Result<Recorded, RecordError> {
         record::record(&self.store, dataset, grid, observations, recorded_at).await
+    }
+
+    async fn record_messages(
+        &self,
+        dataset: &DatasetName,
+        grid: &Grid,
+        messages: &[ObservationMessage],
+        recorded_at: Timestamp,
+    ) -> Result<Vec<Result<Recorded, RecordError>>, RecordError> {
+        record::record_messages(&self.store, dataset, grid, messages, recorded_at).await
     }
 
     async fn coverage(
@@ -70,5 +84,9 @@ impl History for SqlHistory {
         limit: u32,
     ) -> Result<Vec<IssuedForecast>, ReadError> {
         Ok(forecasts::issued(&self.store, model, limit).await?)
+    }
+
+    async fn forget(&self, what: Forgettable, before: Timestamp, limit: u32) -> Result<u64, RecordError> {
+        Ok(retention::forget(&self.store, what, before, limit).await?)
     }
 }

@@ -9,10 +9,11 @@ use forecasting::{
     series::Grid,
 };
 use jiff::Timestamp;
+use sqlx::Connection as _;
 
 use super::super::{Connection, Store, dialect};
 use crate::{
-    Observation, RecordError, Recorded,
+    Observation, ObservationMessage, RecordError, Recorded,
     observations::{Batch, Change, Ends, Known, NewRow, Point, refuse_unreadable},
 };
 
@@ -26,38 +27,129 @@ pub(super) async fn record(
     observations: &[Observation],
     recorded_at: Timestamp,
 ) -> Result<Recorded, RecordError> {
-    let batch = Batch::new(observations)?;
     let recorded_at = to_micros(recorded_at);
-    let mut recorded = Recorded { unchanged: batch.repeated, ..Recorded::default() };
     let mut transaction = store.write(dataset.as_str()).await?;
-    let dataset_id = dataset_id(&mut transaction, dataset, recorded_at).await?;
-    let mut rows = NewRows::default();
-    for (id, points) in batch.series {
-        let series = series_id(&mut transaction, dataset_id, id, recorded_at).await?;
-        let ends = match series {
-            Found::Before(series_id) => ends(&mut transaction, series_id).await?,
-            Found::Created(_) => None,
-        };
-        refuse_unreadable(id, grid, &points, ends)?; // dropping the transaction undoes the series before
-        for points in points.chunks(STEPS_PER_LOOKUP) {
-            let known = match series {
-                Found::Before(series_id) => latest(&mut transaction, series_id, points).await?,
-                Found::Created(_) => HashMap::new(),
-            };
-            for point in points {
-                let change = Change::of(point.y, known.get(&point.ds).copied(), recorded_at);
-                recorded.count(change);
-                rows.add(&mut transaction, series.id(), *point, change).await?;
+    let dataset =
+        Dataset { id: dataset_id(&mut transaction, dataset, recorded_at).await?, grid, recorded_at };
+    let recorded = dataset.record(&mut transaction, observations).await?;
+    transaction.commit().await?;
+    Ok(recorded)
+}
+
+/// One transaction, whose price at the end is most of the price of a small message; what a bad message did is
+/// undone up to its savepoint.
+pub(super) async fn record_messages(
+    store: &Store,
+    dataset: &DatasetName,
+    grid: &Grid,
+    messages: &[ObservationMessage],
+    recorded_at: Timestamp,
+) -> Result<Vec<Result<Recorded, RecordError>>, RecordError> {
+    let recorded_at = to_micros(recorded_at);
+    let mut transaction = store.write(dataset.as_str()).await?;
+    let dataset =
+        Dataset { id: dataset_id(&mut transaction, dataset, recorded_at).await?, grid, recorded_at };
+    let mut outcomes = Vec::with_capacity(messages.len());
+    for message in messages {
+        let mut savepoint = transaction.begin().await?;
+        match dataset.record_once(&mut savepoint, message).await {
+            Err(RecordError::Unavailable(fault)) => return Err(RecordError::Unavailable(fault)),
+            Err(refused) => {
+                savepoint.rollback().await?;
+                outcomes.push(Err(refused));
+            }
+            Ok(recorded) => {
+                savepoint.commit().await?;
+                outcomes.push(Ok(recorded));
             }
         }
     }
-    rows.write(&mut transaction).await?;
-    if recorded.changed_anything() {
-        let update = sqlx::query("UPDATE dataset SET revision = revision + 1 WHERE dataset_id = $1");
-        update.bind(dataset_id).execute(&mut *transaction).await?;
-    }
     transaction.commit().await?;
-    Ok(recorded)
+    Ok(outcomes)
+}
+
+/// A dataset that observations are written to.
+struct Dataset<'a> {
+    id: i64,
+    grid: &'a Grid,
+    recorded_at: i64,
+}
+
+impl Dataset<'_> {
+    async fn record_once(
+        &self,
+        db: &mut Connection,
+        message: &ObservationMessage,
+    ) -> Result<Recorded, RecordError> {
+        if let Some(recorded) = self.handled(db, &message.message_id).await? {
+            return Ok(recorded);
+        }
+        let recorded = self.record(db, &message.observations).await?;
+        sqlx::query(
+            "INSERT INTO handled_message (dataset_id, message_id, recorded_at, new, corrected, unchanged)
+             VALUES ($1, $2, $3, $4, $5, $6)",
+        )
+        .bind(self.id)
+        .bind(message.message_id.as_str())
+        .bind(self.recorded_at)
+        .bind(recorded.new.cast_signed())
+        .bind(recorded.corrected.cast_signed())
+        .bind(recorded.unchanged.cast_signed())
+        .execute(db)
+        .await?;
+        Ok(recorded)
+    }
+
+    /// What a message told that was recorded before.
+    async fn handled(&self, db: &mut Connection, message_id: &str) -> sqlx::Result<Option<Recorded>> {
+        let found: Option<(i64, i64, i64)> = sqlx::query_as(
+            "SELECT new, corrected, unchanged FROM handled_message WHERE dataset_id = $1 AND message_id = $2",
+        )
+        .bind(self.id)
+        .bind(message_id)
+        .fetch_optional(db)
+        .await?;
+        Ok(found.map(|(new, corrected, unchanged)| Recorded {
+            new: new.cast_unsigned(),
+            corrected: corrected.cast_unsigned(),
+            unchanged: unchanged.cast_unsigned(),
+        }))
+    }
+
+    async fn record(
+        &self,
+        db: &mut Connection,
+        observations: &[Observation],
+    ) -> Result<Recorded, RecordError> {
+        let batch = Batch::new(observations)?;
+        let mut recorded = Recorded { unchanged: batch.repeated, ..Recorded::default() };
+        let mut rows = NewRows::default();
+        for (id, points) in batch.series {
+            let series = series_id(db, self.id, id, self.recorded_at).await?;
+            let ends = match series {
+                Found::Before(series_id) => ends(db, series_id).await?,
+                Found::Created(_) => None,
+            };
+            refuse_unreadable(id, self.grid, &points, ends)?; // the caller undoes the series before
+            for points in points.chunks(STEPS_PER_LOOKUP) {
+                let known = match series {
+                    Found::Before(series_id) => latest(db, series_id, points).await?,
+                    Found::Created(_) => HashMap::new(),
+                };
+                for point in points {
+                    let change = Change::of(point.y, known.get(&point.ds).copied(), self.recorded_at);
+                    recorded.count(change);
+                    rows.add(db, series.id(), *point, change).await?;
+                }
+            }
+        }
+        rows.write(db).await?;
+        if recorded.changed_anything() {
+            let update = sqlx::query("UPDATE dataset SET revision = revision + 1 WHERE dataset_id = $1");
+            update.bind(self.id).execute(db).await?;
+        }
+        Ok(recorded)
+    }
 }
 
 async fn dataset_id(db: &mut Connection, name: &DatasetName, now: i64) -> sqlx::Result<i64> {

@@ -1,9 +1,13 @@
 //! Writes observations and forecasts issued into the history.
 
+mod grouped;
+
 use std::sync::Arc;
 
 use protocol::Queue;
 use tokio_util::sync::CancellationToken;
+
+pub use grouped::GroupedRecords;
 
 use super::{Work, work};
 use crate::{
@@ -11,20 +15,20 @@ use crate::{
     handlers::{RecordForecastsHandler, RecordObservationsHandler},
 };
 
-/// Batches in hand at once. The history has one writer; a second batch is decoded meanwhile.
-const PREFETCH: u16 = 2;
+/// Messages in hand at once. Those that wait for the history are written in one transaction.
+const PREFETCH: u16 = 64;
 
 /// Runs until `stop`.
 pub(super) async fn run(environment: &Arc<Environment>, stop: CancellationToken) -> anyhow::Result<()> {
-    let observations = RecordObservationsHandler {
-        registry: environment.registry.clone(),
-        history: environment.history.clone(),
-    };
+    let (records, writer) = GroupedRecords::new(usize::from(PREFETCH));
+    let writing = tokio::spawn(writer.write(environment.history.clone(), environment.clock.clone()));
+    let observations = RecordObservationsHandler { registry: environment.registry.clone(), records };
     let forecasts = RecordForecastsHandler { history: environment.history.clone() };
     let on = |queue| Work { queue, prefetch: PREFETCH, time_limit: None };
     tokio::join!(
         work(environment, on(Queue::Observations), observations, stop.clone()),
         work(environment, on(Queue::ForecastsIssued), forecasts, stop),
     );
+    writing.await?; // ends with the handler, which holds the other end
     Ok(())
 }
