@@ -59,8 +59,8 @@ async fn no_job_is_lost_and_none_is_done_twice_however_often_workers_are_killed(
     }
     let jobs = publishing.await.expect("everything is confirmed");
 
-    wait_for_decisions(&environment, &jobs).await;
     wait_for_hours(&environment, batches).await;
+    wait_for_decisions(&environment, &jobs).await;
     wait_until_empty(&environment).await;
     for worker in &mut workers {
         worker.terminate();

@@ -30,8 +30,11 @@ async fn observations_are_recorded_and_reach_the_forecaster() {
         (recorded.new, recorded.corrected, recorded.unchanged)
     };
     assert_eq!(recorded("b-1", &[Some(40.0), None, Some(20.0)]).await, (2, 0, 0));
-    assert_eq!(recorded("b-1", &[Some(40.0), None, Some(20.0)]).await, (0, 0, 2), "the same batch again");
     assert_eq!(recorded("b-2", &[Some(41.0)]).await, (0, 1, 0), "a correction");
+    // A message that comes again repeats its reply and takes back no correction; the same values in another
+    // message are what is known, or correct it.
+    assert_eq!(recorded("b-1", &[Some(40.0), None, Some(20.0)]).await, (2, 0, 0), "the same message again");
+    assert_eq!(recorded("b-3", &[Some(41.0), None, Some(20.0)]).await, (0, 0, 2), "the same values again");
 
     // The forecast follows the newest value, as soon as the forecaster has heard of it.
     let heard = async {
