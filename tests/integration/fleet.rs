@@ -13,7 +13,7 @@ use clock::{Clock, SystemClock};
 use protocol::messages::ForecastRequest;
 use tempfile::TempDir;
 use workers::{
-    config::{Broker, Config, Part, PartUrl},
+    config::{Broker, Cache, Config, Part, PartUrl},
     environment::Environment,
 };
 
@@ -25,10 +25,13 @@ use crate::{
     stack::{SMALL_MODEL, at, root},
 };
 
+const REDIS_URL: &str = "GATECAST_TEST_REDIS_URL";
+
 /// A prefix on RabbitMQ, a database, and a folder; everything is deleted at its end.
 pub(crate) struct Fleet {
     rabbit: Tenant,
     database: FreshDatabase,
+    redis_url: String,
     folder: TempDir,
     logs: AtomicU32,
 }
@@ -41,8 +44,12 @@ impl Fleet {
 
     /// The same on a RabbitMQ of the test's own.
     pub(crate) async fn on(rabbit: Tenant) -> Self {
+        let redis_url = std::env::var(REDIS_URL).unwrap_or_else(|_| {
+            panic!("{REDIS_URL} is not set: run eval \"$(scripts/servers start)\" in this shell first")
+        });
         let folder = tempfile::tempdir().expect("a folder");
-        let fleet = Self { rabbit, database: FreshDatabase::new().await, folder, logs: AtomicU32::new(0) };
+        let database = FreshDatabase::new().await;
+        let fleet = Self { rabbit, database, redis_url, folder, logs: AtomicU32::new(0) };
         succeed(fleet.gatecast().arg("migrate"));
         fleet
     }
@@ -66,6 +73,7 @@ impl Fleet {
             },
             registry: Part { url: PartUrl::from(self.database.url.as_str()) },
             history: Part { url: PartUrl::from(self.database.url.as_str()) },
+            cache: Cache { url: PartUrl::from(self.redis_url.as_str()) },
             ..defaults
         }
     }
@@ -91,6 +99,7 @@ impl Fleet {
             .env("GATECAST__BROKER__PREFIX", &config.broker.prefix)
             .env("GATECAST__REGISTRY__URL", config.registry.url.with_password())
             .env("GATECAST__HISTORY__URL", config.history.url.with_password())
+            .env("GATECAST__CACHE__URL", config.cache.url.with_password())
             .arg("--data-folder")
             .arg(&config.data_folder);
         command

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use anyhow::Context as _;
-use artifacts::{ArtifactStore, DecodedModels, ObjectArtifacts};
+use artifacts::{ArtifactStore, CachedArtifacts, DecodedModels, ObjectArtifacts, RedisCache, RedisSettings};
 use clock::Clock;
 use database::{Migrated, PostgresError, PostgresSettings};
 use history::{History, PostgresHistory, SqliteHistory};
@@ -106,13 +106,12 @@ impl Environment {
         data_folder::create(&config.data_folder).or_exit(ExitCode::Unreachable)?;
         let access = if ownership.is_some() { Access::Owner } else { Access::Guest };
         let broker = Box::pin(open_broker(&config, name, access, &clock)).await?;
-        let artifacts = ObjectArtifacts::folder(config.path(&config.artifacts.url));
         let parts = Parts {
             broker,
             // On the heap: what connects to a database is large, and every command would carry it along.
             registry: Box::pin(open_registry(&config)).await?,
             history: Box::pin(open_history(&config)).await?,
-            artifacts: Arc::new(artifacts.or_exit(ExitCode::Unreachable)?),
+            artifacts: open_artifacts(&config)?,
         };
         Ok(Self { _ownership: ownership, ..Self::of(config, clock, parts) })
     }
@@ -173,6 +172,20 @@ async fn open_history(config: &Config) -> Result<Arc<dyn History>, Failure> {
     let history = PostgresHistory::start(&postgres(config, url)?).or_exit(ExitCode::Invalid)?;
     may_be_away(history.check().await)?;
     Ok(Arc::new(history))
+}
+
+fn open_artifacts(config: &Config) -> Result<Arc<dyn ArtifactStore>, Failure> {
+    let store = ObjectArtifacts::folder(config.path(&config.artifacts.url));
+    let store = Arc::new(store.or_exit(ExitCode::Unreachable)?);
+    if config.cache.url.is_empty() {
+        return Ok(store);
+    }
+    let settings = RedisSettings {
+        url: config.cache.url.with_password().to_owned(),
+        certificate_authority: certificate_authority(config)?,
+    };
+    let cache = RedisCache::start(&settings).or_exit(ExitCode::Invalid)?;
+    Ok(Arc::new(CachedArtifacts::new(cache, store)))
 }
 
 /// A server that is away may come back while we run; tables of another version need somebody.

@@ -45,6 +45,14 @@ impl DecodedModels {
         Self { store, loaded }
     }
 
+    /// Brings an artifact near everyone who is about to load it.
+    ///
+    /// # Errors
+    /// If the store does not give it out; a cache that does not take it is none.
+    pub async fn warm(&self, name: &ArtifactName) -> Result<(), ArtifactStoreError> {
+        self.store.warm(name).await
+    }
+
     /// The model of an artifact. Who asks while it is being loaded waits for that load.
     pub async fn get(&self, name: &ArtifactName) -> Result<Arc<Bundle>, LoadError> {
         let loaded = self.loaded.try_get_with(*name, load(&*self.store, *name)).await;

@@ -1,10 +1,15 @@
-//! Artifacts by their names: the bytes in an object store, the decoded models in the process.
+//! Artifacts by their names: the bytes in an object store, with Redis in front of it where there is one, the
+//! decoded models in the process.
 //!
 //! An artifact is named by the SHA-256 of its bytes, so that a name means the same bytes for ever, nothing
 //! is overwritten by something else, and whatever a store gives back is checked before anyone looks at it.
 //! What the bytes mean is [`forecasting::artifact`]'s business; which artifact is in use is the registry's.
 
 mod objects;
+
+mod redis_cache;
+
+mod cached;
 
 mod decoded;
 
@@ -16,8 +21,10 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use forecasting::artifact::{ArtifactName, Bundle};
 
+pub use cached::CachedArtifacts;
 pub use decoded::{DecodedModels, LoadError};
 pub use objects::ObjectArtifacts;
+pub use redis_cache::{InvalidRedisSettings, RedisCache, RedisSettings};
 
 /// The size of the largest artifact that is stored or loaded, in bytes.
 pub const MOST_BYTES: u64 = Bundle::MOST_BYTES;
@@ -31,6 +38,11 @@ pub trait ArtifactStore: Send + Sync + 'static {
 
     /// The bytes of this name, and of no other.
     async fn get(&self, name: &ArtifactName) -> Result<Bytes, ArtifactStoreError>;
+
+    /// Brings the artifact near everyone who is about to get it. A store without a cache has nothing to do.
+    async fn warm(&self, _name: &ArtifactName) -> Result<(), ArtifactStoreError> {
+        Ok(())
+    }
 }
 
 /// Why an artifact was not stored or not given out.

@@ -73,7 +73,7 @@ fn check_size(name: ArtifactName, size_bytes: u64) -> Result<(), ArtifactStoreEr
 }
 
 /// Hashing a large artifact takes longer than the threads of the runtime may be held up.
-async fn name_of(bytes: Bytes) -> ArtifactName {
+pub(crate) async fn name_of(bytes: Bytes) -> ArtifactName {
     let hashing = tokio::task::spawn_blocking(move || ArtifactName::of(&bytes));
     hashing.await.expect("hashing does not panic and is not aborted")
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use artifacts::{ArtifactStoreError, DecodedModels, LoadError};
 use forecasting::{
     artifact::{ArtifactName, Bundle},
-    gate::{Contest, Judgement, RecordedJob, judge},
+    gate::{Contest, Judgement, RecordedJob, Verdict, judge},
     names::ModelName,
     spec::{DatasetSpec, ModelSpec},
 };
@@ -13,7 +13,7 @@ use history::{History, Range};
 use protocol::messages::{GateDecision, TrainOutcome, TrainResult};
 use registry::{Decided, Decision, Incumbent, Job, JobId, NewDecision, Registry, Version};
 use runner::{CpuPool, HandleError, Handler, JobContext};
-use tracing::info;
+use tracing::{info, warn};
 
 use super::{compute, convert, read_error, registry_error, rejected};
 
@@ -47,6 +47,9 @@ impl Handler for JudgeHandler {
                 TrainOutcome::Candidate { .. } => {
                     let version = self.version(&job, &model).await?;
                     let judgement = self.judgement(&version, incumbent.as_ref()).await?;
+                    if judgement.verdict == Verdict::Promote {
+                        self.warm(&version).await;
+                    }
                     (Some(version.version), judgement)
                 }
             };
@@ -91,6 +94,15 @@ impl JudgeHandler {
             )));
         }
         Ok(version)
+    }
+
+    /// Every forecaster is about to load it. One that has to wait for the store is slow, not wrong.
+    async fn warm(&self, version: &Version) {
+        let (model, number) = (&version.proposal.model, version.version);
+        if let Err(fault) = self.models.warm(&version.proposal.artifact).await {
+            let fault = anyhow::Error::from(fault);
+            warn!(%model, version = number, "version {number} of {model} could not be brought into the cache: {fault:#}");
+        }
     }
 
     async fn judgement(

@@ -1,0 +1,69 @@
+//! An artifact store with a cache in front of it.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use forecasting::artifact::ArtifactName;
+
+use crate::{ArtifactStore, ArtifactStoreError, RedisCache, objects::name_of};
+
+/// A hundred forecasters that start at once spread their reads of the store over this time; meanwhile the
+/// first of them has put the artifact into the cache for the others.
+const SPREAD: Duration = Duration::from_millis(300);
+
+/// Reads the cache, then the store.
+pub struct CachedArtifacts {
+    cache: RedisCache,
+    store: Arc<dyn ArtifactStore>,
+}
+
+impl CachedArtifacts {
+    /// Puts a cache in front of a store.
+    pub fn new(cache: RedisCache, store: Arc<dyn ArtifactStore>) -> Self {
+        Self { cache, store }
+    }
+
+    /// What the cache has, if it is the artifact of this name.
+    async fn cached(&self, name: &ArtifactName) -> Option<Bytes> {
+        let found = self.cache.get(name).await?;
+        if name_of(found.clone()).await == *name {
+            return Some(found);
+        }
+        // It is written over once the store has given the right bytes.
+        tracing::warn!("Redis has other bytes under the name of artifact {name}: they are not used");
+        None
+    }
+}
+
+#[async_trait]
+impl ArtifactStore for CachedArtifacts {
+    async fn put(&self, bytes: Bytes) -> Result<ArtifactName, ArtifactStoreError> {
+        self.store.put(bytes).await
+    }
+
+    async fn get(&self, name: &ArtifactName) -> Result<Bytes, ArtifactStoreError> {
+        if let Some(bytes) = self.cached(name).await {
+            return Ok(bytes);
+        }
+        tokio::time::sleep(random_part_of(SPREAD)).await;
+        if let Some(bytes) = self.cached(name).await {
+            return Ok(bytes);
+        }
+        let bytes = self.store.get(name).await?;
+        self.cache.put(name, &bytes).await;
+        Ok(bytes)
+    }
+
+    async fn warm(&self, name: &ArtifactName) -> Result<(), ArtifactStoreError> {
+        let bytes = self.store.get(name).await?;
+        self.cache.put(name, &bytes).await;
+        Ok(())
+    }
+}
+
+/// Between nothing and all of it. The standard library's hash keys are random and need no crate.
+fn random_part_of(time: Duration) -> Duration {
+    let random = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0_u8);
+    time.mul_f64(random as f64 / u64::MAX as f64)
+}
