@@ -30,8 +30,11 @@ const REDIS_URL: &str = "GATECAST_TEST_REDIS_URL";
 /// A prefix on RabbitMQ, a database, and a folder; everything is deleted at its end.
 pub(crate) struct Fleet {
     rabbit: Tenant,
-    database: FreshDatabase,
-    redis_url: String,
+    _database: FreshDatabase,
+    /// Where PostgreSQL is; a test may put something in between.
+    pub(crate) database_url: String,
+    /// Where Redis is; likewise.
+    pub(crate) redis_url: String,
     folder: TempDir,
     logs: AtomicU32,
 }
@@ -49,7 +52,9 @@ impl Fleet {
         });
         let folder = tempfile::tempdir().expect("a folder");
         let database = FreshDatabase::new().await;
-        let fleet = Self { rabbit, database, redis_url, folder, logs: AtomicU32::new(0) };
+        let database_url = database.url.clone();
+        let fleet =
+            Self { rabbit, _database: database, database_url, redis_url, folder, logs: AtomicU32::new(0) };
         succeed(fleet.gatecast().arg("migrate"));
         fleet
     }
@@ -71,8 +76,8 @@ impl Fleet {
                 prefix: self.rabbit.prefix.clone(),
                 ..defaults.broker
             },
-            registry: Part { url: PartUrl::from(self.database.url.as_str()) },
-            history: Part { url: PartUrl::from(self.database.url.as_str()) },
+            registry: Part { url: PartUrl::from(self.database_url.as_str()) },
+            history: Part { url: PartUrl::from(self.database_url.as_str()) },
             cache: Cache { url: PartUrl::from(self.redis_url.as_str()) },
             ..defaults
         }

@@ -13,7 +13,7 @@ use protocol::{
     ContentType, Destination, Queue, WireMessage, decode,
     messages::{ForecastReply, ForecastRequest, Route},
 };
-use tokio::{task::JoinHandle, time};
+use tokio::{sync::watch, task::JoinHandle, time};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 use workers::environment::Environment;
@@ -25,6 +25,15 @@ const DEADLINE: Duration = Duration::from_secs(30);
 pub(crate) struct Load {
     stop: CancellationToken,
     asking: JoinHandle<Outcome>,
+    so_far: watch::Receiver<SoFar>,
+}
+
+/// What has come until now.
+#[derive(Clone, Copy, Default)]
+struct SoFar {
+    answered: u64,
+    /// Whether the newest reply said that the stores could not be looked at.
+    is_stale: bool,
 }
 
 /// What became of the requests.
@@ -39,14 +48,28 @@ pub(crate) struct Outcome {
     /// The different points that were given out, as bits.
     pub(crate) answers: Vec<Vec<u64>>,
     latencies: Vec<Duration>,
+    is_stale: bool,
 }
 
 impl Load {
     /// Asks for the same forecast `per_second` times a second.
     pub(crate) fn start(environment: Arc<Environment>, request: ForecastRequest, per_second: u32) -> Self {
         let stop = CancellationToken::new();
-        let asking = tokio::spawn(ask(Asker { environment, request }, per_second, stop.clone()));
-        Self { stop, asking }
+        let (told, so_far) = watch::channel(SoFar::default());
+        let asking = tokio::spawn(ask(Asker { environment, request, told }, per_second, stop.clone()));
+        Self { stop, asking, so_far }
+    }
+
+    /// Waits until so many more requests were answered.
+    pub(crate) async fn answered(&self, more: u64) {
+        let enough = self.so_far.borrow().answered + more;
+        self.so_far.clone().wait_for(|so_far| so_far.answered >= enough).await.expect("the asker runs");
+    }
+
+    /// Waits for a reply that is not stale.
+    pub(crate) async fn answered_fresh(&self) {
+        self.answered(1).await;
+        self.so_far.clone().wait_for(|so_far| !so_far.is_stale).await.expect("the asker runs");
     }
 
     /// Asks nothing more, waits for the replies that are due, and says how it went.
@@ -118,7 +141,11 @@ async fn ask(asker: Asker, per_second: u32, stop: CancellationToken) -> Outcome 
                 asker.publish(&id, &*replies);
             }
             reply = replies.next() => match reply {
-                Ok(reply) => outcome.take(&mut open, &reply),
+                Ok(reply) => {
+                    outcome.take(&mut open, &reply);
+                    let (answered, is_stale) = (outcome.latencies.len() as u64, outcome.is_stale);
+                    asker.told.send_replace(SoFar { answered, is_stale });
+                }
                 Err(_lost) => {
                     replies = asker.reply_queue().await;
                     outcome.ask_again(&asker, &mut open, &*replies, |_| true);
@@ -142,7 +169,8 @@ impl Outcome {
             ForecastReply::Answered { forecasts, refused, stale_since, .. }
                 if refused.is_empty() && forecasts.iter().all(|f| f.route == Route::Primary) =>
             {
-                self.stale += u64::from(stale_since.is_some());
+                self.is_stale = stale_since.is_some();
+                self.stale += u64::from(self.is_stale);
                 let values = forecasts.iter().flat_map(|forecast| &forecast.points.values);
                 let bits: Vec<u64> = values.map(|value| value.expect("a number").to_bits()).collect();
                 if !self.answers.contains(&bits) {
@@ -180,6 +208,7 @@ impl Outcome {
 struct Asker {
     environment: Arc<Environment>,
     request: ForecastRequest,
+    told: watch::Sender<SoFar>,
 }
 
 impl Asker {

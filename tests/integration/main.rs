@@ -16,6 +16,8 @@ mod books;
 
 mod load;
 
+mod proxy;
+
 #[path = "../../crates/database/tests/fresh/mod.rs"]
 mod fresh;
 
@@ -39,6 +41,8 @@ mod killed;
 mod fleet_killed;
 
 mod fleet_restarts;
+
+mod fleet_outages;
 
 mod fleet_gatekeepers;
 

@@ -42,7 +42,7 @@ async fn old_events_from_the_broker_switch_nothing_back() {
     let (stack, model) = Stack::with_bikes(&[Role::Trainer, Role::Gatekeeper]).await;
     let (old, new) = two_promotions(&stack, &model).await;
     let environment = &stack.environment;
-    let forecaster = UpToDate::new(environment);
+    let forecaster = UpToDate::new(environment, None);
     forecaster.look().await;
     let mut events = environment.broker.listen(&UpToDate::EVENTS).await.expect("listens");
     for event in [&old, &new, &old] {
@@ -63,7 +63,7 @@ async fn hearing_an_old_promotion_is_told_from_hearing_a_new_one() {
     let (stack, model) = Stack::with_bikes(&[Role::Trainer, Role::Gatekeeper]).await;
     let (old, new) = two_promotions(&stack, &model).await;
     let environment = &stack.environment;
-    let forecaster = UpToDate::new(environment);
+    let forecaster = UpToDate::new(environment, None);
     assert_eq!(
         forecaster.serving.hear(&old, &environment.models).await,
         Heard::NotServable,

@@ -10,6 +10,7 @@ use history::{History, PostgresHistory, SqliteHistory};
 use messaging::{Access, Broker, RabbitBroker, RabbitSettings, SqliteBroker};
 use registry::{PostgresRegistry, Registry, SqliteRegistry};
 
+use tokio::time::{error::Elapsed, timeout};
 use tracing::warn;
 
 use crate::{
@@ -21,6 +22,8 @@ use crate::{
 /// How often, and how far apart, a process that is to run roles tries to own its data folder.
 const OWN_TRIES: u32 = 10;
 const OWN_PAUSE: Duration = Duration::from_millis(50);
+/// How long a start waits for PostgreSQL to say which tables it has. It is asked again with the first query.
+const CHECK_LIMIT: Duration = Duration::from_secs(1);
 /// What servers know a process by that runs a command.
 const COMMAND: &str = "command";
 
@@ -159,7 +162,7 @@ async fn open_registry(config: &Config) -> Result<Arc<dyn Registry>, Failure> {
         return Ok(Arc::new(opened.or_exit(ExitCode::Unreachable)?));
     }
     let registry = PostgresRegistry::start(&postgres(config, url)?).or_exit(ExitCode::Invalid)?;
-    may_be_away(registry.check().await)?;
+    may_be_away(timeout(CHECK_LIMIT, registry.check()).await)?;
     Ok(Arc::new(registry))
 }
 
@@ -170,7 +173,7 @@ async fn open_history(config: &Config) -> Result<Arc<dyn History>, Failure> {
         return Ok(Arc::new(opened.or_exit(ExitCode::Unreachable)?));
     }
     let history = PostgresHistory::start(&postgres(config, url)?).or_exit(ExitCode::Invalid)?;
-    may_be_away(history.check().await)?;
+    may_be_away(timeout(CHECK_LIMIT, history.check()).await)?;
     Ok(Arc::new(history))
 }
 
@@ -189,13 +192,17 @@ fn open_artifacts(config: &Config) -> Result<Arc<dyn ArtifactStore>, Failure> {
 }
 
 /// A server that is away may come back while we run; tables of another version need somebody.
-fn may_be_away(checked: Result<(), PostgresError>) -> Result<(), Failure> {
+fn may_be_away(checked: Result<Result<(), PostgresError>, Elapsed>) -> Result<(), Failure> {
     match checked {
-        Err(PostgresError::Unavailable(fault)) => {
+        Err(silence) => {
+            warn!("PostgreSQL is away for now: {silence}");
+            Ok(())
+        }
+        Ok(Err(PostgresError::Unavailable(fault))) => {
             warn!("PostgreSQL is away for now: {:#}", anyhow::Error::from(fault));
             Ok(())
         }
-        other => other.or_exit(ExitCode::Unreachable),
+        Ok(checked) => checked.or_exit(ExitCode::Unreachable),
     }
 }
 

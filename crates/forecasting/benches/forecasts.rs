@@ -57,7 +57,8 @@ fn scene() -> (Serving, Frame) {
         stop: &StopFlag::default(),
     };
     let bundle = Arc::new(train(&request).expect("is enough history").bundle);
-    let incumbent = Some(Live { version: 1, generation: 1, bundle });
+    let artifact = forecasting::artifact::ArtifactName::of(b"an artifact");
+    let incumbent = Some(Live { version: 1, generation: 1, artifact, bundle });
     (Serving { model, dataset, incumbent }, frame)
 }
 

@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use jiff::Timestamp;
 
 use crate::{
-    artifact::Bundle,
+    artifact::{ArtifactName, Bundle},
     models::{Model, Predict, PredictError, WeeklyMean},
     names::{DatasetName, SeriesId},
     series::{Frame, Grid, Series},
@@ -66,6 +66,8 @@ pub struct Live {
     pub version: u32,
     /// Counts the model's changes of incumbent, from 1.
     pub generation: u64,
+    /// The artifact that it was loaded from.
+    pub artifact: ArtifactName,
     /// What the version is made of.
     pub bundle: Arc<Bundle>,
 }
@@ -355,7 +357,9 @@ mod tests {
     };
 
     fn serving(primary: Option<Model>) -> Serving {
-        let live = |primary| Live { version: 3, generation: 2, bundle: Arc::new(version(primary, 30)) };
+        let artifact = ArtifactName::of(b"an artifact");
+        let live =
+            |primary| Live { version: 3, generation: 2, artifact, bundle: Arc::new(version(primary, 30)) };
         Serving { model: model(), dataset: dataset(), incumbent: primary.map(live) }
     }
 

@@ -148,6 +148,10 @@ pub struct Forecaster {
     /// How often the registry and the history are looked at when no event says that they changed.
     #[serde(with = "friendly")]
     pub poll: Duration,
+    /// Folder of the local copy of what is served, relative to the data folder. One process has it.
+    pub folder: PathBuf,
+    /// Most that the local copy may take.
+    pub disk: ByteSize,
 }
 
 /// Logs, on stderr.
@@ -177,7 +181,12 @@ impl Default for Config {
             tls: Tls { certificate_authority: PathBuf::new() },
             runner: Runner { grace: Duration::from_secs(30) },
             trainer: Trainer { slots: 1, time_limit: Duration::from_mins(25) },
-            forecaster: Forecaster { prefetch: 64, poll: Duration::from_secs(30) },
+            forecaster: Forecaster {
+                prefetch: 64,
+                poll: Duration::from_secs(30),
+                folder: PathBuf::from("forecaster"),
+                disk: ByteSize::gib(1),
+            },
             health: Health { listen: String::new() },
             traces: Traces { otlp: String::new(), sample: 1.0 },
             log: Log::default(),
@@ -259,6 +268,11 @@ impl Config {
     /// The path behind a `sqlite:` or `file:` URL of this configuration.
     pub fn path(&self, url: &PartUrl) -> PathBuf {
         self.data_folder.join(url.rest())
+    }
+
+    /// The folder of the forecaster's local copy.
+    pub fn forecaster_folder(&self) -> PathBuf {
+        self.data_folder.join(&self.forecaster.folder)
     }
 
     /// Whether the queues lie in the data folder, which then has one owner.

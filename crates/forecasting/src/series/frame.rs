@@ -1,12 +1,13 @@
 //! Series of one dataset, all on the dataset's grid.
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use super::Grid;
 use crate::names::SeriesId;
 
 /// One series: values at `start`, `start + 1 step`, … of a grid.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Series {
     /// Which series of its dataset this is.
     pub id: SeriesId,
@@ -17,7 +18,7 @@ pub struct Series {
 }
 
 /// Series of one dataset on one grid.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Frame {
     /// The grid of every series.
     pub grid: Grid,

@@ -5,6 +5,7 @@
 //! out leave in batches (`issued`) and never hold up a reply.
 
 mod issued;
+pub mod local_copy;
 mod recent;
 mod serving;
 mod up_to_date;
@@ -14,21 +15,37 @@ pub use recent::RecentHistory;
 pub use serving::{Heard, ServingModels};
 pub use up_to_date::UpToDate;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use protocol::Queue;
 use runner::CpuPool;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use self::local_copy::LocalCopy;
 use super::{Work, work};
 use crate::{environment::Environment, handlers::ForecastHandler};
 
+/// With a local copy, answering does not wait longer for the registry and the history than this.
+const FIRST_LOOK: Duration = Duration::from_secs(1);
+
 /// Runs until `stop`.
 pub(super) async fn run(environment: &Arc<Environment>, stop: CancellationToken) -> anyhow::Result<()> {
-    let up_to_date = Arc::new(UpToDate::new(environment));
+    let config = &environment.config;
+    // Where the queue is embedded, everything is on the local disk as it is.
+    let local = if config.is_embedded() {
+        None
+    } else {
+        LocalCopy::open(&config.forecaster_folder(), config.forecaster.disk.as_u64())?
+    };
+    let has_local_copy = local.is_some();
+    let up_to_date = Arc::new(UpToDate::new(environment, local.map(Arc::new)));
+    up_to_date.restore().await;
     let events = environment.broker.listen(&UpToDate::EVENTS).await?;
     // The events are listened to before the first look, so that nothing falls in between.
-    up_to_date.look().await;
+    if timeout(FIRST_LOOK, up_to_date.look()).await.is_err() && !has_local_copy {
+        up_to_date.look().await; // there is nothing to answer with before
+    }
     let keeping =
         tokio::spawn(up_to_date.clone().keep(events, environment.config.forecaster.poll, stop.clone()));
 

@@ -13,6 +13,8 @@ use forecasting::{
 use history::{History, Range, ReadError};
 use tracing::error;
 
+use super::local_copy::Window;
+
 /// How far behind the newest value a request's origin may lie and still be answered as if its origin
 /// were now.
 const ORIGINS_BACK_DAYS: i64 = 56;
@@ -71,6 +73,23 @@ impl RecentHistory {
         }
         stale.sort();
         Err(StaleWindows { datasets: stale })
+    }
+
+    /// Takes over a window of the local copy.
+    pub fn restore(&self, dataset: DatasetName, window: Window) {
+        let recent = Recent { frame: window.frame, revision: window.revision, steps: window.steps };
+        self.by_dataset.write().unwrap_or_else(PoisonError::into_inner).insert(dataset, recent);
+    }
+
+    /// What a local copy has to hold.
+    pub fn windows(&self) -> Vec<(DatasetName, Window)> {
+        let by_dataset = self.by_dataset.read().unwrap_or_else(PoisonError::into_inner);
+        let window = |recent: &Recent| Window {
+            frame: recent.frame.clone(),
+            revision: recent.revision,
+            steps: recent.steps,
+        };
+        by_dataset.iter().map(|(dataset, recent)| (dataset.clone(), window(recent))).collect()
     }
 
     async fn refresh(

@@ -12,9 +12,12 @@ use forecasting::{
     routing::{Live, Serving},
     spec::{DatasetSpec, ModelSpec},
 };
+use jiff::Timestamp;
 use protocol::messages::ModelPromoted;
 use registry::{Incumbent, Registry, RegistryError};
 use tracing::{error, info};
+
+use super::local_copy::{PointedAt, Pointer, Pointers};
 
 /// The models that a forecaster can answer for, each with its incumbent.
 #[derive(Default)]
@@ -67,6 +70,38 @@ impl ServingModels {
             self.switch(&Announced::from(incumbent), models).await;
         }
         Ok(())
+    }
+
+    /// Takes over what the local copy points at, as far as it is newer than what answers.
+    pub async fn restore(&self, pointers: &Pointers, models: &DecodedModels) {
+        for pointer in &pointers.models {
+            self.know(&pointer.model, &pointer.dataset);
+            if let Some(at) = &pointer.incumbent {
+                let announced = Announced {
+                    model: pointer.model.name.clone(),
+                    version: at.version,
+                    generation: at.generation,
+                    artifact: at.artifact,
+                };
+                self.switch(&announced, models).await;
+            }
+        }
+    }
+
+    /// What a local copy has to know.
+    pub fn pointers(&self, looked_at: Timestamp) -> Pointers {
+        let pointer = |serving: &Arc<Serving>| Pointer {
+            model: serving.model.clone(),
+            dataset: serving.dataset.clone(),
+            incumbent: serving.incumbent.as_ref().map(|live| PointedAt {
+                version: live.version,
+                generation: live.generation,
+                artifact: live.artifact,
+            }),
+        };
+        let mut models: Vec<Pointer> = self.all().iter().map(pointer).collect();
+        models.sort_by(|one, other| one.model.name.cmp(&other.model.name));
+        Pointers { looked_at, models }
     }
 
     /// Hears that a version was promoted. An event is a hint and may come late, twice or out of order.
@@ -128,7 +163,12 @@ impl ServingModels {
         if known.generation() >= announced.generation {
             return Heard::Old;
         }
-        let live = Live { version: announced.version, generation: announced.generation, bundle };
+        let live = Live {
+            version: announced.version,
+            generation: announced.generation,
+            artifact: announced.artifact,
+            bundle,
+        };
         let serving = Serving { incumbent: Some(live), ..Serving::clone(known) };
         by_name.insert(announced.model.clone(), Arc::new(serving));
         Heard::Switched

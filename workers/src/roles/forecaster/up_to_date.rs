@@ -1,10 +1,12 @@
 //! Keeps what a forecaster answers with up to date.
 
 use std::{
+    collections::BTreeSet,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
+use anyhow::Context as _;
 use artifacts::DecodedModels;
 use clock::Clock;
 use history::History;
@@ -15,12 +17,24 @@ use protocol::{
     messages::{ModelPromoted, ObservationsRecorded},
 };
 use registry::Registry;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::{RecentHistory, ServingModels};
+use super::{
+    RecentHistory, ServingModels,
+    local_copy::{LocalCopy, LocalFirst},
+};
 use crate::environment::Environment;
+
+/// A look at the registry that takes longer has failed: the server is as good as gone.
+const REGISTRY_LIMIT: Duration = Duration::from_secs(10);
+/// A look at the history, which may have much to read, likewise.
+const HISTORY_LIMIT: Duration = Duration::from_mins(2);
+/// After a look that failed, the next one comes this soon.
+const STALE_POLL: Duration = Duration::from_secs(2);
+/// What lies on the local disk may be this much older than what is in memory.
+const SAVE_EVERY: Duration = Duration::from_secs(1);
 
 /// Lost events are listened to again after this, then after twice as long each time …
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
@@ -36,7 +50,9 @@ pub struct UpToDate {
     broker: Arc<dyn Broker>,
     registry: Arc<dyn Registry>,
     history: Arc<dyn History>,
-    models: Arc<DecodedModels>,
+    models: DecodedModels,
+    local: Option<Arc<LocalCopy>>,
+    last_saved: Mutex<Option<Instant>>,
     clock: Arc<dyn Clock>,
     stale_since: Mutex<Option<Timestamp>>,
     /// One look at a time; the next one waits and then finds everything as it is.
@@ -47,15 +63,24 @@ impl UpToDate {
     /// The events that make a look worth while.
     pub const EVENTS: [&'static str; 2] = ["model-promoted.*", "observations-recorded.*"];
 
-    /// Knows nothing yet.
-    pub fn new(environment: &Environment) -> Self {
+    /// Knows nothing yet. With a local copy, artifacts are read there first.
+    pub fn new(environment: &Environment, local: Option<Arc<LocalCopy>>) -> Self {
+        let models = match local.clone() {
+            None => DecodedModels::clone(&environment.models),
+            Some(local) => {
+                let store = Arc::new(LocalFirst { local, store: environment.artifacts.clone() });
+                DecodedModels::new(store, environment.config.artifacts.memory.as_u64())
+            }
+        };
         Self {
             serving: ServingModels::default(),
             recent: RecentHistory::default(),
             broker: environment.broker.clone(),
             registry: environment.registry.clone(),
             history: environment.history.clone(),
-            models: environment.models.clone(),
+            models,
+            local,
+            last_saved: Mutex::default(),
             clock: environment.clock.clone(),
             stale_since: Mutex::new(None),
             looking: tokio::sync::Mutex::new(()),
@@ -67,11 +92,59 @@ impl UpToDate {
         *self.stale_since.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Takes over what the local copy has. It is stale until the next look.
+    pub async fn restore(&self) {
+        let Some(local) = self.local.clone() else { return };
+        let reading = tokio::task::spawn_blocking(move || {
+            let pointers = local.pointers()?;
+            let datasets: BTreeSet<_> = pointers.models.iter().map(|model| &model.dataset.name).collect();
+            let windows: Vec<_> = datasets
+                .into_iter()
+                .filter_map(|dataset| Some((dataset.clone(), local.window(dataset)?)))
+                .collect();
+            Some((pointers, windows))
+        });
+        let Some((pointers, windows)) = reading.await.expect("reading does not panic") else { return };
+        for (dataset, window) in windows {
+            self.recent.restore(dataset, window);
+        }
+        self.serving.restore(&pointers, &self.models).await;
+        *self.stale_since.lock().unwrap_or_else(PoisonError::into_inner) = Some(pointers.looked_at);
+        let (models, since) = (pointers.models.len(), pointers.looked_at);
+        info!(models, %since, "{models} models restored from the local copy of {since}");
+    }
+
+    /// Brings the local copy up to date, not more often than it pays.
+    async fn save(&self) {
+        let Some(local) = self.local.clone() else { return };
+        let due = {
+            let mut last = self.last_saved.lock().unwrap_or_else(PoisonError::into_inner);
+            let due = last.is_none_or(|last| last.elapsed() >= SAVE_EVERY);
+            if due {
+                *last = Some(Instant::now());
+            }
+            due
+        };
+        if !due {
+            return;
+        }
+        let (pointers, windows) = (self.serving.pointers(self.clock.now()), self.recent.windows());
+        let saving = tokio::task::spawn_blocking(move || {
+            local.save(&pointers, &windows);
+            let incumbents = pointers.models.iter().filter_map(|model| model.incumbent.as_ref());
+            local.keep_only(&incumbents.map(|incumbent| incumbent.artifact).collect());
+        });
+        saving.await.expect("saving does not panic");
+    }
+
     /// Looks at the registry and the history. A look that fails changes nothing but
     /// [`stale_since`](Self::stale_since).
     pub async fn look(&self) {
         let _one_at_a_time = self.looking.lock().await;
         let looked = self.try_look().await;
+        if looked.is_ok() {
+            self.save().await;
+        }
         let mut stale_since = self.stale_since.lock().unwrap_or_else(PoisonError::into_inner);
         match looked {
             Ok(()) => *stale_since = None,
@@ -83,8 +156,11 @@ impl UpToDate {
     }
 
     async fn try_look(&self) -> anyhow::Result<()> {
-        self.serving.look(&*self.registry, &self.models).await?;
-        self.recent.look(&*self.history, &self.serving.all()).await?;
+        let models = self.serving.look(&*self.registry, &self.models);
+        timeout(REGISTRY_LIMIT, models).await.context("looking at the registry")??;
+        let served = self.serving.all();
+        let windows = self.recent.look(&*self.history, &served);
+        timeout(HISTORY_LIMIT, windows).await.context("looking at the history")??;
         Ok(())
     }
 
@@ -97,9 +173,10 @@ impl UpToDate {
         stop: CancellationToken,
     ) {
         loop {
+            let pause = if self.stale_since().is_some() { poll.min(STALE_POLL) } else { poll };
             tokio::select! {
                 () = stop.cancelled() => return,
-                () = tokio::time::sleep(poll) => self.look().await,
+                () = tokio::time::sleep(pause) => self.look().await,
                 event = events.next() => match event {
                     Ok(event) => self.hear(&event).await,
                     Err(lost) => {

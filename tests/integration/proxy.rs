@@ -1,0 +1,102 @@
+//! A TCP proxy that tests put between workers and a server, to cut it off, freeze it, or answer with garbage.
+
+use std::net::SocketAddr;
+
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional},
+    net::{TcpListener, TcpStream},
+    sync::watch,
+};
+
+/// What becomes of connections, new and old.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// They reach the server.
+    Open,
+    /// They are closed at once.
+    Refused,
+    /// They are accepted and never answered.
+    Frozen,
+    /// They are answered with bytes that mean nothing.
+    Garbage,
+}
+
+/// A running proxy, gone with its last task when the test's runtime ends.
+pub(crate) struct Proxy {
+    address: SocketAddr,
+    mode: watch::Sender<Mode>,
+}
+
+impl Proxy {
+    /// Listens on a free port for what is to reach `server`.
+    pub(crate) async fn to(server: SocketAddr) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port is free");
+        let address = listener.local_addr().expect("it is bound");
+        let (mode, now) = watch::channel(Mode::Open);
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                tokio::spawn(serve(client, server, now.clone()));
+            }
+        });
+        Self { address, mode }
+    }
+
+    /// From now on, for the connections that are there too.
+    pub(crate) fn set(&self, mode: Mode) {
+        self.mode.send_replace(mode);
+    }
+
+    /// The URL with this proxy in the place of the server's address.
+    pub(crate) fn in_front_of(url: &str, proxy: &Self) -> String {
+        url.replace(&address_in(url).to_string(), &proxy.address.to_string())
+    }
+}
+
+/// `127.0.0.1:5432` of a URL.
+pub(crate) fn address_in(url: &str) -> SocketAddr {
+    let (_, rest) = url.split_once("://").expect("a URL");
+    let host = rest.rsplit('@').next().expect("there is one").split(['/', '?']).next().expect("there is one");
+    host.parse().unwrap_or_else(|_| panic!("{host:?}: the tests' servers are named by address and port"))
+}
+
+async fn serve(mut client: TcpStream, server: SocketAddr, mut mode: watch::Receiver<Mode>) {
+    let now = *mode.borrow_and_update();
+    let talking = async {
+        match now {
+            Mode::Open => {
+                let Ok(mut server) = TcpStream::connect(server).await else { return };
+                let _ = server.set_nodelay(true);
+                let _ = client.set_nodelay(true);
+                let _ = copy_bidirectional(&mut client, &mut server).await;
+            }
+            Mode::Refused => {}
+            Mode::Frozen => swallow(&mut client).await,
+            Mode::Garbage => {
+                let _ = client.write_all(&[0xff; 512]).await;
+                swallow(&mut client).await;
+            }
+        }
+    };
+    tokio::select! {
+        () = talking => {}
+        // A frozen server takes its old connections along; any other change closes them.
+        _ = mode.changed() => {
+            if *mode.borrow() == Mode::Frozen {
+                swallow_until_change(client, mode).await;
+            }
+        }
+    }
+}
+
+async fn swallow_until_change(mut client: TcpStream, mut mode: watch::Receiver<Mode>) {
+    tokio::select! {
+        () = swallow(&mut client) => {}
+        _ = mode.changed() => {}
+    }
+}
+
+/// Reads until the client gives up.
+async fn swallow(client: &mut TcpStream) {
+    let mut bytes = [0; 4096];
+    while client.read(&mut bytes).await.is_ok_and(|length| length > 0) {}
+}
