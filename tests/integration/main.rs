@@ -42,6 +42,8 @@ mod fleet_killed;
 
 mod fleet_restarts;
 
+mod fleet_probed;
+
 mod fleet_outages;
 
 mod fleet_gatekeepers;

@@ -17,15 +17,20 @@ pub(crate) struct Process {
 impl Process {
     /// Starts the roles, separated by commas, on the servers of `fleet`. Returns at once.
     pub(crate) fn start(fleet: &Fleet, roles: &str) -> Self {
+        Self::spawn(fleet, roles, fleet.gatecast().args(["run", "--role", roles]))
+    }
+
+    /// Starts the roles with probes on `port`.
+    pub(crate) fn start_probed(fleet: &Fleet, roles: &str, port: u16) -> Self {
+        let mut command = fleet.gatecast();
+        command.env("GATECAST__HEALTH__LISTEN", format!("127.0.0.1:{port}"));
+        Self::spawn(fleet, roles, command.args(["run", "--role", roles]))
+    }
+
+    fn spawn(fleet: &Fleet, roles: &str, command: &mut Command) -> Self {
         let log = fleet.new_log(roles);
         let written = File::create(&log).expect("a file for the log");
-        let child = fleet
-            .gatecast()
-            .args(["run", "--role", roles])
-            .stdout(Stdio::null())
-            .stderr(written)
-            .spawn()
-            .expect("starts");
+        let child = command.stdout(Stdio::null()).stderr(written).spawn().expect("starts");
         Self { child, log }
     }
 

@@ -94,6 +94,8 @@ pub enum Command {
         #[arg(long, default_value_t = 20)]
         limit: u32,
     },
+    /// Ask the process that runs with this configuration whether it is ready (health.listen)
+    Healthcheck,
     /// Look at the configuration in force
     #[command(subcommand)]
     Config(ConfigCommand),

@@ -17,6 +17,7 @@ use crate::{
     config::{Config, PartUrl},
     data_folder::{self, DataFolderError, Ownership},
     failure::{ExitCode, Failure, OrExit as _},
+    health::Health,
 };
 
 /// How often, and how far apart, a process that is to run roles tries to own its data folder.
@@ -43,6 +44,8 @@ pub struct Environment {
     pub artifacts: Arc<dyn ArtifactStore>,
     /// The trained models, decoded.
     pub models: Arc<DecodedModels>,
+    /// What readiness depends on.
+    pub health: Arc<Health>,
     /// Held for as long as this process owns the data folder.
     _ownership: Option<Ownership>,
 }
@@ -128,6 +131,7 @@ impl Environment {
             registry: parts.registry,
             history: parts.history,
             models: Arc::new(models),
+            health: Arc::default(),
             artifacts: parts.artifacts,
             config,
             _ownership: None,

@@ -14,6 +14,9 @@ pub mod config;
 pub mod data_folder;
 pub mod environment;
 
+pub mod health;
+pub mod metrics;
+
 pub mod asker;
 pub mod holdout;
 pub mod import;

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use forecasting::artifact::ArtifactName;
 
-use crate::{ArtifactStore, ArtifactStoreError, RedisCache, objects::name_of};
+use crate::{ArtifactStore, ArtifactStoreError, RedisCache, metrics, objects::name_of};
 
 /// A hundred forecasters that start at once spread their reads of the store over this time; meanwhile the
 /// first of them has put the artifact into the cache for the others.
@@ -26,10 +26,13 @@ impl CachedArtifacts {
 
     /// What the cache has, if it is the artifact of this name.
     async fn cached(&self, name: &ArtifactName) -> Option<Bytes> {
-        let found = self.cache.get(name).await?;
+        let found = self.cache.get(name).await;
+        metrics::asked("redis", found.is_some());
+        let found = found?;
         if name_of(found.clone()).await == *name {
             return Some(found);
         }
+        metrics::refused("damaged");
         // It is written over once the store has given the right bytes.
         tracing::warn!("Redis has other bytes under the name of artifact {name}: they are not used");
         None

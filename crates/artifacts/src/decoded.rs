@@ -5,7 +5,7 @@ use std::sync::Arc;
 use forecasting::artifact::{ArtifactError, ArtifactName, Bundle};
 use moka::future::Cache;
 
-use crate::{ArtifactStore, ArtifactStoreError};
+use crate::{ArtifactStore, ArtifactStoreError, metrics};
 
 /// Loads artifacts, decodes them, and keeps the ones used most.
 #[derive(Clone)]
@@ -55,6 +55,7 @@ impl DecodedModels {
 
     /// The model of an artifact. Who asks while it is being loaded waits for that load.
     pub async fn get(&self, name: &ArtifactName) -> Result<Arc<Bundle>, LoadError> {
+        metrics::asked("memory", self.loaded.contains_key(name));
         let loaded = self.loaded.try_get_with(*name, load(&*self.store, *name)).await;
         loaded.map(|loaded| loaded.bundle).map_err(Arc::unwrap_or_clone)
     }
@@ -64,9 +65,9 @@ async fn load(store: &dyn ArtifactStore, name: ArtifactName) -> Result<Loaded, L
     let bytes = store.get(&name).await?;
     let size_bytes = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
     let decoding = tokio::task::spawn_blocking(move || Bundle::decode(&bytes));
-    let bundle = decoding
-        .await
-        .expect("decoding does not panic and is not aborted")
-        .map_err(|source| LoadError::Unusable { name, source })?;
+    let bundle = decoding.await.expect("decoding does not panic and is not aborted").map_err(|source| {
+        metrics::refused("unusable");
+        LoadError::Unusable { name, source }
+    })?;
     Ok(Loaded { bundle: Arc::new(bundle), size_bytes })
 }

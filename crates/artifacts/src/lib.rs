@@ -15,6 +15,8 @@ mod decoded;
 
 pub mod contract;
 
+mod metrics;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -23,6 +25,7 @@ use forecasting::artifact::{ArtifactName, Bundle};
 
 pub use cached::CachedArtifacts;
 pub use decoded::{DecodedModels, LoadError};
+pub use metrics::describe_metrics;
 pub use objects::ObjectArtifacts;
 pub use redis_cache::{InvalidRedisSettings, RedisCache, RedisSettings};
 

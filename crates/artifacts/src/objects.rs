@@ -9,7 +9,7 @@ use object_store::{
     ObjectStore, ObjectStoreExt, local::LocalFileSystem, memory::InMemory, path::Path as Key,
 };
 
-use crate::{ArtifactStore, ArtifactStoreError, MOST_BYTES};
+use crate::{ArtifactStore, ArtifactStoreError, MOST_BYTES, metrics};
 
 /// An [`ArtifactStore`] in an object store, under keys such as `9f/86/9f86d081…`: folders stay small.
 #[derive(Debug)]
@@ -46,7 +46,9 @@ impl ArtifactStore for ObjectArtifacts {
     }
 
     async fn get(&self, name: &ArtifactName) -> Result<Bytes, ArtifactStoreError> {
-        let found = self.store.get(&key(name)).await.map_err(|error| match error {
+        let found = self.store.get(&key(name)).await;
+        metrics::asked("storage", found.is_ok());
+        let found = found.map_err(|error| match error {
             object_store::Error::NotFound { .. } => ArtifactStoreError::Missing { name: *name },
             other => unavailable(other),
         })?;
@@ -55,6 +57,7 @@ impl ArtifactStore for ObjectArtifacts {
         if name_of(bytes.clone()).await == *name {
             Ok(bytes)
         } else {
+            metrics::refused("damaged");
             Err(ArtifactStoreError::Damaged { name: *name })
         }
     }
@@ -67,6 +70,7 @@ fn key(name: &ArtifactName) -> Key {
 
 fn check_size(name: ArtifactName, size_bytes: u64) -> Result<(), ArtifactStoreError> {
     if size_bytes > MOST_BYTES {
+        metrics::refused("too_large");
         return Err(ArtifactStoreError::TooLarge { name, size_bytes });
     }
     Ok(())

@@ -1,6 +1,6 @@
 //! What became of a worker's deliveries.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// Counters of one worker, from its start on. Shared: ask for [`Counts::so_far`] at any time.
 #[derive(Debug, Default)]
@@ -12,6 +12,7 @@ pub struct Counts {
     pub(crate) dead_lettered: Count,
     pub(crate) given_back: Count,
     pub(crate) askers_gone: Count,
+    consuming: AtomicBool,
 }
 
 /// The values of [`Counts`] at one time.
@@ -34,6 +35,15 @@ pub struct CountsSoFar {
 }
 
 impl Counts {
+    /// Whether the worker consumes its queue now, on a connection that works.
+    pub fn is_consuming(&self) -> bool {
+        self.consuming.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_consuming(&self, consuming: bool) {
+        self.consuming.store(consuming, Ordering::Relaxed);
+    }
+
     /// The values now.
     pub fn so_far(&self) -> CountsSoFar {
         CountsSoFar {

@@ -1,6 +1,10 @@
 //! One delivery, from the broker's hand to its settlement.
 
-use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{
+    panic::AssertUnwindSafe,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use futures::FutureExt;
 use messaging::{Delivery, PublishError, Settlement};
@@ -10,9 +14,10 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, Span, debug, error, info_span, warn};
 
 use crate::{
-    Counts, HandleError, Handler, JobContext, Worker,
+    HandleError, Handler, JobContext, Worker,
     back_off::{self, MAX_ATTEMPTS},
     failure::{chain, panic_text},
+    metrics,
 };
 
 /// A reply is published this often before the message goes back to be handled again.
@@ -29,11 +34,48 @@ enum Outcome {
     /// Handled, but the broker does not take the reply. Not the message's fault, so it uses up no attempt.
     Unpublished(String),
     /// No attempt will ever succeed.
-    Dead(String),
+    Dead(Death, String),
     /// Not its turn.
     Postponed(Duration),
     /// The worker stops and cannot wait for it.
     GivenBack,
+}
+
+impl Outcome {
+    /// As a label of the metric.
+    fn label(&self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Expired => "expired",
+            Self::Failed(_) => "failed",
+            Self::Unpublished(_) => "unpublished",
+            Self::Dead(..) => "rejected",
+            Self::Postponed(_) => "postponed",
+            Self::GivenBack => "given_back",
+        }
+    }
+}
+
+/// Why a message is given up, as a label of the metric.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Death {
+    Undecodable,
+    ReplyTo,
+    Rejected,
+    Unsendable,
+    Failed,
+}
+
+impl Death {
+    fn label(self) -> &'static str {
+        match self {
+            Self::Undecodable => "undecodable",
+            Self::ReplyTo => "reply_to",
+            Self::Rejected => "rejected",
+            Self::Unsendable => "reply_too_large",
+            Self::Failed => "failed",
+        }
+    }
 }
 
 /// Handles, publishes and settles.
@@ -43,13 +85,18 @@ pub(crate) async fn process<H: Handler>(
     give_back: CancellationToken,
 ) {
     let span = span(&worker, &delivery.message.properties);
+    let began = Instant::now();
+    if delivery.message.properties.attempt == 1 {
+        metrics::waited(worker.queue, &delivery.message.properties.message_id, worker.clock.now());
+    }
     let work = async {
         let outcome = tokio::select! {
             biased;
             outcome = handle_and_publish(&worker, &delivery.message) => outcome,
             () = give_back.cancelled() => Outcome::GivenBack,
         };
-        let settlement = settlement(outcome, &delivery.message.properties, &worker.counts);
+        metrics::delivered(worker.queue, outcome.label(), began.elapsed());
+        let settlement = settlement(outcome, &delivery.message.properties, &worker);
         if let Err(e) = delivery.settle(settlement).await {
             warn!("the message comes back, it could not be settled: {}", chain(&e));
         }
@@ -104,9 +151,10 @@ async fn answer_in_time<H: Handler>(
 /// Decodes, handles, and encodes the reply.
 async fn answer<H: Handler>(worker: &Worker<H>, message: &WireMessage) -> Result<Vec<Publication>, Outcome> {
     let properties = &message.properties;
-    let decoded = protocol::decode::<H::Message>(message).map_err(|e| Outcome::Dead(chain(&e)))?;
+    let decoded =
+        protocol::decode::<H::Message>(message).map_err(|e| Outcome::Dead(Death::Undecodable, chain(&e)))?;
     if let Some(address) = &properties.reply_to {
-        ReplyAddress::new(address).map_err(|e| Outcome::Dead(chain(&e)))?;
+        ReplyAddress::new(address).map_err(|e| Outcome::Dead(Death::ReplyTo, chain(&e)))?;
     }
     let stop = CancellationToken::new();
     let _stop_when_dropped = stop.clone().drop_guard(); // nobody waits for the result any more
@@ -114,12 +162,12 @@ async fn answer<H: Handler>(worker: &Worker<H>, message: &WireMessage) -> Result
     let reply = worker.handler.handle(decoded, &job).await.map_err(not_handled)?;
     reply
         .publications(properties)
-        .map_err(|e| Outcome::Dead(format!("the reply cannot be sent: {}", chain(&e))))
+        .map_err(|e| Outcome::Dead(Death::Unsendable, format!("the reply cannot be sent: {}", chain(&e))))
 }
 
 fn not_handled(error: HandleError) -> Outcome {
     match error {
-        HandleError::Rejected(cause) => Outcome::Dead(chain(cause.as_ref())),
+        HandleError::Rejected(cause) => Outcome::Dead(Death::Rejected, chain(cause.as_ref())),
         HandleError::Transient(cause) => Outcome::Failed(chain(cause.as_ref())),
         HandleError::Postponed { after } => Outcome::Postponed(after),
     }
@@ -134,11 +182,15 @@ async fn publish<H>(worker: &Worker<H>, publication: Publication) -> Result<(), 
             Ok(()) => return Ok(()),
             Err(PublishError::Unroutable(Destination::Asker(asker))) => {
                 worker.counts.askers_gone.add_one();
+                metrics::asker_gone(worker.queue);
                 debug!("the asker at {asker} has gone");
                 return Ok(());
             }
             Err(error @ PublishError::TooLarge { .. }) => {
-                return Err(Outcome::Dead(format!("the reply cannot be sent: {}", chain(&error))));
+                return Err(Outcome::Dead(
+                    Death::Unsendable,
+                    format!("the reply cannot be sent: {}", chain(&error)),
+                ));
             }
             Err(error @ (PublishError::Unavailable(_) | PublishError::Unroutable(_))) => error,
         };
@@ -152,7 +204,8 @@ async fn publish<H>(worker: &Worker<H>, publication: Publication) -> Result<(), 
 }
 
 /// Counts the outcome, logs it if it is a fault, and says what becomes of the message.
-fn settlement(outcome: Outcome, properties: &Properties, counts: &Counts) -> Settlement {
+fn settlement<H>(outcome: Outcome, properties: &Properties, worker: &Worker<H>) -> Settlement {
+    let counts = &worker.counts;
     let attempt = properties.attempt;
     let error = match outcome {
         Outcome::Done => {
@@ -172,7 +225,7 @@ fn settlement(outcome: Outcome, properties: &Properties, counts: &Counts) -> Set
             counts.given_back.add_one();
             return Settlement::GiveBack;
         }
-        Outcome::Dead(reason) => return dead_letter(&reason, counts),
+        Outcome::Dead(death, reason) => return dead_letter(death, &reason, worker),
         Outcome::Unpublished(error) => {
             counts.retried.add_one();
             let delay = back_off::before_replying_again(&properties.message_id);
@@ -182,7 +235,7 @@ fn settlement(outcome: Outcome, properties: &Properties, counts: &Counts) -> Set
         Outcome::Failed(error) => error,
     };
     if attempt >= MAX_ATTEMPTS {
-        return dead_letter(&format!("failed {attempt} times, at last: {error}"), counts);
+        return dead_letter(Death::Failed, &format!("failed {attempt} times, at last: {error}"), worker);
     }
     counts.retried.add_one();
     let delay = back_off::before_retry(&properties.message_id, attempt);
@@ -190,10 +243,11 @@ fn settlement(outcome: Outcome, properties: &Properties, counts: &Counts) -> Set
     Settlement::RetryAfter { delay, error }
 }
 
-fn dead_letter(reason: &str, counts: &Counts) -> Settlement {
+fn dead_letter<H>(death: Death, reason: &str, worker: &Worker<H>) -> Settlement {
     const MAX_CHARS: usize = 2_000; // a panic may quote its whole input
     let reason = cut(reason, MAX_CHARS).to_owned();
-    counts.dead_lettered.add_one();
+    worker.counts.dead_lettered.add_one();
+    metrics::dead_letter(worker.queue, death.label());
     error!("given up, to the dead letters: {reason}");
     Settlement::DeadLetter { reason }
 }

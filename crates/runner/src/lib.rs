@@ -17,9 +17,12 @@ mod back_off;
 
 mod counts;
 
+mod metrics;
+
 mod cpu_pool;
 
 pub use counts::{Counts, CountsSoFar};
 pub use cpu_pool::{CpuPool, CpuPoolError};
 pub use handler::{HandleError, Handler, JobContext};
+pub use metrics::describe_metrics;
 pub use worker::{Limits, Worker, run};

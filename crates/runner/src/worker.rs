@@ -9,7 +9,7 @@ use tokio::{task::JoinSet, time};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use crate::{Counts, Handler, back_off, delivery, failure::chain};
+use crate::{Counts, Handler, back_off, delivery, failure::chain, metrics};
 
 /// A handler with everything it takes to feed it.
 pub struct Worker<H> {
@@ -71,6 +71,7 @@ async fn consume<H: Handler>(
         Ok(deliveries) => deliveries,
         Err(error) => return Some(error),
     };
+    let _up = Up::on(worker.queue, &worker.counts);
     loop {
         tokio::select! {
             biased; // once stopped, nothing new is taken
@@ -87,6 +88,27 @@ async fn consume<H: Handler>(
                 Err(error) => return Some(error),
             },
         }
+    }
+}
+
+/// Says that a queue is consumed, for as long as it lives.
+struct Up<'a> {
+    queue: Queue,
+    counts: &'a Counts,
+}
+
+impl<'a> Up<'a> {
+    fn on(queue: Queue, counts: &'a Counts) -> Self {
+        counts.set_consuming(true);
+        metrics::consumer_up(queue, true);
+        Self { queue, counts }
+    }
+}
+
+impl Drop for Up<'_> {
+    fn drop(&mut self) {
+        self.counts.set_consuming(false);
+        metrics::consumer_up(self.queue, false);
     }
 }
 

@@ -1,9 +1,13 @@
-//! What a process says about itself while it runs: logs on stderr.
+//! What a process says about itself while it runs: logs on stderr, metrics.
+
+mod metrics;
 
 use std::io::IsTerminal as _;
 
 use serde::{Deserialize, Serialize};
 use tracing_subscriber::EnvFilter;
+
+pub use metrics::{Metrics, start_metrics};
 
 /// How log lines are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,13 +35,16 @@ pub enum StartError {
     Twice,
 }
 
+/// What lapin says below an error may quote the bodies of messages.
+const QUIET: &str = "lapin=error";
+
 /// Starts logging for the whole process. `filter` is a level or a list of directives
 /// (`info,sqlx=warn`).
 ///
 /// # Errors
 /// [`StartError`] if the filter is malformed, or if logging runs already.
 pub fn start_logging(filter: &str, format: LogFormat) -> Result<(), StartError> {
-    let filter = EnvFilter::try_new(filter)
+    let filter = EnvFilter::try_new(format!("{QUIET},{filter}"))
         .map_err(|e| StartError::Filter { filter: filter.to_owned(), problem: e.to_string() })?;
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let started = match format {

@@ -5,6 +5,7 @@ mod datasets;
 mod decisions;
 mod demo;
 mod forecast;
+mod healthcheck;
 mod import;
 mod migrate;
 mod models;
@@ -55,6 +56,9 @@ async fn run_briefly(cli: &Cli, config: Config, settings: Vec<Setting>) -> Comma
     if let Command::Migrate = &cli.command {
         return migrate::migrate(&config, global.json).await;
     }
+    if let Command::Healthcheck = &cli.command {
+        return healthcheck::healthcheck(&config).await;
+    }
     let environment = &Environment::visit(config, Arc::new(SystemClock)).await?;
     match &cli.command {
         Command::Datasets(SpecCommand::Apply { file }) => {
@@ -69,7 +73,11 @@ async fn run_briefly(cli: &Cli, config: Config, settings: Vec<Setting>) -> Comma
         Command::Decisions { model, limit } => {
             decisions::decisions(environment, model, *limit, global.json).await
         }
-        Command::Config(_) | Command::Migrate | Command::Run { .. } | Command::Demo { .. } => {
+        Command::Config(_)
+        | Command::Healthcheck
+        | Command::Migrate
+        | Command::Run { .. }
+        | Command::Demo { .. } => {
             unreachable!("handled above")
         }
     }

@@ -11,6 +11,8 @@ use crate::{
     config::Config,
     environment::Environment,
     failure::CommandResult,
+    health::HealthServer,
+    metrics,
     roles::{self, Role},
 };
 
@@ -26,7 +28,18 @@ pub(super) async fn run(config: Config, roles: &[Role]) -> CommandResult {
         config.broker.url.to_string()
     };
     info!(%place, "running on {place}");
+    let health = match config.health.listen.parse() {
+        Ok(address) => {
+            let metrics = telemetry::start_metrics();
+            metrics::describe();
+            Some(HealthServer::start(address, environment.health.clone(), metrics).await?)
+        }
+        Err(_none) => None, // checked with the configuration: it is empty
+    };
     roles::run(&environment, roles, stop).await?;
+    if let Some(health) = health {
+        health.stop().await;
+    }
     info!("stopped");
     Ok(())
 }

@@ -11,7 +11,10 @@ use protocol::messages::{ForecastReply, ForecastRequest, RefusalReason};
 use runner::{CpuPool, HandleError, Handler, JobContext};
 
 use super::convert;
-use crate::roles::forecaster::{IssuedLog, UpToDate};
+use crate::{
+    metrics,
+    roles::forecaster::{IssuedLog, UpToDate},
+};
 
 /// More points than this take more than half a millisecond, and go to a thread of their own.
 const INLINE_POINTS: usize = 24;
@@ -47,7 +50,9 @@ impl Handler for ForecastHandler {
 
         // Save.
         self.issued.note(convert::issued(&answer, &serving, &job.message_id, self.issued.now()));
-        Ok(convert::reply(&answer, &serving, self.up_to_date.stale_since()))
+        let reply = convert::reply(&answer, &serving, self.up_to_date.stale_since());
+        metrics::answered(&reply);
+        Ok(reply)
     }
 }
 

@@ -16,6 +16,7 @@ use runner::{CpuPool, HandleError, Handler, JobContext};
 use tracing::{info, warn};
 
 use super::{compute, convert, read_error, registry_error, rejected};
+use crate::metrics;
 
 /// Judges the candidate of a train result against the incumbent.
 pub struct JudgeHandler {
@@ -63,6 +64,7 @@ impl Handler for JudgeHandler {
             match self.registry.decide(&decision, context.now).await.map_err(registry_error)? {
                 Decided::Recorded(decision) => {
                     let (verdict, job) = (decision.judgement.verdict.name(), &decision.job);
+                    metrics::decided(&model, verdict);
                     info!(model = %model, version, verdict, %job, "decided on {model}: {verdict}");
                     return self.announcement(decision).await;
                 }

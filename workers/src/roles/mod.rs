@@ -113,13 +113,15 @@ struct Work {
 /// Consumes a queue with a handler until `stop`, and then until it has finished what it holds.
 async fn work<H: Handler>(environment: &Environment, what: Work, handler: H, stop: CancellationToken) {
     let Work { queue, prefetch, time_limit } = what;
+    let counts = Arc::new(Counts::default());
+    environment.health.consumes(queue, counts.clone());
     let worker = Worker {
         broker: environment.broker.clone(),
         clock: environment.clock.clone(),
         queue,
         handler,
         limits: Limits { prefetch, time_limit, grace: environment.config.runner.grace },
-        counts: Arc::new(Counts::default()),
+        counts,
     };
     runner::run(worker, stop).await;
 }

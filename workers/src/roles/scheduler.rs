@@ -15,7 +15,7 @@ use tracing::{error, info};
 
 use crate::{
     environment::Environment,
-    holdout,
+    holdout, metrics,
     schedule::{CheckedSchedule, job_id},
 };
 
@@ -92,6 +92,7 @@ async fn publish(environment: &Environment, model: &ModelSpec, tick: Timestamp) 
     let message = WireMessage::new(&job, ContentType::MessagePack, job_id(&model.name, tick))?;
     environment.broker.publish(&Destination::Queue(Queue::TrainJobs), message).await?;
     let name: &ModelName = &model.name;
+    metrics::scheduled(tick, environment.clock.now());
     info!(model = %name, tick = %tick, "published the train job of {name} for {tick}");
     Ok(())
 }

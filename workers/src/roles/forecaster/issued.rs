@@ -12,6 +12,8 @@ use tokio::sync::mpsc;
 use tracing::warn;
 use uuid::Uuid;
 
+use crate::metrics;
+
 /// A batch leaves when it is this old, …
 const PATIENCE: Duration = Duration::from_millis(100);
 /// … or this large in forecasts, …
@@ -51,6 +53,7 @@ impl IssuedLog {
         let dropped =
             forecasts.into_iter().filter(|forecast| self.sender.try_send(forecast.clone()).is_err()).count();
         if dropped > 0 {
+            metrics::issued_dropped(dropped);
             warn!(
                 dropped,
                 "{dropped} forecasts issued will be missing in the history: the broker is too slow"
@@ -66,6 +69,7 @@ impl Outgoing {
             let batch = self.batch(first).await;
             let forecasts = batch.len();
             if let Err(fault) = publish(&*broker, ForecastsIssued { forecasts: batch }).await {
+                metrics::issued_dropped(forecasts);
                 warn!(forecasts, "{forecasts} forecasts issued will be missing in the history: {fault:#}");
             }
         }

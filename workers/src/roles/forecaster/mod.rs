@@ -40,6 +40,7 @@ pub(super) async fn run(environment: &Arc<Environment>, stop: CancellationToken)
     };
     let has_local_copy = local.is_some();
     let up_to_date = Arc::new(UpToDate::new(environment, local.map(Arc::new)));
+    environment.health.answers_from(up_to_date.clone());
     up_to_date.restore().await;
     let events = environment.broker.listen(&UpToDate::EVENTS).await?;
     // The events are listened to before the first look, so that nothing falls in between.

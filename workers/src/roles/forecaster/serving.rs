@@ -18,6 +18,7 @@ use registry::{Incumbent, Registry, RegistryError};
 use tracing::{error, info};
 
 use super::local_copy::{PointedAt, Pointer, Pointers};
+use crate::metrics;
 
 /// The models that a forecaster can answer for, each with its incumbent.
 #[derive(Default)]
@@ -52,7 +53,12 @@ impl ServingModels {
     ///
     /// # Errors
     /// If the registry cannot be read; everything stays as it was then.
-    pub async fn look(&self, registry: &dyn Registry, models: &DecodedModels) -> Result<(), RegistryError> {
+    pub async fn look(
+        &self,
+        registry: &dyn Registry,
+        models: &DecodedModels,
+        now: Timestamp,
+    ) -> Result<(), RegistryError> {
         let datasets: HashMap<_, _> = registry
             .datasets()
             .await?
@@ -67,6 +73,7 @@ impl ServingModels {
             }
         }
         for incumbent in &incumbents {
+            metrics::in_use(&incumbent.model, incumbent.since, now);
             self.switch(&Announced::from(incumbent), models).await;
         }
         Ok(())

@@ -2,7 +2,10 @@
 
 use std::{
     collections::BTreeSet,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -55,6 +58,8 @@ pub struct UpToDate {
     last_saved: Mutex<Option<Instant>>,
     clock: Arc<dyn Clock>,
     stale_since: Mutex<Option<Timestamp>>,
+    /// Whether anything was ever looked at or restored.
+    servable: AtomicBool,
     /// One look at a time; the next one waits and then finds everything as it is.
     looking: tokio::sync::Mutex<()>,
 }
@@ -83,8 +88,14 @@ impl UpToDate {
             last_saved: Mutex::default(),
             clock: environment.clock.clone(),
             stale_since: Mutex::new(None),
+            servable: AtomicBool::new(false),
             looking: tokio::sync::Mutex::new(()),
         }
+    }
+
+    /// Whether there is anything to answer with: the stores were looked at once, or the local copy was read.
+    pub fn is_servable(&self) -> bool {
+        self.servable.load(Ordering::Relaxed)
     }
 
     /// Since when the registry or the history could not be looked at.
@@ -110,6 +121,7 @@ impl UpToDate {
         }
         self.serving.restore(&pointers, &self.models).await;
         *self.stale_since.lock().unwrap_or_else(PoisonError::into_inner) = Some(pointers.looked_at);
+        self.servable.store(true, Ordering::Relaxed);
         let (models, since) = (pointers.models.len(), pointers.looked_at);
         info!(models, %since, "{models} models restored from the local copy of {since}");
     }
@@ -143,6 +155,7 @@ impl UpToDate {
         let _one_at_a_time = self.looking.lock().await;
         let looked = self.try_look().await;
         if looked.is_ok() {
+            self.servable.store(true, Ordering::Relaxed);
             self.save().await;
         }
         let mut stale_since = self.stale_since.lock().unwrap_or_else(PoisonError::into_inner);
@@ -156,7 +169,7 @@ impl UpToDate {
     }
 
     async fn try_look(&self) -> anyhow::Result<()> {
-        let models = self.serving.look(&*self.registry, &self.models);
+        let models = self.serving.look(&*self.registry, &self.models, self.clock.now());
         timeout(REGISTRY_LIMIT, models).await.context("looking at the registry")??;
         let served = self.serving.all();
         let windows = self.recent.look(&*self.history, &served);
