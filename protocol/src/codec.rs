@@ -3,7 +3,7 @@
 use std::io::Read;
 
 use bytes::Bytes;
-use serde::Deserializer;
+use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 
 use crate::{MAX_ID_BYTES, Message, WireMessage, envelope::kind_and_version};
 
@@ -75,6 +75,14 @@ pub enum DecodeError {
         /// Its length in bytes.
         length: usize,
     },
+    /// An id holds a character that a terminal, a log or a database would stumble over.
+    #[error("{property} holds the control character U+{character:04X}")]
+    ControlCharacter {
+        /// Which id.
+        property: &'static str,
+        /// The character.
+        character: u32,
+    },
     /// `type` names a kind or version that this queue does not take.
     #[error("type {found:?} is unknown here, {expected:?} is expected")]
     Kind {
@@ -137,12 +145,26 @@ pub fn decode<M: Message>(message: &WireMessage) -> Result<M, DecodeError> {
     let content_type = ContentType::parse(&properties.content_type)
         .ok_or_else(|| DecodeError::ContentType(cut(&properties.content_type)))?;
     let body = plain_body(message)?;
-    let broken = |problem: String| DecodeError::Body { kind: M::KIND, problem };
+    from_body(content_type, &body).map_err(|problem| DecodeError::Body { kind: M::KIND, problem })
+}
+
+/// Decodes a message of any kind for people to look at.
+///
+/// # Errors
+/// [`DecodeError`] if its body is not what its content type says.
+pub fn decode_untyped(message: &WireMessage) -> Result<serde_json::Value, DecodeError> {
+    let content_type = ContentType::parse(&message.properties.content_type)
+        .ok_or_else(|| DecodeError::ContentType(cut(&message.properties.content_type)))?;
+    from_body(content_type, &plain_body(message)?)
+        .map_err(|problem| DecodeError::Body { kind: "the message", problem })
+}
+
+fn from_body<T: DeserializeOwned>(content_type: ContentType, body: &[u8]) -> Result<T, String> {
     match content_type {
-        ContentType::MessagePack => from_message_pack(&body).map_err(broken),
+        ContentType::MessagePack => from_message_pack(body),
         ContentType::Json => {
-            check_json_depth(&body).map_err(broken)?;
-            from_json(&body).map_err(broken)
+            check_json_depth(body)?;
+            from_json(body)
         }
     }
 }
@@ -152,9 +174,22 @@ fn check_ids(message: &WireMessage) -> Result<(), DecodeError> {
     if length == 0 || length > MAX_ID_BYTES {
         return Err(DecodeError::MessageId { length });
     }
-    match message.properties.correlation_id.as_deref().map(str::len) {
-        Some(length) if length > MAX_ID_BYTES => Err(DecodeError::CorrelationId { length }),
-        _ => Ok(()),
+    check_characters("message_id", &message.properties.message_id)?;
+    let Some(correlation_id) = message.properties.correlation_id.as_deref() else { return Ok(()) };
+    let length = correlation_id.len();
+    if length > MAX_ID_BYTES {
+        return Err(DecodeError::CorrelationId { length });
+    }
+    check_characters("correlation_id", correlation_id)
+}
+
+/// Refuses control characters and those that turn the direction of text.
+fn check_characters(property: &'static str, id: &str) -> Result<(), DecodeError> {
+    let turns =
+        |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    match id.chars().find(|&c| c.is_control() || turns(c)) {
+        Some(found) => Err(DecodeError::ControlCharacter { property, character: found.into() }),
+        None => Ok(()),
     }
 }
 
@@ -192,7 +227,7 @@ fn decompress(body: &[u8]) -> Result<Bytes, DecodeError> {
     Ok(plain.into())
 }
 
-fn from_message_pack<M: Message>(body: &[u8]) -> Result<M, String> {
+fn from_message_pack<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
     let mut decoder = rmp_serde::Deserializer::new(body); // its reader ends where the message does
     decoder.set_max_depth(MAX_DEPTH);
     let message = with_path(&mut decoder)?;
@@ -203,7 +238,7 @@ fn from_message_pack<M: Message>(body: &[u8]) -> Result<M, String> {
     Ok(message)
 }
 
-fn from_json<M: Message>(body: &[u8]) -> Result<M, String> {
+fn from_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
     let mut decoder = serde_json::Deserializer::from_slice(body);
     let message = with_path(&mut decoder)?;
     decoder.end().map_err(|e| e.to_string())?;
@@ -211,7 +246,7 @@ fn from_json<M: Message>(body: &[u8]) -> Result<M, String> {
 }
 
 /// Decodes, and names the field in the error.
-fn with_path<'de, M: Message, D: Deserializer<'de>>(decoder: D) -> Result<M, String> {
+fn with_path<'de, T: Deserialize<'de>, D: Deserializer<'de>>(decoder: D) -> Result<T, String> {
     serde_path_to_error::deserialize(decoder).map_err(|e| match e.path().to_string().as_str() {
         "." | "?" => e.inner().to_string(),
         path => format!("{path}: {}", e.inner()),

@@ -13,6 +13,6 @@ mod codec;
 
 pub mod messages;
 
-pub use codec::{ContentType, DecodeError, EncodeError, MAX_BODY_BYTES, decode, encode};
+pub use codec::{ContentType, DecodeError, EncodeError, MAX_BODY_BYTES, decode, decode_untyped, encode};
 pub use envelope::{MAX_ID_BYTES, Message, Properties, Publication, Reply, WireMessage};
 pub use names::{Destination, Exchange, InvalidAddress, Queue, ReplyAddress, RoutingKey};

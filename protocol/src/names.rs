@@ -31,8 +31,13 @@ pub enum Queue {
     TrainJobs,
     /// `TrainResult`s, for gatekeepers.
     TrainResults,
+    /// Acts of people and requests to roll back, for gatekeepers.
+    GateRequests,
     /// `ForecastRequest`s, for forecasters.
     ForecastRequests,
+    /// `ForecastRequest`s that must survive a restart of the broker, for forecasters that have nothing more
+    /// urgent.
+    ForecastBatches,
     /// `ObservationBatch`es, for recorders.
     Observations,
     /// `ForecastsIssued`, for recorders.
@@ -41,10 +46,12 @@ pub enum Queue {
 
 impl Queue {
     /// Every queue, in the order of the pipeline.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 7] = [
         Self::TrainJobs,
         Self::TrainResults,
+        Self::GateRequests,
         Self::ForecastRequests,
+        Self::ForecastBatches,
         Self::Observations,
         Self::ForecastsIssued,
     ];
@@ -54,7 +61,9 @@ impl Queue {
         match self {
             Self::TrainJobs => "train-jobs",
             Self::TrainResults => "train-results",
+            Self::GateRequests => "gate-requests",
             Self::ForecastRequests => "forecast-requests",
+            Self::ForecastBatches => "forecast-batches",
             Self::Observations => "observations",
             Self::ForecastsIssued => "forecasts-issued",
         }
@@ -69,7 +78,11 @@ impl Queue {
     /// asker has a deadline and asks again, so its queues trade this for speed.
     pub fn is_durable(self) -> bool {
         match self {
-            Self::TrainJobs | Self::TrainResults | Self::Observations => true,
+            Self::TrainJobs
+            | Self::TrainResults
+            | Self::GateRequests
+            | Self::ForecastBatches
+            | Self::Observations => true,
             Self::ForecastRequests | Self::ForecastsIssued => false,
         }
     }
@@ -80,8 +93,8 @@ impl Queue {
     /// this thrice is poison.
     pub fn delivery_limit(self) -> u32 {
         match self {
-            Self::TrainJobs | Self::TrainResults | Self::Observations => 20,
-            Self::ForecastRequests | Self::ForecastsIssued => 3,
+            Self::TrainJobs | Self::TrainResults | Self::GateRequests | Self::Observations => 20,
+            Self::ForecastRequests | Self::ForecastBatches | Self::ForecastsIssued => 3,
         }
     }
 }

@@ -105,6 +105,17 @@ pub(crate) async fn wait_until_empty(environment: &Environment) {
     }
 }
 
+/// Waits until nothing of a queue waits or is out for delivery; dead letters are fine.
+pub(crate) async fn wait_until_drained(environment: &Environment, queue: Queue) {
+    loop {
+        let depth = environment.broker.depth(queue).await.expect("a depth");
+        if (Depth { dead: 0, ..depth }) == Depth::default() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await; // polls for the event it waits for
+    }
+}
+
 /// Fails unless there is one decision for each job, and one generation for each promotion.
 pub(crate) async fn check_decisions(environment: &Environment, jobs: &BTreeSet<String>) {
     let (model, ..) = bikes();

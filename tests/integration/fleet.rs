@@ -10,6 +10,10 @@ use std::{
 };
 
 use clock::{Clock, SystemClock};
+use lapin::{
+    options::{QueueDeclareOptions, QueueDeleteOptions},
+    types::FieldTable,
+};
 use protocol::messages::ForecastRequest;
 use tempfile::TempDir;
 use workers::{
@@ -140,6 +144,28 @@ impl Fleet {
             "--wait",
         ]));
         assert_eq!(trained["decision"], "promoted", "{trained}");
+    }
+
+    /// Applies an hourly dataset of this name.
+    pub(crate) fn apply_dataset(&self, name: &str) {
+        let file = self.folder.path().join("dataset.toml");
+        let text = format!("name = \"{name}\"\nfrequency = \"PT1H\"\ntime_zone = \"UTC\"\n");
+        std::fs::write(&file, text).expect("writes");
+        succeed(self.gatecast().args(["datasets", "apply"]).arg(file));
+    }
+
+    /// Puts a queue of another type in the place of one of ours; returns its name on the server.
+    pub(crate) async fn replace_queue(&self, queue: &str) -> String {
+        let (_connection, channel) = self.rabbit.channel().await;
+        let name = self.rabbit.name(queue);
+        channel.queue_delete(name.as_str().into(), QueueDeleteOptions::default()).await.expect("deletes");
+        let declared = channel.queue_declare(
+            name.as_str().into(),
+            QueueDeclareOptions::durable(),
+            FieldTable::default(),
+        );
+        declared.await.expect("declares");
+        name
     }
 
     /// A request whose answer no later observation changes.

@@ -42,6 +42,8 @@ pub struct Environment {
     pub history: Arc<dyn History>,
     /// The trained models as bytes.
     pub artifacts: Arc<dyn ArtifactStore>,
+    /// The cache in front of them, if there is one.
+    pub cache: Option<Arc<RedisCache>>,
     /// The trained models, decoded.
     pub models: Arc<DecodedModels>,
     /// What readiness depends on.
@@ -112,14 +114,15 @@ impl Environment {
         data_folder::create(&config.data_folder).or_exit(ExitCode::Unreachable)?;
         let access = if ownership.is_some() { Access::Owner } else { Access::Guest };
         let broker = Box::pin(open_broker(&config, name, access, &clock)).await?;
+        let cache = open_cache(&config)?;
         let parts = Parts {
             broker,
             // On the heap: what connects to a database is large, and every command would carry it along.
             registry: Box::pin(open_registry(&config)).await?,
             history: Box::pin(open_history(&config)).await?,
-            artifacts: open_artifacts(&config)?,
+            artifacts: open_artifacts(&config, cache.as_ref())?,
         };
-        Ok(Self { _ownership: ownership, ..Self::of(config, clock, parts) })
+        Ok(Self { cache, _ownership: ownership, ..Self::of(config, clock, parts) })
     }
 
     /// An environment of the given parts, for tests: `Stack` puts in-memory ones here.
@@ -130,6 +133,7 @@ impl Environment {
             broker: parts.broker,
             registry: parts.registry,
             history: parts.history,
+            cache: None,
             models: Arc::new(models),
             health: Arc::default(),
             artifacts: parts.artifacts,
@@ -181,18 +185,28 @@ async fn open_history(config: &Config) -> Result<Arc<dyn History>, Failure> {
     Ok(Arc::new(history))
 }
 
-fn open_artifacts(config: &Config) -> Result<Arc<dyn ArtifactStore>, Failure> {
+fn open_artifacts(
+    config: &Config,
+    cache: Option<&Arc<RedisCache>>,
+) -> Result<Arc<dyn ArtifactStore>, Failure> {
     let store = ObjectArtifacts::folder(config.path(&config.artifacts.url));
     let store = Arc::new(store.or_exit(ExitCode::Unreachable)?);
+    Ok(match cache {
+        Some(cache) => Arc::new(CachedArtifacts::new(cache.clone(), store)),
+        None => store,
+    })
+}
+
+fn open_cache(config: &Config) -> Result<Option<Arc<RedisCache>>, Failure> {
     if config.cache.url.is_empty() {
-        return Ok(store);
+        return Ok(None);
     }
     let settings = RedisSettings {
         url: config.cache.url.with_password().to_owned(),
         certificate_authority: certificate_authority(config)?,
     };
     let cache = RedisCache::start(&settings).or_exit(ExitCode::Invalid)?;
-    Ok(Arc::new(CachedArtifacts::new(cache, store)))
+    Ok(Some(Arc::new(cache)))
 }
 
 /// A server that is away may come back while we run; tables of another version need somebody.

@@ -14,13 +14,13 @@ const SPREAD: Duration = Duration::from_millis(300);
 
 /// Reads the cache, then the store.
 pub struct CachedArtifacts {
-    cache: RedisCache,
+    cache: Arc<RedisCache>,
     store: Arc<dyn ArtifactStore>,
 }
 
 impl CachedArtifacts {
     /// Puts a cache in front of a store.
-    pub fn new(cache: RedisCache, store: Arc<dyn ArtifactStore>) -> Self {
+    pub fn new(cache: Arc<RedisCache>, store: Arc<dyn ArtifactStore>) -> Self {
         Self { cache, store }
     }
 
@@ -56,6 +56,10 @@ impl ArtifactStore for CachedArtifacts {
         let bytes = self.store.get(name).await?;
         self.cache.put(name, &bytes).await;
         Ok(bytes)
+    }
+
+    async fn check(&self) -> Result<(), ArtifactStoreError> {
+        self.store.check().await
     }
 
     async fn warm(&self, name: &ArtifactName) -> Result<(), ArtifactStoreError> {

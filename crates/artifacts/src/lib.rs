@@ -42,6 +42,13 @@ pub trait ArtifactStore: Send + Sync + 'static {
     /// The bytes of this name, and of no other.
     async fn get(&self, name: &ArtifactName) -> Result<Bytes, ArtifactStoreError>;
 
+    /// Looks whether the store can be written to and read from.
+    async fn check(&self) -> Result<(), ArtifactStoreError> {
+        let probe = Bytes::from_static(b"gatecast doctor");
+        let name = self.put(probe).await?;
+        self.get(&name).await.map(drop)
+    }
+
     /// Brings the artifact near everyone who is about to get it. A store without a cache has nothing to do.
     async fn warm(&self, _name: &ArtifactName) -> Result<(), ArtifactStoreError> {
         Ok(())

@@ -37,7 +37,7 @@ mod redis_in_front {
         });
         let cache =
             RedisCache::start(&RedisSettings { url, certificate_authority: None }).expect("a good url");
-        (Arc::new(CachedArtifacts::new(cache, Arc::new(ObjectArtifacts::memory()))), ())
+        (Arc::new(CachedArtifacts::new(Arc::new(cache), Arc::new(ObjectArtifacts::memory()))), ())
     }
 
     artifact_store_contract!(open);

@@ -65,7 +65,7 @@ impl Shop {
 
 fn in_front(url: &str, store: Arc<dyn ArtifactStore>) -> CachedArtifacts {
     let settings = RedisSettings { url: url.to_owned(), certificate_authority: None };
-    CachedArtifacts::new(RedisCache::start(&settings).expect("a good url"), store)
+    CachedArtifacts::new(Arc::new(RedisCache::start(&settings).expect("a good url")), store)
 }
 
 #[tokio::test]

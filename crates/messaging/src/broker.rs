@@ -37,6 +37,54 @@ pub trait Broker: Send + Sync + 'static {
 
     /// The oldest dead letters of a queue, at most `limit`, oldest first. They stay where they are.
     async fn dead_letters(&self, queue: Queue, limit: u32) -> Result<Vec<DeadLetter>, BrokerError>;
+
+    /// Puts dead letters back to the end of their queue, as if they were published now: first attempt, no
+    /// failure. Each is on its queue before it leaves the dead letters. Returns how many.
+    async fn replay_dead_letters(&self, queue: Queue, which: &Chosen) -> Result<u64, BrokerError>;
+
+    /// Deletes dead letters for good. Returns how many.
+    async fn drop_dead_letters(&self, queue: Queue, which: &Chosen) -> Result<u64, BrokerError>;
+
+    /// Looks whether the broker is there and as it should be.
+    async fn examine(&self) -> Result<Examined, BrokerError>;
+}
+
+/// What a look at a broker found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Examined {
+    /// What it is, with its version where it has one.
+    pub broker: String,
+    /// What is not as this program would have it.
+    pub differences: Vec<Difference>,
+}
+
+/// An exchange or a queue that is not as this program would declare it. It is used as it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
+    /// The exchange or queue.
+    pub name: String,
+    /// What the broker says.
+    pub problem: String,
+    /// What would make it right.
+    pub mend: String,
+}
+
+/// Which dead letters of a queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Chosen {
+    /// All that are there at the start.
+    All,
+    /// Those with this message id.
+    WithId(String),
+}
+
+impl Chosen {
+    pub(crate) fn is(&self, message_id: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::WithId(id) => id == message_id,
+        }
+    }
 }
 
 /// The deliveries of one consumer.

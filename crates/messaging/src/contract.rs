@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use protocol::{Destination, MAX_BODY_BYTES, Properties, Queue, RoutingKey, WireMessage};
 use tokio::time::Instant;
 
-use crate::{Broker, Deliveries, Delivery, Depth, PublishError, Settlement};
+use crate::{Broker, Chosen, Deliveries, Delivery, Depth, PublishError, Settlement};
 
 const HOUR: Duration = Duration::from_hours(1);
 /// Long enough to be noticed, short enough to wait for.
@@ -60,6 +60,8 @@ macro_rules! broker_contract {
             a_postponed_message_comes_later_unchanged
             a_settled_failure_starts_the_count_of_unsettled_deliveries_anew
             a_dead_letter_keeps_message_and_reason
+            a_dead_letter_can_be_replayed_or_dropped_alone
+            all_dead_letters_can_be_replayed_or_dropped
             a_message_that_is_already_there_is_not_added_again
             an_oversized_body_is_refused_and_one_of_the_largest_size_is_not
             a_consumer_that_is_dropped_takes_nothing_with_it
@@ -327,6 +329,54 @@ pub async fn a_dead_letter_keeps_message_and_reason(stage: &Stage) {
     assert_eq!(oldest[0].message, message("a"));
     let elsewhere = broker.dead_letters(Queue::TrainJobs, 2).await;
     assert_eq!(elsewhere.expect("dead letters"), []);
+}
+
+/// Publishes these messages and gives each up after a failure.
+async fn give_up(broker: &dyn Broker, queue: Queue, ids: &[&str]) {
+    publish(broker, queue, ids).await;
+    let mut deliveries = consume(broker, queue, 1).await;
+    for _ in ids {
+        settle(next(&mut deliveries).await, retry(Duration::ZERO, "at first")).await;
+    }
+    for _ in ids {
+        settle(next(&mut deliveries).await, Settlement::DeadLetter { reason: "no".into() }).await;
+    }
+    deliveries.stop().await;
+}
+
+pub async fn a_dead_letter_can_be_replayed_or_dropped_alone(stage: &Stage) {
+    let broker = stage.broker.as_ref();
+    let queue = Queue::TrainResults;
+    give_up(broker, queue, &["a", "b", "c"]).await;
+    let with_id = |id: &str| Chosen::WithId(id.to_owned());
+    assert_eq!(broker.replay_dead_letters(queue, &with_id("nobody")).await.expect("looks"), 0);
+    assert_eq!(broker.replay_dead_letters(queue, &with_id("b")).await.expect("replays"), 1);
+    assert_eq!(broker.drop_dead_letters(queue, &with_id("a")).await.expect("drops"), 1);
+    let left = broker.dead_letters(queue, 10).await.expect("looks");
+    assert_eq!(
+        left.iter().map(|letter| letter.message.properties.message_id.as_str()).collect::<Vec<_>>(),
+        ["c"]
+    );
+    let mut deliveries = consume(broker, queue, 1).await;
+    let delivery = next(&mut deliveries).await;
+    assert_eq!(delivery.message, message("b"), "as if it had never failed");
+    settle(delivery, Settlement::Done).await;
+}
+
+pub async fn all_dead_letters_can_be_replayed_or_dropped(stage: &Stage) {
+    let broker = stage.broker.as_ref();
+    let queue = Queue::Observations;
+    give_up(broker, queue, &["a", "b", "c"]).await;
+    assert_eq!(broker.replay_dead_letters(queue, &Chosen::All).await.expect("replays"), 3);
+    assert_eq!(depth(broker, queue).await, Depth { ready: 3, ..Depth::default() });
+    let mut deliveries = consume(broker, queue, 3).await;
+    for expected in ["a", "b", "c"] {
+        let delivery = next(&mut deliveries).await;
+        assert_eq!(delivery.message.properties.message_id, expected);
+        settle(delivery, Settlement::DeadLetter { reason: "again".into() }).await;
+    }
+    assert_eq!(broker.drop_dead_letters(queue, &Chosen::All).await.expect("drops"), 3);
+    assert_eq!(depth(broker, queue).await, Depth::default());
 }
 
 pub async fn a_message_that_is_already_there_is_not_added_again(stage: &Stage) {

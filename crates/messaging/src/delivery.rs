@@ -79,6 +79,12 @@ pub(crate) fn count_failure(properties: &mut Properties, error: &str) {
     properties.first_error.get_or_insert_with(|| error.chars().take(MAX_CHARS).collect());
 }
 
+/// As if the message had never failed.
+pub(crate) fn forget_failures(properties: &mut Properties) {
+    properties.attempt = 1;
+    properties.first_error = None;
+}
+
 /// The reason of a message that was delivered too often without being settled.
 pub(crate) fn never_settled(deliveries: u32) -> String {
     format!("delivered {deliveries} times without being settled")

@@ -21,7 +21,7 @@ pub mod rabbitmq;
 
 pub mod sqlite;
 
-pub use broker::{Broker, DeadLetter, Deliveries, Depth, Listener, Replies};
+pub use broker::{Broker, Chosen, DeadLetter, Deliveries, Depth, Difference, Examined, Listener, Replies};
 pub use delivery::{Delivery, Receipt, Settlement};
 pub use errors::{BoxError, BrokerError, ConsumeError, PublishError, SettleError};
 pub use memory::MemoryBroker;

@@ -20,9 +20,9 @@ use tokio::{
 };
 
 use crate::{
-    Broker, BrokerError, ConsumeError, DeadLetter, Deliveries, Delivery, Depth, Listener, PublishError,
-    Receipt, Replies, SettleError, Settlement,
-    delivery::{MAX_DELAY, count_failure, never_settled},
+    Broker, BrokerError, Chosen, ConsumeError, DeadLetter, Deliveries, Delivery, Depth, Examined, Listener,
+    PublishError, Receipt, Replies, SettleError, Settlement,
+    delivery::{MAX_DELAY, count_failure, forget_failures, never_settled},
     errors::check_size,
     topic::Topics,
 };
@@ -176,6 +176,26 @@ impl Broker for MemoryBroker {
         let dead = state.queue(queue).dead.iter();
         Ok(dead.take(limit as usize).cloned().collect())
     }
+
+    async fn replay_dead_letters(&self, queue: Queue, which: &Chosen) -> Result<u64, BrokerError> {
+        let mut state = self.shared.state();
+        let replayed = state.queue(queue).take_dead(which);
+        for mut letter in replayed.iter().cloned() {
+            forget_failures(&mut letter.message.properties);
+            let place = state.next_place();
+            state.queue(queue).publish(place, letter.message);
+        }
+        self.shared.wake.send_replace(());
+        Ok(replayed.len() as u64)
+    }
+
+    async fn drop_dead_letters(&self, queue: Queue, which: &Chosen) -> Result<u64, BrokerError> {
+        Ok(self.shared.state().queue(queue).take_dead(which).len() as u64)
+    }
+
+    async fn examine(&self) -> Result<Examined, BrokerError> {
+        Ok(Examined { broker: "in memory".to_owned(), differences: Vec::new() })
+    }
 }
 
 impl Shared {
@@ -234,6 +254,10 @@ impl WorkQueue {
 
     fn next_due(&self) -> Option<Instant> {
         self.delayed.values().map(|(due, _)| *due).min()
+    }
+
+    fn take_dead(&mut self, which: &Chosen) -> Vec<DeadLetter> {
+        self.dead.extract_if(.., |letter| which.is(&letter.message.properties.message_id)).collect()
     }
 
     fn bury(&mut self, message: WireMessage, reason: String, died_at: Timestamp) {

@@ -2,8 +2,10 @@
 
 mod config;
 mod datasets;
+mod dead_letters;
 mod decisions;
 mod demo;
+mod doctor;
 mod forecast;
 mod healthcheck;
 mod import;
@@ -56,6 +58,9 @@ async fn run_briefly(cli: &Cli, config: Config, settings: Vec<Setting>) -> Comma
     if let Command::Migrate = &cli.command {
         return migrate::migrate(&config, global.json).await;
     }
+    if let Command::Doctor = &cli.command {
+        return doctor::doctor(config, global.json).await;
+    }
     if let Command::Healthcheck = &cli.command {
         return healthcheck::healthcheck(&config).await;
     }
@@ -67,6 +72,7 @@ async fn run_briefly(cli: &Cli, config: Config, settings: Vec<Setting>) -> Comma
         Command::Datasets(SpecCommand::List) => datasets::list(environment, global.json).await,
         Command::Models(SpecCommand::Apply { file }) => models::apply(environment, file, global.json).await,
         Command::Models(SpecCommand::List) => models::list(environment, global.json).await,
+        Command::DeadLetters(command) => dead_letters::dead_letters(environment, command, global.json).await,
         Command::Import(arguments) => import::import(environment, arguments, global.json).await,
         Command::Train(arguments) => train::train(environment, arguments, global.json).await,
         Command::Forecast(arguments) => forecast::forecast(environment, arguments, global.json).await,
@@ -74,6 +80,7 @@ async fn run_briefly(cli: &Cli, config: Config, settings: Vec<Setting>) -> Comma
             decisions::decisions(environment, model, *limit, global.json).await
         }
         Command::Config(_)
+        | Command::Doctor
         | Command::Healthcheck
         | Command::Migrate
         | Command::Run { .. }

@@ -19,9 +19,6 @@ impl Config {
         if !listen.is_empty() && listen.parse::<SocketAddr>().is_err() {
             return Err(refused("health.listen", listen, "must be an address such as 127.0.0.1:9464"));
         }
-        if !(0.0..=1.0).contains(&self.traces.sample) {
-            return Err(refused("traces.sample", self.traces.sample, "must be between 0 and 1"));
-        }
         Ok(())
     }
 
@@ -40,10 +37,6 @@ impl Config {
         if !self.cache.url.is_empty() {
             let problem = "must be redis://host, rediss://host or empty";
             url("cache.url", &self.cache.url, &["redis", "rediss"], problem)?;
-        }
-        let otlp = &self.traces.otlp;
-        if !otlp.is_empty() && !otlp.starts_with("http://") && !otlp.starts_with("https://") {
-            return Err(refused("traces.otlp", otlp, "must be http://host:port, https://host:port or empty"));
         }
         Ok(())
     }

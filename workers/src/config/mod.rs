@@ -49,8 +49,6 @@ pub struct Config {
     pub forecaster: Forecaster,
     /// Probes and metrics over HTTP.
     pub health: Health,
-    /// Traces.
-    pub traces: Traces,
     /// Logs.
     pub log: Log,
 }
@@ -65,6 +63,48 @@ pub struct Broker {
     pub prefix: String,
     /// The type of the queue `forecast-requests` on `RabbitMQ`.
     pub forecast_requests: QueueType,
+}
+
+/// A part behind a URL.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Part {
+    /// `sqlite:FILE`, or `postgres://user:password@host/database`.
+    pub url: PartUrl,
+}
+
+/// Where artifacts lie, and how much of them stays in memory.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Artifacts {
+    /// `file:FOLDER`.
+    pub url: PartUrl,
+    /// Size of the decoded models kept in memory, by the size of their artifacts.
+    pub memory: ByteSize,
+}
+
+/// The cache in front of the artifact store, shared by a fleet.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cache {
+    /// `redis://host` or `rediss://host`; empty: none.
+    pub url: PartUrl,
+}
+
+/// How servers prove who they are.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tls {
+    /// File of certificates (PEM) that those of the servers must come from; empty: what the machine trusts.
+    pub certificate_authority: PathBuf,
+}
+
+/// Probes and metrics over HTTP.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Health {
+    /// Address such as `127.0.0.1:9464`; empty: none.
+    pub listen: String,
 }
 
 /// A part behind a URL.
@@ -188,7 +228,6 @@ impl Default for Config {
                 disk: ByteSize::gib(1),
             },
             health: Health { listen: String::new() },
-            traces: Traces { otlp: String::new(), sample: 1.0 },
             log: Log::default(),
         }
     }

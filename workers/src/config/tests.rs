@@ -50,8 +50,6 @@ fn a_value_that_cannot_work_is_refused() {
     refused("[broker]\nforecast_requests = \"fast\"", "fast");
     refused("[cache]\nurl = \"memcached://host\"", "must be redis://host");
     refused("[health]\nlisten = \"9464\"", "health.listen = 9464: must be an address");
-    refused("[traces]\nsample = 1.5", "traces.sample = 1.5: must be between 0 and 1");
-    refused("[traces]\notlp = \"localhost:4317\"", "traces.otlp = localhost:4317");
     refused("[trainer]\nslots = 0", "trainer.slots = 0: must be at least 1");
     refused("[forecaster]\npoll = \"soon\"", "forecaster.poll");
     refused("[forecaster]\npoll = \"10ms\"", "must be at least 1s");

@@ -28,7 +28,7 @@ use super::{
     office::Office,
     put_back::MessageKey,
     receipt::RabbitReceipt,
-    unavailable, unreadable,
+    topology, unavailable, unreadable,
     wire::{Hostile, from_wire},
     within::{TO_ANSWER, within},
 };
@@ -55,6 +55,15 @@ struct Taken {
 }
 
 /// Starts a consumer, as soon as there is a connection. `prefetch` is at least 1.
+/// A consumer of durable requests gives way to one that has nothing else to do.
+fn priority(queue: Queue) -> Vec<(&'static str, topology::Setting)> {
+    if queue == Queue::ForecastBatches {
+        vec![("x-priority", topology::Setting::Number(-1))]
+    } else {
+        Vec::new()
+    }
+}
+
 pub(super) async fn start(
     office: &Arc<Office>,
     queue: Queue,
@@ -75,7 +84,7 @@ pub(super) async fn start(
         office.names.queue(queue),
         tag,
         BasicConsumeOptions::default(),
-        FieldTable::default(),
+        declare::table(&priority(queue)),
     );
     let consumer = within(TO_ANSWER, "consuming", consuming).await?;
     let (out, taken) = mpsc::channel(usize::from(prefetch) + 1); // and the end

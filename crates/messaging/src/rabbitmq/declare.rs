@@ -14,7 +14,7 @@ use super::{
     topology::{DeclaredExchange, DeclaredQueue, Setting, Topology},
     within::{TO_ANSWER, within},
 };
-use crate::BoxError;
+use crate::{BoxError, Difference};
 
 /// Declares everything. What is there already with other arguments is used as it is, and named in the log:
 /// an operator who changed a queue must not find all workers standing still.
@@ -27,6 +27,42 @@ pub(super) async fn everything(connection: &Connection, topology: &Topology) -> 
         declarer.queue(queue).await?;
     }
     Ok(())
+}
+
+/// Everything that a declaration is refused for. What was missing is declared by that.
+pub(super) async fn differences(
+    connection: &Connection,
+    topology: &Topology,
+) -> Result<Vec<Difference>, BoxError> {
+    let mut declarer = Declarer::new(connection).await?;
+    let mut differences = Vec::new();
+    for exchange in &topology.exchanges {
+        if let Err(refusal) = declarer.declare_exchange(exchange, false).await {
+            declarer.channel = open_channel(connection).await?;
+            differences.push(Difference {
+                name: exchange.name.to_string(),
+                problem: refusal.to_string(),
+                mend: format!(
+                    "stop the workers, delete exchange {}, and start them: they declare it",
+                    exchange.name
+                ),
+            });
+        }
+    }
+    for queue in &topology.queues {
+        if let Err(refusal) = declarer.declare_queue(queue, false).await {
+            declarer.channel = open_channel(connection).await?;
+            differences.push(Difference {
+                name: queue.name.to_string(),
+                problem: refusal.to_string(),
+                mend: format!(
+                    "once queue {} is empty, delete it (rabbitmqctl delete_queue --if-empty {}): the next worker declares it",
+                    queue.name, queue.name
+                ),
+            });
+        }
+    }
+    Ok(differences)
 }
 
 /// Declares what belongs to one work queue, if somebody deleted it.

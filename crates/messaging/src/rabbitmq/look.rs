@@ -1,5 +1,7 @@
 //! Looks into queues without taking anything out.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use lapin::{
     BasicProperties, Channel,
@@ -7,6 +9,7 @@ use lapin::{
     types::{AMQPValue, FieldTable, ShortString},
 };
 use protocol::{Queue, WireMessage};
+use tokio::time::{Instant, sleep};
 
 use super::{
     declare,
@@ -34,7 +37,7 @@ pub(super) async fn depth(office: &Office, queue: Queue) -> Result<Depth, BoxErr
     })
 }
 
-async fn ready(channel: &Channel, queue: ShortString) -> Result<u64, BoxError> {
+pub(super) async fn ready(channel: &Channel, queue: ShortString) -> Result<u64, BoxError> {
     let passive = QueueDeclareOptions::default().passive();
     let asked = channel.queue_declare(queue, passive, FieldTable::default());
     let queue = within(TO_ANSWER, "asking for a queue's depth", asked).await?;
@@ -62,12 +65,27 @@ pub(super) async fn dead_letters(
         letters.push(dead_letter(office, queue, got.delivery));
     }
     if let Some(tag) = last_tag {
-        let (multiple, requeue) = (true, true);
-        let put_back = channel.basic_nack(tag, BasicNackOptions { multiple, requeue });
-        within(TO_ANSWER, "putting dead letters back", put_back).await?;
-        ready(&channel, name).await?; // answered when they are back
+        put_back(&channel, name, tag, letters.len() as u64).await?;
     }
     Ok(letters)
+}
+
+/// Puts back the `count` messages that this channel holds, up to the one with this tag, and returns when they
+/// are there: a quorum queue takes its time.
+pub(super) async fn put_back(
+    channel: &Channel,
+    queue: ShortString,
+    last_tag: u64,
+    count: u64,
+) -> Result<(), BoxError> {
+    let (multiple, requeue) = (true, true);
+    let putting_back = channel.basic_nack(last_tag, BasicNackOptions { multiple, requeue });
+    within(TO_ANSWER, "putting dead letters back", putting_back).await?;
+    let give_up_at = Instant::now() + TO_ANSWER;
+    while ready(channel, queue.clone()).await? < count && Instant::now() < give_up_at {
+        sleep(Duration::from_millis(2)).await; // polls for the event it waits for
+    }
+    Ok(())
 }
 
 fn dead_letter(office: &Office, queue: Queue, delivery: lapin::message::Delivery) -> DeadLetter {

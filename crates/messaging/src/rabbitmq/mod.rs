@@ -43,6 +43,8 @@ mod private;
 
 mod look;
 
+mod replay;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -61,8 +63,8 @@ use self::{
     wire::{Sending, to_wire},
 };
 use crate::{
-    Broker, BrokerError, ConsumeError, DeadLetter, Deliveries, Depth, Listener, PublishError, Replies,
-    errors::check_size,
+    Broker, BrokerError, Chosen, ConsumeError, DeadLetter, Deliveries, Depth, Examined, Listener,
+    PublishError, Replies, errors::check_size,
 };
 
 pub use self::{
@@ -157,6 +159,23 @@ impl Broker for RabbitBroker {
     async fn dead_letters(&self, queue: Queue, limit: u32) -> Result<Vec<DeadLetter>, BrokerError> {
         let letters = look::dead_letters(&self.office, queue, limit).await;
         letters.map_err(BrokerError)
+    }
+
+    async fn replay_dead_letters(&self, queue: Queue, which: &Chosen) -> Result<u64, BrokerError> {
+        replay::replay(&self.office, queue, which).await.map_err(BrokerError)
+    }
+
+    async fn drop_dead_letters(&self, queue: Queue, which: &Chosen) -> Result<u64, BrokerError> {
+        replay::drop_dead(&self.office, queue, which).await.map_err(BrokerError)
+    }
+
+    async fn examine(&self) -> Result<Examined, BrokerError> {
+        let office = &self.office;
+        let connection = office.consuming.up_soon().await.map_err(BrokerError)?;
+        let differences = declare::differences(&connection, &office.topology).await.map_err(BrokerError)?;
+        let version = version::of_server(&office.uri, &office.tls).await;
+        let version = version.unwrap_or_else(|| "of unknown version".to_owned());
+        Ok(Examined { broker: format!("RabbitMQ {version}"), differences })
     }
 }
 

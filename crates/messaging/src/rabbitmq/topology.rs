@@ -85,7 +85,11 @@ impl Topology {
 /// How the server keeps a work queue.
 pub(super) fn queue_type(queue: Queue, settings: &RabbitSettings) -> QueueType {
     match queue {
-        Queue::TrainJobs | Queue::TrainResults | Queue::Observations => QueueType::Quorum,
+        Queue::TrainJobs
+        | Queue::TrainResults
+        | Queue::GateRequests
+        | Queue::ForecastBatches
+        | Queue::Observations => QueueType::Quorum,
         Queue::ForecastRequests => settings.forecast_requests,
         Queue::ForecastsIssued => QueueType::Classic,
     }
@@ -159,7 +163,7 @@ pub(super) fn policies() -> Vec<Policy> {
     vec![
         Policy {
             name: "gatecast-jobs",
-            pattern: "^(train-jobs|train-results|observations)$",
+            pattern: "^(train-jobs|train-results|gate-requests|forecast-batches|observations)$",
             definition: vec![("max-length", Setting::Number(1_000_000))],
         },
         Policy {

@@ -9,6 +9,7 @@
 
 mod store;
 
+mod replay;
 mod work;
 
 mod consumer;
@@ -31,8 +32,8 @@ pub use database::OpenError;
 
 use self::store::Store;
 use crate::{
-    Broker, BrokerError, ConsumeError, DeadLetter, Deliveries, Depth, Listener, PublishError, Replies,
-    errors::check_size,
+    Broker, BrokerError, Chosen, ConsumeError, DeadLetter, Deliveries, Depth, Examined, Listener,
+    PublishError, Replies, errors::check_size,
 };
 
 /// The embedded broker.
@@ -99,6 +100,19 @@ impl Broker for SqliteBroker {
     async fn dead_letters(&self, queue: Queue, limit: u32) -> Result<Vec<DeadLetter>, BrokerError> {
         let dead = self.store.dead_letters(queue, limit).await;
         dead.map_err(|e| BrokerError(e.into()))
+    }
+
+    async fn replay_dead_letters(&self, queue: Queue, which: &Chosen) -> Result<u64, BrokerError> {
+        self.store.replay(queue, which).await.map_err(|e| BrokerError(e.into()))
+    }
+
+    async fn drop_dead_letters(&self, queue: Queue, which: &Chosen) -> Result<u64, BrokerError> {
+        self.store.drop_dead(queue, which).await.map_err(|e| BrokerError(e.into()))
+    }
+
+    async fn examine(&self) -> Result<Examined, BrokerError> {
+        self.depth(Queue::TrainJobs).await?;
+        Ok(Examined { broker: "SQLite".to_owned(), differences: Vec::new() })
     }
 }
 

@@ -26,6 +26,8 @@ use self::local_copy::LocalCopy;
 use super::{Work, work};
 use crate::{environment::Environment, handlers::ForecastHandler};
 
+/// Durable requests in hand at once: few, since others are waited for.
+const BATCH_PREFETCH: u16 = 4;
 /// With a local copy, answering does not wait longer for the registry and the history than this.
 const FIRST_LOOK: Duration = Duration::from_secs(1);
 
@@ -53,15 +55,17 @@ pub(super) async fn run(environment: &Arc<Environment>, stop: CancellationToken)
     let (issued, log) = IssuedLog::new(environment.clock.clone());
     let logging = tokio::spawn(log.publish(environment.broker.clone()));
 
-    let handler = ForecastHandler {
-        up_to_date,
-        issued,
-        cpu: CpuPool::new(std::thread::available_parallelism().map_or(2, usize::from)),
-    };
-    let prefetch = environment.config.forecaster.prefetch;
-    let what = Work { queue: Queue::ForecastRequests, prefetch, time_limit: None };
-    work(environment, what, handler, stop).await;
-    // The handler is gone and with it the log's sender: what was issued is published, then the log ends.
+    let cpu = CpuPool::new(std::thread::available_parallelism().map_or(2, usize::from));
+    let handler =
+        || ForecastHandler { up_to_date: up_to_date.clone(), issued: issued.clone(), cpu: cpu.clone() };
+    let on = |queue, prefetch| Work { queue, prefetch, time_limit: None };
+    let (requests, batches) = (
+        work(environment, on(Queue::ForecastRequests, config.forecaster.prefetch), handler(), stop.clone()),
+        work(environment, on(Queue::ForecastBatches, BATCH_PREFETCH), handler(), stop),
+    );
+    drop(issued);
+    tokio::join!(requests, batches);
+    // The handlers are gone and with them the log's sender: what was issued is published, then the log ends.
     logging.await?;
     keeping.await?;
     Ok(())
