@@ -107,58 +107,6 @@ pub struct Health {
     pub listen: String,
 }
 
-/// A part behind a URL.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Part {
-    /// `sqlite:FILE`, or `postgres://user:password@host/database`.
-    pub url: PartUrl,
-}
-
-/// Where artifacts lie, and how much of them stays in memory.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Artifacts {
-    /// `file:FOLDER`.
-    pub url: PartUrl,
-    /// Size of the decoded models kept in memory, by the size of their artifacts.
-    pub memory: ByteSize,
-}
-
-/// The cache in front of the artifact store, shared by a fleet.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Cache {
-    /// `redis://host` or `rediss://host`; empty: none.
-    pub url: PartUrl,
-}
-
-/// How servers prove who they are.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Tls {
-    /// File of certificates (PEM) that those of the servers must come from; empty: what the machine trusts.
-    pub certificate_authority: PathBuf,
-}
-
-/// Probes and metrics over HTTP.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Health {
-    /// Address such as `127.0.0.1:9464`; empty: none.
-    pub listen: String,
-}
-
-/// Traces.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Traces {
-    /// Where to send them over OTLP, such as `http://localhost:4317`; empty: nowhere.
-    pub otlp: String,
-    /// Share of the traces begun here that are sent, 0 to 1.
-    pub sample: f64,
-}
-
 /// What every worker does with its deliveries.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
