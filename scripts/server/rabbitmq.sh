@@ -39,6 +39,7 @@ management.tcp.port = $((first_port + 1))
 disk_free_limit.absolute = 50MB
 # Training may take hours between delivery and acknowledgement.
 consumer_timeout = 86400000
+${GATECAST_RABBITMQ_CONF:-}
 CONF
     cat >"$outside/environment" <<ENVIRONMENT
 export HOME='$rabbitmq_home'

@@ -7,15 +7,25 @@ pub(crate) struct Server {
     pub(crate) url: String,
     folder: PathBuf,
     first_port: u16,
+    configuration: String,
 }
 
 impl Server {
     /// Starts a server on four ports from `first_port`, which no other test uses.
     pub(crate) fn start(first_port: u16) -> Self {
+        Self::start_with(first_port, "")
+    }
+
+    /// The same with more lines in its configuration.
+    pub(crate) fn start_with(first_port: u16, configuration: &str) -> Self {
         super::url(); // says what is missing, if anything is
         let folder = std::env::temp_dir().join(format!("gatecast-rabbitmq-{first_port}"));
-        let server =
-            Self { url: format!("amqp://guest:guest@127.0.0.1:{first_port}/%2f"), folder, first_port };
+        let server = Self {
+            url: format!("amqp://guest:guest@127.0.0.1:{first_port}/%2f"),
+            folder,
+            first_port,
+            configuration: configuration.to_owned(),
+        };
         server.script("stop"); // what an interrupted run left behind
         let _ = std::fs::remove_dir_all(&server.folder);
         server.script("start");
@@ -48,6 +58,7 @@ impl Server {
             .args([command, "rabbitmq"])
             .env("GATECAST_SERVERS_FOLDER", &self.folder)
             .env("GATECAST_SERVERS_PORT", self.first_port.to_string())
+            .env("GATECAST_RABBITMQ_CONF", &self.configuration)
             .env_remove(super::URL)
             .output()
             .expect("the script runs");

@@ -39,7 +39,8 @@ impl Certificates {
             let name = if flaw == Flaw::WrongName { "elsewhere.example" } else { "localhost" };
             let mut server = CertificateParams::new(vec![name.to_owned()]).expect("a name");
             if flaw == Flaw::Expired {
-                (server.not_before, server.not_after) = (date_time_ymd(2020, 1, 1), date_time_ymd(2021, 1, 1));
+                (server.not_before, server.not_after) =
+                    (date_time_ymd(2020, 1, 1), date_time_ymd(2021, 1, 1));
             }
             let key = KeyPair::generate().expect("a key");
             let signed = server.signed_by(&key, &issuer).expect("is signed");
