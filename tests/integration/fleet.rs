@@ -114,6 +114,11 @@ impl Fleet {
         command
     }
 
+    /// URL and prefix on RabbitMQ.
+    pub(crate) fn broker(&self) -> (String, String) {
+        (self.rabbit.url.clone(), self.rabbit.prefix.clone())
+    }
+
     /// A file for the log of a process.
     pub(crate) fn new_log(&self, name: &str) -> PathBuf {
         let number = self.logs.fetch_add(1, Ordering::Relaxed);

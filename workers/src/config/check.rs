@@ -2,7 +2,7 @@
 
 use std::{fmt::Display, net::SocketAddr, ops::RangeInclusive, time::Duration};
 
-use super::{Config, ConfigError, PartUrl};
+use super::{Config, ConfigError, PartUrl, Retention};
 
 impl Config {
     pub(super) fn check(&self) -> Result<(), ConfigError> {
@@ -15,6 +15,15 @@ impl Config {
         duration("forecaster.poll", self.forecaster.poll, &(second..=Duration::MAX), "must be at least 1s")?;
         duration("runner.grace", self.runner.grace, &grace, "must be at most 1h")?;
         duration("trainer.time_limit", self.trainer.time_limit, &within_a_day, "must be between 1s and 24h")?;
+        let Retention { forecasts_issued_days, handled_messages_days } = self.retention;
+        for (key, days) in [
+            ("retention.forecasts_issued_days", forecasts_issued_days),
+            ("retention.handled_messages_days", handled_messages_days),
+        ] {
+            if !(1..=36_600).contains(&days) {
+                return Err(refused(key, days, "must be between 1 and 36600"));
+            }
+        }
         let listen = &self.health.listen;
         if !listen.is_empty() && listen.parse::<SocketAddr>().is_err() {
             return Err(refused("health.listen", listen, "must be an address such as 127.0.0.1:9464"));

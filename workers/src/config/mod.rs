@@ -47,6 +47,8 @@ pub struct Config {
     pub trainer: Trainer,
     /// Forecasters.
     pub forecaster: Forecaster,
+    /// How long things are kept.
+    pub retention: Retention,
     /// Probes and metrics over HTTP.
     pub health: Health,
     /// Logs.
@@ -97,6 +99,17 @@ pub struct Cache {
 pub struct Tls {
     /// File of certificates (PEM) that those of the servers must come from; empty: what the machine trusts.
     pub certificate_authority: PathBuf,
+}
+
+/// How long recorders keep what is not kept for ever.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Retention {
+    /// Forecasts that were given out.
+    pub forecasts_issued_days: u32,
+    /// Ids of messages whose observations were recorded: one that is delivered again later than this is
+    /// recorded again.
+    pub handled_messages_days: u32,
 }
 
 /// Probes and metrics over HTTP.
@@ -175,6 +188,7 @@ impl Default for Config {
                 folder: PathBuf::from("forecaster"),
                 disk: ByteSize::gib(1),
             },
+            retention: Retention { forecasts_issued_days: 180, handled_messages_days: 7 },
             health: Health { listen: String::new() },
             log: Log::default(),
         }

@@ -17,6 +17,10 @@ const ATTEMPT: &str = "x-attempt";
 const FIRST_ERROR: &str = "x-first-error";
 const TRACEPARENT: &str = "traceparent";
 const TRACESTATE: &str = "tracestate";
+/// In the place of the property `type`, for clients that cannot set it; likewise the two ids.
+const KIND: &str = "x-type";
+const MESSAGE_ID: &str = "x-message-id";
+const CORRELATION_ID: &str = "x-correlation-id";
 /// How often the message was delivered without being settled, from a queue that does not count.
 const UNSETTLED: &str = "x-unsettled";
 /// Why a dead letter died, for people.
@@ -118,9 +122,10 @@ pub(super) fn from_wire(wire: &BasicProperties, names: &Names) -> Result<Incomin
     let properties = Properties {
         content_type: text(wire.content_type()).unwrap_or_default(),
         content_encoding: text(wire.content_encoding()),
-        kind: text(wire.kind()).unwrap_or_default(),
-        message_id: text(wire.message_id()).unwrap_or_default(),
-        correlation_id: text(wire.correlation_id()),
+        // Some clients (amqp-tools) can set headers, but not these properties.
+        kind: text(wire.kind()).or_else(|| reader.text(KIND)).unwrap_or_default(),
+        message_id: text(wire.message_id()).or_else(|| reader.text(MESSAGE_ID)).unwrap_or_default(),
+        correlation_id: text(wire.correlation_id()).or_else(|| reader.text(CORRELATION_ID)),
         reply_to: reader.address(wire.reply_to().as_ref(), names),
         deadline: reader.deadline(),
         traceparent: reader.text(TRACEPARENT),
