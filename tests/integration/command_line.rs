@@ -98,6 +98,16 @@ fn example(file: &str) -> PathBuf {
 }
 
 #[test]
+fn every_model_gets_a_train_job_from_one_command() {
+    let shop = Shop::with_bikes();
+    let published = json(shop.gatecast().args(["--json", "train", "--all"]));
+    assert_eq!(published.as_array().expect("a list").len(), 1);
+    assert_eq!(published[0]["model"], "bike-demand");
+    shop.fails(&["train"], 2, &["<MODEL>"]);
+    shop.fails(&["train", "bike-demand", "--all"], 2, &["cannot be used with"]);
+}
+
+#[test]
 fn the_main_job_by_hand() {
     let shop = Shop::with_bikes();
     let before = json(shop.gatecast().args(["--json", "forecast", "bike-demand"]));

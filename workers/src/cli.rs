@@ -206,7 +206,11 @@ pub struct Import {
 #[derive(Debug, Args)]
 pub struct Train {
     /// The model
-    pub model: ModelName,
+    #[arg(required_unless_present = "all", conflicts_with = "all")]
+    pub model: Option<ModelName>,
+    /// Publish a train job for every model, e.g. every night in the place of the scheduler
+    #[arg(long, conflicts_with_all = ["learner", "wait"])]
+    pub all: bool,
     /// Learners that compete for being the candidate [default: all of the model's]
     #[arg(long, value_name = "NAME")]
     pub learner: Vec<LearnerName>,

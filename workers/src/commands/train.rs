@@ -25,10 +25,17 @@ const JUDGING: Duration = Duration::from_mins(5);
 
 /// Publishes a train job; with `--wait` waits for the decision.
 pub(super) async fn train(environment: &Environment, arguments: &cli::Train, json: bool) -> CommandResult {
-    let model = models::find(environment, &arguments.model).await?.spec;
+    let Some(model) = &arguments.model else { return all(environment, json).await };
+    let model = models::find(environment, model).await?.spec;
     check_learners(&model, &arguments.learner)?;
     if !arguments.wait {
-        return publish(environment, &model, &arguments.learner, json).await;
+        let id = publish(environment, &model, &arguments.learner).await?;
+        if json {
+            print_json(&json!({ "job": id, "model": model.name }))?;
+        } else {
+            print(format_args!("published train job {id} for {}; `gatecast run` carries it out", model.name));
+        }
+        return Ok(());
     }
     let progress = spinner(format!("training and judging {}", model.name));
     let deciding = decide(environment, &model, &arguments.learner);
@@ -62,23 +69,36 @@ pub(super) async fn decide(
     Ok(GateDecision::Refused(decode::<CandidateRefused>(&reply)?))
 }
 
+/// Publishes a train job for every model; each may still be refused by its own trainer.
+async fn all(environment: &Environment, json: bool) -> CommandResult {
+    let mut published = Vec::new();
+    for stored in environment.registry.models().await.or_exit(ExitCode::Unreachable)? {
+        let id = publish(environment, &stored.spec, &[]).await?;
+        published.push(json!({ "job": id, "model": stored.spec.name }));
+        if !json {
+            print(format_args!("published train job {id} for {}", stored.spec.name));
+        }
+    }
+    if json {
+        print_json(&published)?;
+    } else if published.is_empty() {
+        print("there are no models: `gatecast models apply FILE`");
+    }
+    Ok(())
+}
+
+/// Publishes a train job; returns its id.
 async fn publish(
     environment: &Environment,
     model: &ModelSpec,
     learners: &[LearnerName],
-    json: bool,
-) -> CommandResult {
+) -> Result<String, Failure> {
     let job = job(environment, model, learners);
     let id = Uuid::now_v7().to_string();
     let message = WireMessage::new(&job, ContentType::MessagePack, id.clone())?;
     let published = environment.broker.publish(&Destination::Queue(Queue::TrainJobs), message).await;
     published.map_err(|e| AskError::NotPublished(e.into())).or_exit(ExitCode::Unreachable)?;
-    if json {
-        print_json(&json!({ "job": id, "model": model.name }))?;
-    } else {
-        print(format_args!("published train job {id} for {}; `gatecast run` carries it out", model.name));
-    }
-    Ok(())
+    Ok(id)
 }
 
 fn job(environment: &Environment, model: &ModelSpec, learners: &[LearnerName]) -> TrainJob {
