@@ -59,7 +59,7 @@ async fn a_failure_is_logged_once_with_queue_id_kind_and_attempt() {
     let clock = Arc::new(ManualClock::at(Timestamp::UNIX_EPOCH));
     let broker = MemoryBroker::new(clock.clone());
     let batch = ObservationBatch { dataset: "bikes".into(), series: vec![] };
-    let mut message = WireMessage::new(&batch, ContentType::Json, "batch\n7").expect("a small body");
+    let mut message = WireMessage::new(&batch, ContentType::Json, "batch 7").expect("a small body");
     message.properties.tracestate = Some("secret".into());
     let to = Destination::Queue(Queue::Observations);
     broker.publish(&to, message).await.expect("it is published");
@@ -85,7 +85,7 @@ async fn a_failure_is_logged_once_with_queue_id_kind_and_attempt() {
     for expected in [
         "WARN process{",
         "queue=observations",
-        "message_id=\"batch\\n7\"",
+        "message_id=\"batch 7\"",
         "kind=\"observation-batch.v1\"",
         "attempt=1",
         "attempt 1 of 5 failed, again in ",
