@@ -18,6 +18,8 @@ mod load;
 
 mod proxy;
 
+mod trace_receiver;
+
 #[path = "../../crates/database/tests/fresh/mod.rs"]
 mod fresh;
 
@@ -43,6 +45,8 @@ mod fleet_killed;
 mod fleet_restarts;
 
 mod fleet_probed;
+
+mod fleet_traced;
 
 mod fleet_foreign;
 

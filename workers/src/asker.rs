@@ -6,7 +6,7 @@ use clock::Clock;
 use jiff::Timestamp;
 use messaging::{Broker, Replies};
 use protocol::{ContentType, Destination, Message, Queue, WireMessage};
-use tracing::warn;
+use tracing::{Instrument as _, field::Empty, info_span, warn};
 use uuid::Uuid;
 
 /// Why there is no reply.
@@ -51,7 +51,31 @@ pub async fn answer<M: Message>(
     expires: Option<&dyn Clock>,
 ) -> Result<WireMessage, AskError> {
     let message_id = Uuid::now_v7().to_string();
-    let patience = patience / TRIES;
+    let asking = info_span!(
+        "ask",
+        otel.name = %format_args!("ask {queue}"),
+        otel.kind = "client",
+        trace_id = Empty,
+    );
+    ask_until_answered(broker, queue, question, Try { message_id, patience: patience / TRIES, expires })
+        .instrument(asking)
+        .await
+}
+
+/// What is the same in every try.
+struct Try<'a> {
+    message_id: String,
+    patience: Duration,
+    expires: Option<&'a dyn Clock>,
+}
+
+async fn ask_until_answered<M: Message>(
+    broker: &dyn Broker,
+    queue: Queue,
+    question: &M,
+    each: Try<'_>,
+) -> Result<WireMessage, AskError> {
+    let Try { message_id, patience, expires } = each;
     let mut tries = 1;
     loop {
         let deadline = expires.map(|clock| clock.now() + patience);

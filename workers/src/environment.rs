@@ -7,7 +7,7 @@ use artifacts::{ArtifactStore, CachedArtifacts, DecodedModels, ObjectArtifacts, 
 use clock::Clock;
 use database::{Migrated, PostgresError, PostgresSettings};
 use history::{History, PostgresHistory, SqliteHistory};
-use messaging::{Access, Broker, RabbitBroker, RabbitSettings, SqliteBroker};
+use messaging::{Access, Broker, RabbitBroker, RabbitSettings, SqliteBroker, TracedBroker};
 use registry::{PostgresRegistry, Registry, SqliteRegistry};
 
 use tokio::time::{error::Elapsed, timeout};
@@ -26,7 +26,7 @@ const OWN_PAUSE: Duration = Duration::from_millis(50);
 /// How long a start waits for PostgreSQL to say which tables it has. It is asked again with the first query.
 const CHECK_LIMIT: Duration = Duration::from_secs(1);
 /// What servers know a process by that runs a command.
-const COMMAND: &str = "command";
+pub const COMMAND: &str = "command";
 
 /// Everything that roles and commands work with.
 pub struct Environment {
@@ -98,11 +98,19 @@ impl Environment {
     /// # Errors
     /// If the folder or a part cannot be opened.
     pub async fn visit(config: Config, clock: Arc<dyn Clock>) -> Result<Self, Failure> {
-        // Only an owner makes what is missing.
+        Self::make_what_is_missing(&config, &clock).await?;
+        Self::open(config, COMMAND, clock, None).await
+    }
+
+    /// An embedded queue is made by its owner only: this process is it for a moment.
+    ///
+    /// # Errors
+    /// If the folder or a part cannot be opened.
+    pub async fn make_what_is_missing(config: &Config, clock: &Arc<dyn Clock>) -> Result<(), Failure> {
         if config.is_embedded() && !config.path(&config.broker.url).exists() {
             drop(Self::own_if_free(config.clone(), clock.clone()).await?);
         }
-        Self::open(config, COMMAND, clock, None).await
+        Ok(())
     }
 
     async fn open(
@@ -143,7 +151,21 @@ impl Environment {
     }
 }
 
-async fn open_broker(
+/// The queues.
+///
+/// # Errors
+/// If it cannot be opened.
+pub(crate) async fn open_broker(
+    config: &Config,
+    name: &str,
+    access: Access,
+    clock: &Arc<dyn Clock>,
+) -> Result<Arc<dyn Broker>, Failure> {
+    let broker = open_untraced_broker(config, name, access, clock).await?;
+    Ok(if config.traces.are_on() { Arc::new(TracedBroker::new(broker)) } else { broker })
+}
+
+async fn open_untraced_broker(
     config: &Config,
     name: &str,
     access: Access,
@@ -163,7 +185,11 @@ async fn open_broker(
     Ok(Arc::new(RabbitBroker::start(settings, clock.clone()).or_exit(ExitCode::Invalid)?))
 }
 
-async fn open_registry(config: &Config) -> Result<Arc<dyn Registry>, Failure> {
+/// The registry.
+///
+/// # Errors
+/// If it cannot be opened.
+pub(crate) async fn open_registry(config: &Config) -> Result<Arc<dyn Registry>, Failure> {
     let url = &config.registry.url;
     if url.scheme() == "sqlite" {
         let opened = SqliteRegistry::open(&config.path(url)).await;
@@ -174,7 +200,11 @@ async fn open_registry(config: &Config) -> Result<Arc<dyn Registry>, Failure> {
     Ok(Arc::new(registry))
 }
 
-async fn open_history(config: &Config) -> Result<Arc<dyn History>, Failure> {
+/// The history.
+///
+/// # Errors
+/// If it cannot be opened.
+pub(crate) async fn open_history(config: &Config) -> Result<Arc<dyn History>, Failure> {
     let url = &config.history.url;
     if url.scheme() == "sqlite" {
         let opened = SqliteHistory::open(&config.path(url)).await;
@@ -185,7 +215,11 @@ async fn open_history(config: &Config) -> Result<Arc<dyn History>, Failure> {
     Ok(Arc::new(history))
 }
 
-fn open_artifacts(
+/// The artifact store, behind the cache if there is one.
+///
+/// # Errors
+/// If it cannot be opened.
+pub(crate) fn open_artifacts(
     config: &Config,
     cache: Option<&Arc<RedisCache>>,
 ) -> Result<Arc<dyn ArtifactStore>, Failure> {
@@ -197,7 +231,11 @@ fn open_artifacts(
     })
 }
 
-fn open_cache(config: &Config) -> Result<Option<Arc<RedisCache>>, Failure> {
+/// The cache; none if the configuration names none.
+///
+/// # Errors
+/// If it cannot be opened.
+pub(crate) fn open_cache(config: &Config) -> Result<Option<Arc<RedisCache>>, Failure> {
     if config.cache.url.is_empty() {
         return Ok(None);
     }
@@ -250,7 +288,10 @@ fn postgres(config: &Config, url: &PartUrl) -> Result<PostgresSettings, Failure>
 }
 
 /// The certificates that those of the servers must come from; none: those that the machine trusts.
-fn certificate_authority(config: &Config) -> Result<Option<String>, Failure> {
+///
+/// # Errors
+/// If the file that is to hold them cannot be read.
+pub fn certificate_authority(config: &Config) -> Result<Option<String>, Failure> {
     let file = &config.tls.certificate_authority;
     if file.as_os_str().is_empty() {
         return Ok(None);

@@ -1,14 +1,17 @@
-//! Parses the command line, starts logging, runs the command, and exits as documented.
+//! Parses the command line, starts logs and traces, runs the command, and exits as documented.
 
 use std::process::ExitCode as ProcessExit;
 
 use clap::Parser as _;
 use serde_json::json;
+use telemetry::{Exporting, Logs, Traces};
 use workers::{
     cli::{Cli, Command},
     commands,
     config::{self, Config},
+    environment,
     failure::{CommandResult, ExitCode, Failure, OrExit as _},
+    roles,
     terminal::{complain, print},
 };
 
@@ -30,9 +33,15 @@ fn start(cli: &Cli) -> CommandResult {
     let installed = rustls::crypto::aws_lc_rs::default_provider().install_default();
     installed.expect("nothing has chosen another provider before");
     let (config, settings) = Config::load(&cli.global.flags()).or_exit(ExitCode::Invalid)?;
-    start_logging(&cli.command, &config)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let exporting = {
+        let _inside = runtime.enter(); // traces are sent from there
+        start_telemetry(&cli.command, &config)?
+    };
     let outcome = runtime.block_on(commands::run(cli, config, settings));
+    if let Some(exporting) = exporting {
+        exporting.finish();
+    }
     // Does not wait for a thread that is stuck in a read of stdin.
     runtime.shutdown_background();
     outcome
@@ -40,9 +49,25 @@ fn start(cli: &Cli) -> CommandResult {
 
 /// `run` logs as configured. Other commands print what they have to say themselves, and log only what goes
 /// wrong, unless the configuration asks for more.
-fn start_logging(command: &Command, config: &Config) -> CommandResult {
+fn start_telemetry(command: &Command, config: &Config) -> Result<Option<Exporting>, Failure> {
     let is_default = config.log == config::Log::default();
     let quiet = is_default && !matches!(command, Command::Run { .. });
     let filter = if quiet { "warn" } else { config.log.filter.as_str() };
-    telemetry::start_logging(filter, config.log.format).or_exit(ExitCode::Invalid)
+    let logs = Logs { filter, format: config.log.format };
+    if !config.traces.are_on() {
+        return telemetry::start(&logs, None).or_exit(ExitCode::Invalid);
+    }
+    let process = match command {
+        Command::Run { role, .. } => roles::names(role),
+        _ => environment::COMMAND.to_owned(),
+    };
+    let certificate_authority = environment::certificate_authority(config)?;
+    let traces = Traces {
+        url: config.traces.url.with_password(),
+        share: config.traces.share,
+        certificate_authority: certificate_authority.as_deref(),
+        process: &process,
+        version: env!("CARGO_PKG_VERSION"),
+    };
+    telemetry::start(&logs, Some(&traces)).or_exit(ExitCode::Invalid)
 }

@@ -81,7 +81,12 @@ impl RedisCache {
         let mut connection = self.well()?.clone();
         let found = async {
             // Asked first: a huge value must not be read to find out that it is one.
-            let size_bytes: u64 = redis::cmd("STRLEN").arg(&key).query_async(&mut connection).await?;
+            let size_bytes = redis::cmd("STRLEN").arg(&key).query_async::<u64>(&mut connection).await;
+            let size_bytes = match size_bytes {
+                // Something else than a text is garbage; the server is well.
+                Err(fault) if fault.code() == Some("WRONGTYPE") => return Ok(None),
+                asked => asked?,
+            };
             if size_bytes == 0 || size_bytes > MOST_CACHED_BYTES {
                 return Ok(None);
             }

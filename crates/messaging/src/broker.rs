@@ -9,6 +9,9 @@ use crate::{BrokerError, ConsumeError, Delivery, PublishError};
 /// Takes messages, keeps them, and hands them out.
 #[async_trait]
 pub trait Broker: Send + Sync + 'static {
+    /// What kind of broker it is, as traces call it: `rabbitmq`, `sqlite`, `memory`.
+    fn system(&self) -> &'static str;
+
     /// Publishes a message. Returns when the broker has taken responsibility for it; on a durable queue
     /// it then survives the loss of the machine's power.
     ///

@@ -21,9 +21,12 @@ pub mod rabbitmq;
 
 pub mod sqlite;
 
+mod traced;
+
 pub use broker::{Broker, Chosen, DeadLetter, Deliveries, Depth, Difference, Examined, Listener, Replies};
 pub use delivery::{Delivery, Receipt, Settlement};
 pub use errors::{BoxError, BrokerError, ConsumeError, PublishError, SettleError};
 pub use memory::MemoryBroker;
 pub use rabbitmq::{InvalidSettings, QueueType, RabbitBroker, RabbitSettings};
 pub use sqlite::{Access, SqliteBroker};
+pub use traced::TracedBroker;

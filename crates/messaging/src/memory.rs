@@ -112,6 +112,10 @@ impl MemoryBroker {
 
 #[async_trait]
 impl Broker for MemoryBroker {
+    fn system(&self) -> &'static str {
+        "memory"
+    }
+
     async fn publish(&self, to: &Destination, message: WireMessage) -> Result<(), PublishError> {
         check_size(&message)?;
         fail_if_asked(&self.shared.faults.publishes).map_err(PublishError::Unavailable)?;

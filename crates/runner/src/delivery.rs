@@ -9,9 +9,13 @@ use std::{
 use futures::FutureExt;
 use messaging::{Delivery, PublishError, Settlement};
 use protocol::{Destination, Properties, Publication, Reply, ReplyAddress, WireMessage};
+use telemetry::{
+    TraceContext,
+    message_span::{self, MessageSpan, Operation},
+};
 use tokio::time;
 use tokio_util::sync::CancellationToken;
-use tracing::{Instrument, Span, debug, error, info_span, warn};
+use tracing::{Instrument, Span, debug, error, field::Empty, info_span, warn};
 
 use crate::{
     HandleError, Handler, JobContext, Worker,
@@ -52,6 +56,14 @@ impl Outcome {
             Self::Dead(..) => "rejected",
             Self::Postponed(_) => "postponed",
             Self::GivenBack => "given_back",
+        }
+    }
+
+    /// Whether something went wrong.
+    fn is_fault(&self) -> bool {
+        match self {
+            Self::Failed(_) | Self::Unpublished(_) | Self::Dead(..) => true,
+            Self::Done | Self::Expired | Self::Postponed(_) | Self::GivenBack => false,
         }
     }
 }
@@ -96,6 +108,7 @@ pub(crate) async fn process<H: Handler>(
             () = give_back.cancelled() => Outcome::GivenBack,
         };
         metrics::delivered(worker.queue, outcome.label(), began.elapsed());
+        message_span::ended(&Span::current(), outcome.label(), outcome.is_fault());
         let settlement = settlement(outcome, &delivery.message.properties, &worker);
         if let Err(e) = delivery.settle(settlement).await {
             warn!("the message comes back, it could not be settled: {}", chain(&e));
@@ -106,7 +119,7 @@ pub(crate) async fn process<H: Handler>(
 
 fn span<H>(worker: &Worker<H>, properties: &Properties) -> Span {
     let queue = worker.queue;
-    info_span!(
+    let span = info_span!(
         "process",
         otel.name = %format_args!("process {queue}"),
         otel.kind = "consumer",
@@ -114,7 +127,15 @@ fn span<H>(worker: &Worker<H>, properties: &Properties) -> Span {
         message_id = cut(&properties.message_id, 64),
         kind = cut(&properties.kind, 64),
         attempt = properties.attempt,
-    )
+        trace_id = Empty,
+    );
+    let message_id = cut(&properties.message_id, 64);
+    if let Some(traceparent) = properties.traceparent.clone() {
+        TraceContext { traceparent, tracestate: properties.tracestate.clone() }.continue_in(&span);
+    }
+    MessageSpan { system: worker.broker.system(), destination: queue.name(), message_id }
+        .describe(Operation::Process, &span);
+    span
 }
 
 async fn handle_and_publish<H: Handler>(worker: &Worker<H>, message: &WireMessage) -> Outcome {

@@ -1,25 +1,24 @@
-//! What a process says about itself while it runs: logs on stderr, metrics.
+//! What a process says about itself while it runs: logs on stderr, metrics, traces.
+
+mod logs;
 
 mod metrics;
 
-use std::io::IsTerminal as _;
+mod traces;
 
-use serde::{Deserialize, Serialize};
-use tracing_subscriber::EnvFilter;
+mod trace_context;
 
+pub mod message_span;
+
+use opentelemetry_otlp::ExporterBuildError;
+use tracing_subscriber::{layer::SubscriberExt as _, util::SubscriberInitExt as _};
+
+pub use logs::{LogFormat, Logs};
 pub use metrics::{Metrics, start_metrics};
+pub use trace_context::TraceContext;
+pub use traces::{Exporting, Traces};
 
-/// How log lines are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum LogFormat {
-    /// For people, coloured on a terminal.
-    Text,
-    /// One JSON object a line, for machines.
-    Json,
-}
-
-/// Why logging could not be started.
+/// Why a process cannot say anything about itself.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The filter cannot be parsed.
@@ -30,29 +29,31 @@ pub enum StartError {
         /// What is wrong with it.
         problem: String,
     },
+    /// Traces can never be sent to this place.
+    #[error("traces cannot be sent to {url}")]
+    Exporter {
+        /// The place, without secrets.
+        url: String,
+        /// What is wrong with it.
+        source: ExporterBuildError,
+    },
     /// Something in this process logs already.
     #[error("logging was started twice")]
     Twice,
 }
 
-/// What lapin says below an error may quote the bodies of messages.
-const QUIET: &str = "lapin=error";
-
-/// Starts logging for the whole process. `filter` is a level or a list of directives
-/// (`info,sqlx=warn`).
+/// Starts logs, and traces if there are to be any, for the whole process.
+///
+/// With traces this must run inside of a tokio runtime, which sends them; what [`Exporting`] holds back is sent
+/// by [`Exporting::finish`].
 ///
 /// # Errors
-/// [`StartError`] if the filter is malformed, or if logging runs already.
-pub fn start_logging(filter: &str, format: LogFormat) -> Result<(), StartError> {
-    let filter = EnvFilter::try_new(format!("{QUIET},{filter}"))
-        .map_err(|e| StartError::Filter { filter: filter.to_owned(), problem: e.to_string() })?;
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    let started = match format {
-        LogFormat::Text => {
-            let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-            builder.with_ansi(colour).with_target(false).try_init()
-        }
-        LogFormat::Json => builder.json().flatten_event(true).try_init(),
-    };
-    started.map_err(|_already| StartError::Twice)
+/// [`StartError`]; nothing was started then.
+pub fn start(logs: &Logs<'_>, traces: Option<&Traces<'_>>) -> Result<Option<Exporting>, StartError> {
+    let logging = logs.layer()?;
+    let exporting = traces.map(Exporting::start).transpose()?;
+    let tracing = exporting.as_ref().map(Exporting::layer);
+    let started = tracing_subscriber::registry().with(logging).with(tracing).try_init();
+    started.map_err(|_already| StartError::Twice)?;
+    Ok(exporting)
 }

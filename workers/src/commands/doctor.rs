@@ -2,13 +2,15 @@
 
 use std::{sync::Arc, time::Duration};
 
-use clock::SystemClock;
+use clock::{Clock, SystemClock};
+use database::PostgresError;
+use messaging::{Access, Examined};
 use serde::Serialize;
 use tokio::time::{Instant, timeout};
 
 use crate::{
-    config::Config,
-    environment::Environment,
+    config::{Config, PartUrl},
+    environment::{self, Environment},
     failure::{CommandResult, ExitCode, Failure},
     terminal::{print, print_json},
 };
@@ -28,19 +30,15 @@ struct Finding {
     took_ms: u128,
 }
 
-/// Looks at every part that the configuration names. Exits with 5 unless all are well.
-pub(super) async fn doctor(config: Config, json: bool) -> CommandResult {
-    let mut findings = Vec::new();
-    match Environment::visit(config, Arc::new(SystemClock)).await {
-        Ok(environment) => examine(&environment, &mut findings).await,
-        // What cannot be opened is told, and with it the part.
-        Err(Failure { error, .. }) => findings.push(Finding {
-            part: "environment",
-            ok: false,
-            says: error.map(|error| format!("{error:#}")).unwrap_or_default(),
-            mend: None,
-            took_ms: 0,
-        }),
+/// Looks at every part that the configuration names, whatever the others are like. Exits with 5 unless all are
+/// well.
+pub(super) async fn doctor(config: &Config, json: bool) -> CommandResult {
+    let mut findings = look_at_broker(config).await;
+    findings.push(look("registry", &config.registry.url, look_at_registry(config)).await);
+    findings.push(look("history", &config.history.url, look_at_history(config)).await);
+    findings.push(look("artifacts", &config.artifacts.url, look_at_artifacts(config)).await);
+    if !config.cache.url.is_empty() {
+        findings.push(look("cache", &config.cache.url, look_at_cache(config)).await);
     }
     if json {
         print_json(&findings)?;
@@ -61,55 +59,91 @@ fn show(finding: &Finding) {
     }
 }
 
-async fn examine(environment: &Environment, findings: &mut Vec<Finding>) {
-    let config = &environment.config;
+/// One line for the broker, and one for each thing on it that is not as it should be.
+async fn look_at_broker(config: &Config) -> Vec<Finding> {
+    let part = "broker";
     let began = Instant::now();
-    match within(environment.broker.examine()).await {
-        Ok(examined) => {
-            let says = format!("{} at {}", examined.broker, config.broker.url);
+    match within(examine_broker(config)).await {
+        Ok(Examined { broker, differences }) => {
+            let says = format!("{broker} at {}", config.broker.url);
             let took_ms = began.elapsed().as_millis();
-            findings.push(Finding { part: "broker", ok: true, says, mend: None, took_ms });
-            findings.extend(examined.differences.into_iter().map(|difference| Finding {
-                part: "broker",
+            let different = differences.into_iter().map(|difference| Finding {
+                part,
                 ok: false,
                 says: format!("{}: {}", difference.name, difference.problem),
                 mend: Some(difference.mend),
                 took_ms,
-            }));
+            });
+            std::iter::once(Finding { part, ok: true, says, mend: None, took_ms }).chain(different).collect()
         }
-        Err(fault) => findings.push(failed("broker", &fault, began)),
-    }
-    let asked = async |part, url: String, outcome: anyhow::Result<()>, began| match outcome {
-        Ok(()) => {
-            Finding { part, ok: true, says: url, mend: None, took_ms: Instant::elapsed(&began).as_millis() }
-        }
-        Err(fault) => failed(part, &fault, began),
-    };
-    let began = Instant::now();
-    let models = within(environment.registry.models()).await.map(drop);
-    findings.push(asked("registry", config.registry.url.to_string(), models, began).await);
-    let began = Instant::now();
-    let dataset = "doctor".parse().expect("a name");
-    let revision = within(environment.history.revision(&dataset)).await.map(drop);
-    findings.push(asked("history", config.history.url.to_string(), revision, began).await);
-    let began = Instant::now();
-    let stored = within(environment.artifacts.check()).await;
-    findings.push(asked("artifacts", config.artifacts.url.to_string(), stored, began).await);
-    if let Some(cache) = &environment.cache {
-        let began = Instant::now();
-        let pinged = timeout(PATIENCE, cache.ping()).await;
-        let pinged = match pinged {
-            Ok(answer) => answer.map_err(|fault| anyhow::anyhow!("{fault}")),
-            Err(silence) => Err(silence.into()),
-        };
-        findings.push(asked("cache", config.cache.url.to_string(), pinged, began).await);
+        Err(fault) => vec![failed(part, &fault, began)],
     }
 }
 
-async fn within<T, E: Into<anyhow::Error>>(asked: impl Future<Output = Result<T, E>>) -> anyhow::Result<T> {
-    timeout(PATIENCE, asked).await?.map_err(Into::into)
+async fn examine_broker(config: &Config) -> Result<Examined, Failure> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    Environment::make_what_is_missing(config, &clock).await?;
+    let opening = environment::open_broker(config, environment::COMMAND, Access::Guest, &clock);
+    let broker = Box::pin(opening).await?;
+    Ok(broker.examine().await?)
+}
+
+// On the heap in what follows: what connects to a database is large.
+async fn look_at_registry(config: &Config) -> Result<(), Failure> {
+    Box::pin(environment::open_registry(config)).await?.models().await?;
+    Ok(())
+}
+
+async fn look_at_history(config: &Config) -> Result<(), Failure> {
+    let any = "doctor".parse().expect("a name");
+    Box::pin(environment::open_history(config)).await?.revision(&any).await?;
+    Ok(())
+}
+
+async fn look_at_artifacts(config: &Config) -> Result<(), Failure> {
+    environment::open_artifacts(config, None)?.check().await?;
+    Ok(())
+}
+
+async fn look_at_cache(config: &Config) -> Result<(), Failure> {
+    if let Some(cache) = environment::open_cache(config)? {
+        cache.ping().await.map_err(|fault| anyhow::anyhow!("{fault}"))?;
+    }
+    Ok(())
+}
+
+async fn look(
+    part: &'static str,
+    url: &PartUrl,
+    looking: impl Future<Output = Result<(), Failure>>,
+) -> Finding {
+    let began = Instant::now();
+    match within(looking).await {
+        Ok(()) => {
+            let took_ms = began.elapsed().as_millis();
+            Finding { part, ok: true, says: url.to_string(), mend: None, took_ms }
+        }
+        Err(fault) => failed(part, &fault, began),
+    }
+}
+
+async fn within<T>(looking: impl Future<Output = Result<T, Failure>>) -> anyhow::Result<T> {
+    let looked = timeout(PATIENCE, looking).await?;
+    looked.map_err(|failure| failure.error.unwrap_or_else(|| anyhow::anyhow!("it cannot be used")))
 }
 
 fn failed(part: &'static str, fault: &anyhow::Error, began: Instant) -> Finding {
-    Finding { part, ok: false, says: format!("{fault:#}"), mend: None, took_ms: began.elapsed().as_millis() }
+    let took_ms = began.elapsed().as_millis();
+    Finding { part, ok: false, says: format!("{fault:#}"), mend: mend(fault), took_ms }
+}
+
+/// What would make it right, where that is known.
+fn mend(fault: &anyhow::Error) -> Option<String> {
+    match fault.downcast_ref::<PostgresError>()? {
+        PostgresError::Older { .. } => Some("run `gatecast migrate`".to_owned()),
+        PostgresError::Newer { .. } => {
+            Some("use the gatecast that wrote the tables, or a newer one".to_owned())
+        }
+        PostgresError::Url | PostgresError::Migration { .. } | PostgresError::Unavailable(_) => None,
+    }
 }

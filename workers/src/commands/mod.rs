@@ -59,7 +59,7 @@ async fn run_briefly(cli: &Cli, config: Config, settings: Vec<Setting>) -> Comma
         return migrate::migrate(&config, global.json).await;
     }
     if let Command::Doctor = &cli.command {
-        return doctor::doctor(config, global.json).await;
+        return doctor::doctor(&config, global.json).await;
     }
     if let Command::Healthcheck = &cli.command {
         return healthcheck::healthcheck(&config).await;

@@ -18,8 +18,7 @@ use crate::{
 
 /// Runs the roles until SIGTERM or ctrl-c, and then until each has finished what it holds.
 pub(super) async fn run(config: Config, roles: &[Role]) -> CommandResult {
-    let name = roles.iter().map(|role| role.name()).collect::<Vec<_>>().join("-");
-    let environment = Arc::new(Environment::own(config, &name, Arc::new(SystemClock)).await?);
+    let environment = Arc::new(Environment::own(config, &roles::names(roles), Arc::new(SystemClock)).await?);
     let stop = stop_on_signal()?;
     let config = &environment.config;
     let place = if config.is_embedded() {

@@ -28,6 +28,10 @@ impl Config {
         if !listen.is_empty() && listen.parse::<SocketAddr>().is_err() {
             return Err(refused("health.listen", listen, "must be an address such as 127.0.0.1:9464"));
         }
+        let share = self.traces.share;
+        if !(0.0..=1.0).contains(&share) {
+            return Err(refused("traces.share", share, "must be between 0 and 1"));
+        }
         Ok(())
     }
 
@@ -47,12 +51,18 @@ impl Config {
             let problem = "must be redis://host, rediss://host or empty";
             url("cache.url", &self.cache.url, &["redis", "rediss"], problem)?;
         }
+        if self.traces.are_on() {
+            let problem = "must be http://host:4317, https://host:4317 or empty";
+            url("traces.url", &self.traces.url, &["http", "https"], problem)?;
+        }
         Ok(())
     }
 }
 
 fn url(key: &'static str, url: &PartUrl, schemes: &[&str], problem: &'static str) -> Result<(), ConfigError> {
-    if schemes.contains(&url.scheme()) && !url.rest().trim_start_matches('/').is_empty() {
+    let is_file = ["sqlite", "file"].contains(&url.scheme());
+    let is_complete = is_file || url.rest().starts_with("//");
+    if schemes.contains(&url.scheme()) && is_complete && !url.rest().trim_start_matches('/').is_empty() {
         return Ok(());
     }
     Err(ConfigError::Value { key, value: format!("{url:?}"), problem })

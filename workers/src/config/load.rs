@@ -28,6 +28,8 @@ impl Config {
         flags: &Flags,
         variables: &HashMap<String, String>,
     ) -> Result<(Self, Vec<Setting>), ConfigError> {
+        let path = flags.file.as_deref().unwrap_or(Path::new(DEFAULT_FILE));
+        refuse_bad_syntax(path)?;
         let file = match &flags.file {
             Some(named) => {
                 config::File::from(named.as_path()).format(config::FileFormat::Toml).required(true)
@@ -56,6 +58,16 @@ impl Config {
         config.check()?;
         Ok((config, settings))
     }
+}
+
+/// Refuses a file that is no TOML, in other words than the library's, which quotes the line.
+fn refuse_bad_syntax(file: &Path) -> Result<(), ConfigError> {
+    let Ok(text) = std::fs::read_to_string(file) else { return Ok(()) }; // told by who needs it
+    let Err(error) = toml::from_str::<toml::Table>(&text) else { return Ok(()) };
+    let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+    let (line, column) =
+        (before.matches('\n').count() + 1, before.len() - before.rfind('\n').map_or(0, |at| at + 1) + 1);
+    Err(ConfigError::Syntax { file: file.to_owned(), line, column, problem: error.message().to_owned() })
 }
 
 /// The variables, with each one that names a file replaced by what the file holds.

@@ -53,6 +53,8 @@ pub struct Config {
     pub health: Health,
     /// Logs.
     pub log: Log,
+    /// Traces.
+    pub traces: Traces,
 }
 
 /// The broker.
@@ -165,6 +167,23 @@ pub struct Log {
     pub format: telemetry::LogFormat,
 }
 
+/// Traces: what became of a message, across all processes that had to do with it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Traces {
+    /// Where they go, as OTLP over gRPC: `http://host:4317` or `https://…`; empty: nowhere.
+    pub url: PartUrl,
+    /// The share of traces that are kept, 0 to 1. A trace that somebody else began keeps their choice.
+    pub share: f64,
+}
+
+impl Traces {
+    /// Whether there are any.
+    pub fn are_on(&self) -> bool {
+        !self.url.is_empty()
+    }
+}
+
 impl Default for Config {
     fn default() -> Self {
         let sqlite = |file: &str| Part { url: PartUrl::from(file) };
@@ -191,6 +210,7 @@ impl Default for Config {
             retention: Retention { forecasts_issued_days: 180, handled_messages_days: 7 },
             health: Health { listen: String::new() },
             log: Log::default(),
+            traces: Traces { url: PartUrl::default(), share: 1.0 },
         }
     }
 }
@@ -213,9 +233,21 @@ pub struct Flags {
 /// Why there is no configuration.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// A file that cannot be read, or a value of a wrong type.
+    /// A file that is not there, or a value of a wrong type.
     #[error(transparent)]
     Unreadable(#[from] config::ConfigError),
+    /// A file that is no TOML. The line is not quoted: it may hold a password.
+    #[error("{}, line {line}, column {column}: {problem}", file.display())]
+    Syntax {
+        /// The file.
+        file: PathBuf,
+        /// Counted from 1.
+        line: usize,
+        /// In bytes, counted from 1.
+        column: usize,
+        /// What is wrong there.
+        problem: String,
+    },
     /// A key that nothing reads.
     #[error("unknown configuration key {key:?} in {origin}{hint}")]
     UnknownKey {

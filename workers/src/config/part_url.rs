@@ -59,7 +59,7 @@ impl Serialize for PartUrl {
 /// The text with the password of a URL in it replaced: that of `//user:password@host`, and the value of
 /// every query parameter whose name says that it is one.
 pub(super) fn redacted(text: &str) -> String {
-    let Some((scheme, rest)) = text.split_once("://") else { return text.to_owned() };
+    let Some((scheme, rest)) = text.split_once("://") else { return redacted_without_slashes(text) };
     let (address, query) = rest.split_once('?').map_or((rest, None), |(a, q)| (a, Some(q)));
     // The last `@` of all, not of the authority: an unescaped `/` in a password must not give the rest away.
     let address = match address.rsplit_once('@') {
@@ -77,6 +77,17 @@ pub(super) fn redacted(text: &str) -> String {
         format!("?{}", shown.collect::<Vec<_>>().join("&"))
     });
     format!("{scheme}://{address}{}", query.unwrap_or_default())
+}
+
+/// A file, or a mistyped URL such as `amqp:user:password@host`.
+fn redacted_without_slashes(text: &str) -> String {
+    let is_file = text.starts_with("file:") || text.starts_with("sqlite:");
+    match (text.split_once(':'), text.rsplit_once('@')) {
+        (Some((first, _)), Some((before, host))) if !is_file && before.contains(':') => {
+            format!("{first}:***@{host}")
+        }
+        _ => text.to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -97,6 +108,9 @@ mod tests {
         check("redis://:canary@host/0", "redis://:***@host/0");
         check("postgres://u:can/ary@x@host/db?sslmode=require", "postgres://u:***@host/db?sslmode=require");
         check("postgres://host/db?user=u&password=canary", "postgres://host/db?user=u&password=***");
+        // Mistyped.
+        check("amqp:u:canary@host", "amqp:***@host");
+        check("u:can@ary@host:5432/db", "u:***@host:5432/db");
     }
 
     #[test]

@@ -40,12 +40,24 @@ fn an_unknown_key_is_refused_and_the_nearest_one_named() {
 }
 
 #[test]
+fn a_mistake_in_a_line_with_a_password_is_told_without_the_line() {
+    let error = load("[broker]\nurl = \"amqp://u:canary@host").expect_err("must be refused").to_string();
+    assert!(error.contains("c.toml, line 2, column "), "{error}");
+    assert!(!error.contains("canary"), "{error}");
+    let error = load("[broker]\nurl = \"amqp:u:canary@host\"").expect_err("must be refused").to_string();
+    assert!(error.contains("broker.url = \"amqp:***@host\": must be"), "{error}");
+}
+
+#[test]
 fn a_value_that_cannot_work_is_refused() {
     refused(
         "[broker]\nurl = \"http://localhost\"",
         "broker.url = \"http://localhost\": must be sqlite:FILE, amqp://",
     );
     refused("[registry]\nurl = \"amqp://localhost\"", "registry.url");
+    refused("[registry]\nurl = \"postgres:host/db\"", "registry.url = \"postgres:host/db\"");
+    refused("[traces]\nurl = \"localhost:4317\"", "traces.url = \"localhost:4317\": must be http://");
+    refused("[traces]\nshare = 1.5", "traces.share = 1.5: must be between 0 and 1");
     refused("[broker]\nurl = \"amqp://\"", "broker.url = \"amqp://\"");
     refused("[broker]\nforecast_requests = \"fast\"", "fast");
     refused("[cache]\nurl = \"memcached://host\"", "must be redis://host");

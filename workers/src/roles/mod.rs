@@ -65,6 +65,11 @@ impl fmt::Display for Role {
     }
 }
 
+/// What a process with these roles is called, e.g. `trainer-gatekeeper`.
+pub fn names(roles: &[Role]) -> String {
+    roles.iter().map(|role| role.name()).collect::<Vec<_>>().join("-")
+}
+
 /// Runs the roles until `stop`, and then until each has finished what it holds.
 ///
 /// # Errors

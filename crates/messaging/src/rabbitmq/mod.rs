@@ -124,6 +124,10 @@ impl RabbitBroker {
 
 #[async_trait]
 impl Broker for RabbitBroker {
+    fn system(&self) -> &'static str {
+        "rabbitmq"
+    }
+
     async fn publish(&self, to: &Destination, message: WireMessage) -> Result<(), PublishError> {
         check_size(&message)?;
         let published = match to {

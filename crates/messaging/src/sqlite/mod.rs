@@ -65,6 +65,10 @@ impl SqliteBroker {
 
 #[async_trait]
 impl Broker for SqliteBroker {
+    fn system(&self) -> &'static str {
+        "sqlite"
+    }
+
     async fn publish(&self, to: &Destination, message: WireMessage) -> Result<(), PublishError> {
         check_size(&message)?;
         let published = match to {
