@@ -366,6 +366,9 @@ async fn an_event_carries_the_attributes_of_cloud_events_and_no_listener_is_need
     assert_eq!(text("cloudEvents:id"), "heard");
     assert_eq!(text("cloudEvents:type"), "train-job.v1");
     assert_eq!(text("cloudEvents:specversion"), "1.0");
+    assert_eq!(text("cloudEvents:source"), "/gatecast/test", "the component says who it is");
+    let time: jiff::Timestamp = text("cloudEvents:time").parse().expect("an instant");
+    assert!(time <= jiff::Timestamp::now());
 }
 
 #[tokio::test]

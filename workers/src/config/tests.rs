@@ -120,8 +120,23 @@ fn a_secret_file_that_is_not_there_or_not_alone_is_refused() {
     assert!(error.contains("GATECAST__BROKER__URL and GATECAST__BROKER__URL_FILE are both set"), "{error}");
 }
 
+#[track_caller]
+fn hides_the_canary(outcome: Result<(Config, Vec<Setting>), ConfigError>, expected: &str) {
+    let error = outcome.expect_err("must be refused");
+    let told = format!("{error:?} {error} {:#}", anyhow::Error::from(error));
+    assert!(!told.contains("canary"), "{told}");
+    assert!(told.contains(expected), "{told:?} does not say {expected:?}");
+}
+
 #[test]
 fn a_refused_url_does_not_show_its_password() {
-    let error = load_with(&[("GATECAST__REGISTRY__URL", "mysql://u:canary@host")]).expect_err("refused");
-    assert!(!format!("{error:?} {error}").contains("canary"), "{error}");
+    let url = |value| load_with(&[("GATECAST__REGISTRY__URL", value)]);
+    hides_the_canary(url("mysql://u:canary@host"), "registry.url = \"mysql://u:***@host\"");
+    hides_the_canary(url("canary"), "registry.url = (not shown, 6 characters): must be sqlite:FILE");
+    hides_the_canary(url("u:canary@host"), "registry.url = (not shown, 13 characters)");
+    hides_the_canary(load_with(&[("GATECAST__BROKER", "amqp://u:canary@host")]), "broker");
+    hides_the_canary(load_with(&[("GATECAST__BROKER__URL_FILE", "amqp://u:canary@host")]), "cannot be read");
+    hides_the_canary(load("[broker]\nurl = \"amqp://u:canary@host"), "line 2");
+    hides_the_canary(load("[broker]\nurl = [\"amqp://u:canary@host\"]"), "broker.url");
+    hides_the_canary(load("broker = \"amqp://u:canary@host\""), "broker");
 }
