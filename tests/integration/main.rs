@@ -44,6 +44,8 @@ mod fleet_restarts;
 
 mod fleet_probed;
 
+mod fleet_canary;
+
 mod fleet_foreign;
 
 mod fleet_poison;

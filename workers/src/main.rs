@@ -4,6 +4,8 @@ use std::process::ExitCode as ProcessExit;
 
 use clap::Parser as _;
 use serde_json::json;
+use telemetry::LogFormat;
+use tracing::error;
 use workers::{
     cli::{Cli, Command},
     commands,
@@ -32,7 +34,13 @@ fn start(cli: &Cli) -> CommandResult {
     let (config, settings) = Config::load(&cli.global.flags()).or_exit(ExitCode::Invalid)?;
     start_logging(&cli.command, &config)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let outcome = runtime.block_on(commands::run(cli, config, settings));
+    let is_json = config.log.format == LogFormat::Json;
+    let mut outcome = runtime.block_on(commands::run(cli, config, settings));
+    if let (Command::Run { .. }, true, Err(Failure { error, .. })) = (&cli.command, is_json, &mut outcome)
+        && let Some(error) = error.take()
+    {
+        error!("{error:#}"); // whoever reads the log reads objects, to the last line
+    }
     // Does not wait for a thread that is stuck in a read of stdin.
     runtime.shutdown_background();
     outcome

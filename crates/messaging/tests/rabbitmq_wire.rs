@@ -194,6 +194,26 @@ async fn numbers_may_be_as_wide_as_the_client_likes() {
 }
 
 #[tokio::test]
+async fn a_dead_letter_of_a_client_that_sets_headers_only_is_chosen_by_its_id() {
+    let tenant = Tenant::new();
+    let broker = tenant.broker();
+    broker.until_connected().await.expect("it connects");
+    let (_connection, channel) = tenant.channel().await;
+    let mut deliveries = broker.consume(Queue::Observations, 1).await.expect("it consumes");
+    for id in ["one", "other"] {
+        let mut headers = FieldTable::default();
+        headers.insert("x-message-id".into(), AMQPValue::LongString(id.into()));
+        let properties = BasicProperties::default().with_headers(headers);
+        publish_foreign(&tenant, &channel, Queue::Observations, properties).await;
+        let reason = "given up".to_owned();
+        next(&mut deliveries).await.settle(Settlement::DeadLetter { reason }).await.expect("it is settled");
+    }
+    let one = messaging::Chosen::WithId("one".into());
+    assert_eq!(broker.drop_dead_letters(Queue::Observations, &one).await.expect("it drops"), 1);
+    assert_eq!(dead(&broker, Queue::Observations).await, [("other".to_owned(), "given up".to_owned())]);
+}
+
+#[tokio::test]
 async fn a_request_that_came_back_from_a_dead_process_is_handled_alone() {
     let tenant = Tenant::new();
     let broker = tenant.broker();

@@ -54,5 +54,10 @@ pub fn start_logging(filter: &str, format: LogFormat) -> Result<(), StartError> 
         }
         LogFormat::Json => builder.json().flatten_event(true).try_init(),
     };
-    started.map_err(|_already| StartError::Twice)
+    started.map_err(|_already| StartError::Twice)?;
+    if format == LogFormat::Json {
+        // A panic is an object of the log too.
+        std::panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
+    }
+    Ok(())
 }

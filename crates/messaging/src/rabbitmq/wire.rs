@@ -106,10 +106,9 @@ pub(super) fn from_wire(wire: &BasicProperties, names: &Names) -> Result<Incomin
     let properties = Properties {
         content_type: text(wire.content_type()).unwrap_or_default(),
         content_encoding: text(wire.content_encoding()),
-        // Some clients (amqp-tools) can set headers, but not these properties.
-        kind: text(wire.kind()).or_else(|| reader.text(headers::KIND)).unwrap_or_default(),
-        message_id: text(wire.message_id()).or_else(|| reader.text(headers::MESSAGE_ID)).unwrap_or_default(),
-        correlation_id: text(wire.correlation_id()).or_else(|| reader.text(headers::CORRELATION_ID)),
+        kind: reader.either(wire.kind(), headers::KIND).unwrap_or_default(),
+        message_id: reader.either(wire.message_id(), headers::MESSAGE_ID).unwrap_or_default(),
+        correlation_id: reader.either(wire.correlation_id(), headers::CORRELATION_ID),
         reply_to: reader.address(wire.reply_to().as_ref(), names),
         deadline: reader.deadline(),
         traceparent: reader.text(headers::TRACEPARENT),
@@ -122,6 +121,14 @@ pub(super) fn from_wire(wire: &BasicProperties, names: &Names) -> Result<Incomin
         None => Ok(Incoming { properties, unsettled }),
         Some(problem) => Err(Box::new(Hostile { readable: properties, problem })),
     }
+}
+
+/// Kind and id of a message, whatever else it says.
+pub(super) fn kind_and_id(wire: &BasicProperties) -> (String, String) {
+    let mut reader = Reader::new(wire);
+    let kind = reader.either(wire.kind(), headers::KIND);
+    let message_id = reader.either(wire.message_id(), headers::MESSAGE_ID);
+    (kind.unwrap_or_default(), message_id.unwrap_or_default())
 }
 
 /// Reads headers, and remembers the first that says something impossible.
@@ -138,6 +145,11 @@ impl<'a> Reader<'a> {
     fn get(&self, name: &str) -> Option<&'a AMQPValue> {
         let value = self.headers?.inner().get(name)?;
         (*value != AMQPValue::Void).then_some(value)
+    }
+
+    /// A property, or the header in its place: some clients (amqp-tools) can set headers, but not these properties.
+    fn either(&mut self, property: &Option<ShortString>, header: &str) -> Option<String> {
+        property.as_ref().map(|text| text.as_str().to_owned()).or_else(|| self.text(header))
     }
 
     fn text(&mut self, name: &str) -> Option<String> {
