@@ -13,8 +13,10 @@ fn every_line_of_a_json_log_is_an_object_and_a_panic_is_one_of_them() {
     let mut child = Command::new(this);
     child.args(["--exact", "--nocapture", "logs_and_panics"]).env(CHILD, "1");
     let log = String::from_utf8(child.output().expect("starts").stderr).expect("text");
-    let lines: Vec<Value> =
-        log.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"))).collect();
+    let lines: Vec<Value> = log
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}")))
+        .collect();
     let says = |line: &Value| line["message"].as_str().unwrap_or_default().to_owned();
     assert_eq!(lines.len(), 2, "{log}");
     assert_eq!(says(&lines[0]), "two\nlines");

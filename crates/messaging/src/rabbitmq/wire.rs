@@ -11,6 +11,8 @@ use super::names::Names;
 
 /// A text in a header is at most this long; ours are shorter.
 const MAX_TEXT_BYTES: usize = 2_048;
+/// A text in a property, by AMQP itself.
+const MAX_PROPERTY_BYTES: usize = 255;
 
 /// A message's properties as they came.
 #[derive(Debug, PartialEq)]
@@ -149,17 +151,25 @@ impl<'a> Reader<'a> {
 
     /// A property, or the header in its place: some clients (amqp-tools) can set headers, but not these properties.
     fn either(&mut self, property: &Option<ShortString>, header: &str) -> Option<String> {
-        property.as_ref().map(|text| text.as_str().to_owned()).or_else(|| self.text(header))
+        // It must fit a property, because that is what it becomes when the message goes on.
+        property
+            .as_ref()
+            .map(|text| text.as_str().to_owned())
+            .or_else(|| self.text_of(header, MAX_PROPERTY_BYTES))
     }
 
     fn text(&mut self, name: &str) -> Option<String> {
+        self.text_of(name, MAX_TEXT_BYTES)
+    }
+
+    fn text_of(&mut self, name: &str, most_bytes: usize) -> Option<String> {
         let AMQPValue::LongString(text) = self.get(name)? else {
             return self.impossible(format!("header {name} is not a text"));
         };
         let bytes = text.as_bytes();
-        if bytes.len() > MAX_TEXT_BYTES {
+        if bytes.len() > most_bytes {
             let length = bytes.len();
-            let problem = format!("header {name} of {length} bytes: at most {MAX_TEXT_BYTES} are allowed");
+            let problem = format!("header {name} of {length} bytes: at most {most_bytes} are allowed");
             return self.impossible(problem);
         }
         match std::str::from_utf8(bytes) {
