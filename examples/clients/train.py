@@ -1,45 +1,28 @@
-"""Publishes a train job, and prints its id.
+"""Publishes a train job, waits for the gatekeeper's decision, and prints that as JSON.
 
-    python train.py amqp://user:password@host:5672/%2f bike-demand [--prefix P]
+    python train.py amqp://user:password@host:5672/%2f bike-demand [--named] [--msgpack] [--prefix P]
 
-The gatekeeper's decision is announced on the exchange gatecast.events, and listed by `gatecast decisions MODEL`.
-Needs pika: pip install -r requirements.txt
+"decision" is model-promoted.v1 or candidate-refused.v1. Who does not want to wait leaves reply_to out: the decision is
+announced on the exchange gatecast.events too, and listed by `gatecast decisions MODEL`.
+Needs pika (and msgpack for --msgpack): pip install -r requirements.txt
 """
 
-import argparse
 import datetime
 import json
-import uuid
 
-import pika
+from asking import ask, command_line
 
-arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-arguments.add_argument("url")
-arguments.add_argument("model")
-arguments.add_argument("--prefix", default="")
-asked = arguments.parse_args()
-
-connection = pika.BlockingConnection(pika.URLParameters(asked.url))
-channel = connection.channel()
-channel.confirm_delivery()
-job_id = str(uuid.uuid4())  # the same id is the same job, however often it is published
-channel.basic_publish(
-    exchange=f"{asked.prefix}gatecast.jobs",
-    routing_key=f"{asked.prefix}train-jobs",
-    body=json.dumps(
-        {
-            "model": asked.model,
-            "as_of": datetime.datetime.now(datetime.timezone.utc).isoformat(),
-            "reason": "requested",
-        }
-    ).encode(),
-    properties=pika.BasicProperties(
-        type="train-job.v1",
-        content_type="application/json",
-        message_id=job_id,
-        delivery_mode=pika.DeliveryMode.Persistent,
-    ),
-    mandatory=True,
+asked = command_line(__doc__)
+decision, reasons = ask(
+    asked,
+    queue="train-jobs",
+    kind="train-job.v1",
+    message={
+        "model": asked.model,
+        "as_of": datetime.datetime.now(datetime.timezone.utc).isoformat(),
+        "reason": "requested",
+    },
+    patience_seconds=30 * 60,
+    expires=False,
 )
-print(job_id)
-connection.close()
+print(json.dumps({"decision": decision, **reasons}))

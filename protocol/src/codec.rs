@@ -11,6 +11,9 @@ use crate::{MAX_ID_BYTES, Message, WireMessage, envelope::kind_and_version};
 pub const MAX_BODY_BYTES: usize = 1 << 20;
 /// Largest growth of a compressed body.
 const MAX_EXPANSION: usize = 50;
+/// Largest window of a zstd frame, as a power of two: 8 MiB, which RFC 8878 asks encoders not to exceed. A frame's
+/// header asks for this memory before it has given out a byte.
+const MAX_WINDOW_LOG: u32 = 23;
 /// Deepest nesting of a body.
 const MAX_DEPTH: usize = 32;
 
@@ -217,7 +220,8 @@ fn decompress(body: &[u8]) -> Result<Bytes, DecodeError> {
     let broken = |e: std::io::Error| DecodeError::Body { kind: "zstd frame", problem: e.to_string() };
     let limit = body.len().saturating_mul(MAX_EXPANSION).min(MAX_BODY_BYTES * MAX_EXPANSION);
     let mut plain = Vec::new();
-    let decoder = zstd::stream::read::Decoder::with_buffer(body).map_err(broken)?;
+    let mut decoder = zstd::stream::read::Decoder::with_buffer(body).map_err(broken)?;
+    decoder.window_log_max(MAX_WINDOW_LOG).map_err(broken)?;
     decoder.take(limit as u64 + 1).read_to_end(&mut plain).map_err(broken)?;
     if plain.len() > limit {
         return Err(DecodeError::TooLarge {

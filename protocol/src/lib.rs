@@ -9,9 +9,14 @@ mod names;
 
 mod envelope;
 
+pub mod headers;
+
 mod codec;
 
 pub mod messages;
+
+#[cfg(test)]
+mod asyncapi;
 
 pub use codec::{ContentType, DecodeError, EncodeError, MAX_BODY_BYTES, decode, decode_untyped, encode};
 pub use envelope::{MAX_ID_BYTES, Message, Properties, Publication, Reply, WireMessage};

@@ -14,6 +14,9 @@ pub enum Exchange {
 }
 
 impl Exchange {
+    /// Every exchange but those of the delays, which are the adapter's own.
+    pub const ALL: [Self; 3] = [Self::Jobs, Self::Events, Self::Dead];
+
     /// The name on the wire.
     pub fn name(self) -> &'static str {
         match self {
@@ -162,13 +165,18 @@ pub struct ReplyAddress(String);
 pub struct InvalidAddress(String);
 
 impl ReplyAddress {
+    /// What the name of every private queue for replies begins with, after the prefix of the server's queues.
+    pub const PRIVATE: &str = "replies.";
+    /// What an address of `RabbitMQ`'s direct reply-to begins with.
+    pub const DIRECT: &str = "amq.rabbitmq.reply-to.";
+
     /// Checks and takes an address.
     ///
     /// # Errors
     /// [`InvalidAddress`] unless it names a private queue for replies.
     pub fn new(address: impl Into<String>) -> Result<Self, InvalidAddress> {
         let address = address.into();
-        let private = address.starts_with("replies.") || address.starts_with("amq.rabbitmq.reply-to.");
+        let private = address.starts_with(Self::PRIVATE) || address.starts_with(Self::DIRECT);
         if private && address.len() <= 255 && !address.chars().any(char::is_control) {
             return Ok(Self(address));
         }

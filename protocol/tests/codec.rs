@@ -5,8 +5,8 @@ use jiff::Timestamp;
 use protocol::{
     ContentType, EncodeError, MAX_BODY_BYTES, Message, Properties, Queue, Reply, WireMessage, decode, encode,
     messages::{
-        CandidateRefused, ForecastReply, ForecastRequest, GateDecision, RefusalReason, RefusingVerdict,
-        TrainJob, TrainOutcome, TrainReason, TrainResult,
+        CandidateRefused, ForecastReply, ForecastRequest, GateDecision, ObservationBatch, RefusalReason,
+        RefusingVerdict, TrainJob, TrainOutcome, TrainReason, TrainResult,
     },
 };
 
@@ -126,6 +126,106 @@ fn hostile_bodies_are_refused_before_they_cost_anything() {
     two.push(0xc0);
     pack.body = two.into();
     refused(&pack, "1 bytes follow the message");
+}
+
+/// A JSON body that is a train job, with `more` fields.
+fn json_job(more: &str) -> WireMessage {
+    let mut message = wire(ContentType::Json);
+    message.body = format!(r#"{{"model":"m","as_of":"1970-01-01T00:00:00Z"{more}}}"#).into();
+    message
+}
+
+/// A `MessagePack` body that is a train job, with one more field, whose value is `value`.
+fn packed_job(field: &str, value: &[u8]) -> WireMessage {
+    let mut message = wire(ContentType::MessagePack);
+    let mut body = message.body.to_vec();
+    body[0] += 1; // the number of fields, in a small map
+    body.push(0xa0 + u8::try_from(field.len()).expect("a short name"));
+    message.body = [&body, field.as_bytes(), value].concat().into();
+    message
+}
+
+#[test]
+fn a_key_that_stands_twice_is_refused_in_both_encodings() {
+    assert_eq!(decode::<TrainJob>(&json_job("")), Ok(job()));
+    refused(&json_job(r#","model":"n""#), "duplicate field `model`");
+    assert_eq!(decode::<TrainJob>(&packed_job("other", &[0xc0])), Ok(job()));
+    refused(&packed_job("model", &[0xa1, b'n']), "duplicate field `model`");
+}
+
+#[test]
+fn nesting_is_followed_to_its_limit_and_not_one_level_further() {
+    // The message itself is the first level.
+    let nested = |depth: usize| format!(r#","x":{}{}"#, "[".repeat(depth - 1), "]".repeat(depth - 1));
+    assert_eq!(decode::<TrainJob>(&json_job(&nested(32))), Ok(job()));
+    refused(&json_job(&nested(33)), "nested deeper than 32 levels");
+    refused(&json_job(&nested(100_000)), "nested deeper than 32 levels");
+    let nested = |depth: usize| packed_job("x", &[vec![0x91; depth - 1], vec![0xc0]].concat());
+    assert_eq!(decode::<TrainJob>(&nested(32)), Ok(job()));
+    refused(&nested(33), "depth limit exceeded");
+    refused(&nested(100_000), "depth limit exceeded");
+}
+
+#[test]
+fn numbers_are_finite() {
+    let batch = |value: &str| {
+        let any = ObservationBatch { dataset: "d".into(), series: vec![] };
+        let mut message = WireMessage::new(&any, ContentType::Json, "id-1").expect("a small body");
+        let series = r#""id":"a","start":"1970-01-01T00:00:00Z","frequency":"PT1H","tz":"UTC""#;
+        message.body = format!(r#"{{"dataset":"d","series":[{{{series},"values":[{value}]}}]}}"#).into();
+        decode::<ObservationBatch>(&message).map(|batch| batch.series[0].values[0])
+    };
+    assert_eq!(batch("1e308"), Ok(Some(1e308)));
+    assert_eq!(batch("null"), Ok(None));
+    for bad in ["1e400", "-1e400", "NaN", "Infinity"] {
+        let error = batch(bad).expect_err(bad).to_string();
+        assert!(error.contains("series[0].values[0]"), "{bad}: {error}");
+    }
+}
+
+#[test]
+fn a_length_that_the_body_does_not_have_is_refused_wherever_it_stands() {
+    let four_g = [0xff; 4];
+    for kind in [0xdd, 0xdf, 0xdb, 0xc6, 0xc9] {
+        let lie = [&[kind][..], &four_g, &[0x01, 0x02]].concat();
+        refused(&packed_job("learners", &lie), "train-job cannot be decoded");
+        refused(&packed_job("unknown", &lie), "train-job cannot be decoded");
+    }
+}
+
+#[test]
+fn a_body_may_be_as_large_as_the_limit_and_not_a_byte_larger() {
+    let padded = |size: usize| {
+        let mut message = json_job("");
+        let mut body = message.body.to_vec();
+        body.resize(size, b' ');
+        message.body = body.into();
+        message
+    };
+    assert_eq!(decode::<TrainJob>(&padded(MAX_BODY_BYTES)), Ok(job()));
+    refused(&padded(MAX_BODY_BYTES + 1), "too_large");
+    for content_type in [ContentType::Json, ContentType::MessagePack] {
+        let mut empty = wire(content_type);
+        empty.body = Bytes::new();
+        refused(&empty, "train-job cannot be decoded");
+    }
+}
+
+#[test]
+fn a_frame_that_asks_for_a_large_window_is_refused_before_it_gets_the_memory() {
+    // Magic number, no content size, a window of 2^27 bytes; then one raw block with the message.
+    let frame = |window_log: u8| {
+        let body = json_job("").body;
+        let block = (u32::try_from(body.len()).expect("small") << 3) | 1;
+        let mut message = json_job("");
+        message.properties.content_encoding = Some("zstd".into());
+        let header = [0x28, 0xb5, 0x2f, 0xfd, 0x00, (window_log - 10) << 3];
+        message.body = [&header[..], &block.to_le_bytes()[..3], &body].concat().into();
+        message
+    };
+    assert_eq!(decode::<TrainJob>(&frame(23)), Ok(job()));
+    refused(&frame(24), "zstd frame cannot be decoded");
+    refused(&frame(41), "zstd frame cannot be decoded");
 }
 
 #[test]

@@ -25,7 +25,34 @@ fn check<M: Message + PartialEq + std::fmt::Debug>() -> String {
         assert_eq!(decode::<M>(&wire).expect("what we encode we can decode"), message, "{name}");
     }
     every_field_survives(&message, &text, &name);
+    fields_of_the_future_are_ignored(&message, &name);
     name
+}
+
+/// A newer writer may have put a field anywhere.
+fn fields_of_the_future_are_ignored<M: Message + PartialEq + std::fmt::Debug>(message: &M, name: &str) {
+    let mut newer = serde_json::to_value(message).expect("JSON");
+    add_fields(&mut newer);
+    let mut wire = envelope::<M>();
+    for content_type in [ContentType::Json, ContentType::MessagePack] {
+        content_type.as_str().clone_into(&mut wire.properties.content_type);
+        wire.body = match content_type {
+            ContentType::Json => serde_json::to_vec(&newer).expect("JSON").into(),
+            ContentType::MessagePack => rmp_serde::to_vec_named(&newer).expect("MessagePack").into(),
+        };
+        assert_eq!(decode::<M>(&wire).as_ref(), Ok(message), "{name}: a field of the future");
+    }
+}
+
+fn add_fields(value: &mut serde_json::Value) {
+    match value {
+        serde_json::Value::Object(map) => {
+            map.values_mut().for_each(add_fields);
+            map.insert("from_the_future".to_owned(), serde_json::json!({ "a": [1, null] }));
+        }
+        serde_json::Value::Array(list) => list.iter_mut().for_each(add_fields),
+        _ => {}
+    }
 }
 
 /// A field of the sample that the type does not know would vanish here.

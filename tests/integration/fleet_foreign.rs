@@ -16,23 +16,36 @@ use crate::{
 const PYTHON: &str = "GATECAST_TEST_PYTHON";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn foreign_clients_train_and_forecast() {
+async fn foreign_clients_train_and_hear_the_decision() {
+    let fleet = Fleet::with_bikes().await;
+    let environment = fleet.environment_now().await;
+    let _workers = Process::start(&fleet, "trainer,gatekeeper");
+    let (url, prefix) = fleet.broker();
+    let train = |arguments: &[&str]| {
+        let mut client = python("train.py", &url);
+        run(client.args(["bike-demand", "--prefix", &prefix]).args(arguments))
+    };
+    let first: Value = serde_json::from_str(&train(&[])).expect("JSON");
+    assert_eq!(first["decision"], "model-promoted.v1", "{first}: JSON, direct reply-to");
+    assert_eq!(first["generation"], 1, "{first}");
+    let second: Value = serde_json::from_str(&train(&["--named", "--msgpack"])).expect("JSON");
+    assert_eq!(second["decision"], "candidate-refused.v1", "{second}: MessagePack, a reply queue of its own");
+    let mut shell = Command::new(root().join("examples/clients/train.sh"));
+    let third: Value = serde_json::from_str(&run(shell.args([&url, "bike-demand", &prefix]))).expect("JSON");
+    assert_eq!(third["verdict"], "keep_incumbent", "{third}: amqp-tools");
+    assert_eq!(third["incumbent_version"], first["version"]);
+    let decisions = environment.registry.decisions(&bikes().0, 10).await.expect("reads");
+    assert_eq!(decisions.len(), 3, "each job ended in one decision");
+    in_time(wait_until_drained(&environment, Queue::TrainResults)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn foreign_clients_hear_forecasts() {
     let fleet = Fleet::with_bikes().await;
     let environment = fleet.environment_now().await;
     let _workers = Process::start(&fleet, "trainer,gatekeeper,forecaster,recorder");
     let (url, prefix) = fleet.broker();
-
-    let job = run(python("train.py", &url).args(["bike-demand", "--prefix", &prefix]));
-    let model = bikes().0;
-    in_time(async {
-        while environment.registry.incumbent(&model).await.expect("reads").is_none() {
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await; // polls for the event it waits for
-        }
-    })
-    .await;
-    let decisions = environment.registry.decisions(&model, 10).await.expect("reads");
-    assert_eq!(decisions.iter().map(|decision| decision.job.to_string()).collect::<Vec<_>>(), [job.trim()]);
-
+    fleet.promote_first();
     let ask = |arguments: &[&str]| {
         let mut client = python("forecast.py", &url);
         client.args(["bike-demand", "--prefix", &prefix]).args(arguments);

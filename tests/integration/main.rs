@@ -48,6 +48,8 @@ mod fleet_probed;
 
 mod fleet_traced;
 
+mod fleet_canary;
+
 mod fleet_foreign;
 
 mod fleet_poison;

@@ -27,7 +27,8 @@ impl Process {
         Self::spawn(fleet, roles, command.args(["run", "--role", roles]))
     }
 
-    fn spawn(fleet: &Fleet, roles: &str, command: &mut Command) -> Self {
+    /// Starts `command`, which runs the roles.
+    pub(crate) fn spawn(fleet: &Fleet, roles: &str, command: &mut Command) -> Self {
         let log = fleet.new_log(roles);
         let written = File::create(&log).expect("a file for the log");
         let child = command.stdout(Stdio::null()).stderr(written).spawn().expect("starts");

@@ -4,7 +4,9 @@ use std::process::ExitCode as ProcessExit;
 
 use clap::Parser as _;
 use serde_json::json;
-use telemetry::{Exporting, Logs, Traces};
+use telemetry::{Exporting, LogFormat, Logs, Traces};
+use tracing::error;
+use tracing::error;
 use workers::{
     cli::{Cli, Command},
     commands,
@@ -38,7 +40,13 @@ fn start(cli: &Cli) -> CommandResult {
         let _inside = runtime.enter(); // traces are sent from there
         start_telemetry(&cli.command, &config)?
     };
-    let outcome = runtime.block_on(commands::run(cli, config, settings));
+    let is_json = config.log.format == LogFormat::Json;
+    let mut outcome = runtime.block_on(commands::run(cli, config, settings));
+    if let (Command::Run { .. }, true, Err(Failure { error, .. })) = (&cli.command, is_json, &mut outcome)
+        && let Some(error) = error.take()
+    {
+        error!("{error:#}"); // whoever reads the log reads objects, to the last line
+    }
     if let Some(exporting) = exporting {
         exporting.finish();
     }

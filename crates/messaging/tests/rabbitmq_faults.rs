@@ -180,8 +180,12 @@ async fn connections_that_the_server_closes_are_made_again() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_shipped_definitions_are_accepted_and_agree_with_what_we_declare() {
-    let server = Server::start(45_688);
-    let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../deploy/rabbitmq/definitions.json");
+    let shipped = |file| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../deploy/rabbitmq").join(file);
+    let configuration = std::fs::read_to_string(shipped("rabbitmq.conf")).expect("the file is there");
+    let server = Server::start_with(45_688, &configuration);
+    let timeout = server.ctl(&["eval", "application:get_env(rabbit, consumer_timeout)."]);
+    assert_eq!(timeout.trim(), "{ok,90000000}");
+    let file = shipped("definitions.json");
     let import = ["import_definitions", file.to_str().expect("a path")];
     server.ctl(&import);
     let listed = |what: &str, columns: &[&str]| {

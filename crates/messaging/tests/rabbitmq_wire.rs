@@ -95,11 +95,18 @@ fn long_text() -> AMQPValue {
     AMQPValue::LongString("x".repeat(10 * 1024).into())
 }
 
+/// As a header it is short, and does not fit the property that it stands for.
+fn one_too_long() -> AMQPValue {
+    AMQPValue::LongString("x".repeat(256).into())
+}
+
 /// Name, value, and the reason that the dead letter gets.
 fn hostile_headers() -> Vec<(&'static str, AMQPValue, &'static str)> {
     vec![
         ("traceparent", long_text(), "header traceparent of 10240 bytes: at most 2048 are allowed"),
         ("x-first-error", long_text(), "header x-first-error of 10240 bytes: at most 2048 are allowed"),
+        ("x-type", one_too_long(), "header x-type of 256 bytes: at most 255 are allowed"),
+        ("x-correlation-id", one_too_long(), "header x-correlation-id of 256 bytes: at most 255 are allowed"),
         ("tracestate", AMQPValue::LongString(vec![0xff, 0xfe].into()), "header tracestate is not UTF-8"),
         ("traceparent", AMQPValue::Boolean(true), "header traceparent is not a text"),
         ("x-attempt", AMQPValue::LongInt(-1), "header x-attempt is not a count"),
@@ -130,7 +137,7 @@ async fn headers_that_say_something_impossible_lead_to_the_dead_letters_and_the_
         publish_foreign(&tenant, &channel, queue, with_header(&n.to_string(), name, value.clone())).await;
     }
     let elsewhere = BasicProperties::default()
-        .with_message_id("9".into())
+        .with_message_id("elsewhere".into())
         .with_reply_to(format!("replies.{}", "x".repeat(240)).into());
     publish_foreign(&tenant, &channel, queue, elsewhere).await;
     publish_foreign(&tenant, &channel, queue, with_header("good", "unknown", long_text())).await;
@@ -138,7 +145,7 @@ async fn headers_that_say_something_impossible_lead_to_the_dead_letters_and_the_
     assert_eq!(next_id(&mut deliveries).await, "good");
     let mut expected: Vec<(String, String)> =
         hostile.iter().enumerate().map(|(n, (_, _, reason))| (n.to_string(), (*reason).to_owned())).collect();
-    expected.push(("9".into(), "reply_to lacks the prefix of this server's queues".into()));
+    expected.push(("elsewhere".into(), "reply_to lacks the prefix of this server's queues".into()));
     assert_eq!(dead(&broker, queue).await, expected);
 }
 
@@ -191,6 +198,26 @@ async fn numbers_may_be_as_wide_as_the_client_likes() {
         assert_eq!(delivery.message.properties.attempt, 7);
         delivery.settle(Settlement::Done).await.expect("it is settled");
     }
+}
+
+#[tokio::test]
+async fn a_dead_letter_of_a_client_that_sets_headers_only_is_chosen_by_its_id() {
+    let tenant = Tenant::new();
+    let broker = tenant.broker();
+    broker.until_connected().await.expect("it connects");
+    let (_connection, channel) = tenant.channel().await;
+    let mut deliveries = broker.consume(Queue::Observations, 1).await.expect("it consumes");
+    for id in ["one", "other"] {
+        let mut headers = FieldTable::default();
+        headers.insert("x-message-id".into(), AMQPValue::LongString(id.into()));
+        let properties = BasicProperties::default().with_headers(headers);
+        publish_foreign(&tenant, &channel, Queue::Observations, properties).await;
+        let reason = "given up".to_owned();
+        next(&mut deliveries).await.settle(Settlement::DeadLetter { reason }).await.expect("it is settled");
+    }
+    let one = messaging::Chosen::WithId("one".into());
+    assert_eq!(broker.drop_dead_letters(Queue::Observations, &one).await.expect("it drops"), 1);
+    assert_eq!(dead(&broker, Queue::Observations).await, [("other".to_owned(), "given up".to_owned())]);
 }
 
 #[tokio::test]
@@ -366,6 +393,9 @@ async fn an_event_carries_the_attributes_of_cloud_events_and_no_listener_is_need
     assert_eq!(text("cloudEvents:id"), "heard");
     assert_eq!(text("cloudEvents:type"), "train-job.v1");
     assert_eq!(text("cloudEvents:specversion"), "1.0");
+    assert_eq!(text("cloudEvents:source"), "/gatecast/test", "the component says who it is");
+    let time: jiff::Timestamp = text("cloudEvents:time").parse().expect("an instant");
+    assert!(time <= jiff::Timestamp::now());
 }
 
 #[tokio::test]

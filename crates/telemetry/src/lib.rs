@@ -55,5 +55,9 @@ pub fn start(logs: &Logs<'_>, traces: Option<&Traces<'_>>) -> Result<Option<Expo
     let tracing = exporting.as_ref().map(Exporting::layer);
     let started = tracing_subscriber::registry().with(logging).with(tracing).try_init();
     started.map_err(|_already| StartError::Twice)?;
+    if logs.format == LogFormat::Json {
+        // A panic is an object of the log too.
+        std::panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
+    }
     Ok(exporting)
 }

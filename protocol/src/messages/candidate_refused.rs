@@ -7,6 +7,7 @@ use crate::Message;
 /// The incumbent stays, and why. Event: `candidate-refused.<model>`; also the reply to the asker of the
 /// train job.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct CandidateRefused {
     /// The model.
     pub model: String,
@@ -32,6 +33,7 @@ pub struct CandidateRefused {
 
 /// A verdict that leaves the incumbent where it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum RefusingVerdict {
     /// The candidate did not beat it on both errors.

@@ -6,6 +6,7 @@ use crate::{Destination, EncodeError, Message, Properties, Publication, Reply, R
 
 /// The answer to a [`ForecastRequest`](super::ForecastRequest).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 pub enum ForecastReply {
     /// Each series of the request is in one of the two lists.
@@ -32,6 +33,7 @@ pub enum ForecastReply {
 
 /// One series' forecast, and who made it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct SeriesForecast {
     /// The points: `start` is the origin.
     #[serde(flatten)]
@@ -50,6 +52,7 @@ pub struct SeriesForecast {
 
 /// Who answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Route {
     /// The incumbent's model.
@@ -60,6 +63,7 @@ pub enum Route {
 
 /// Why the fallback answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum RouteReason {
     /// No version was promoted yet, or none could be loaded.
@@ -76,6 +80,7 @@ pub enum RouteReason {
 
 /// A series that nothing could be said about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct SeriesRefusal {
     /// `unique_id` of the series.
     pub id: String,
@@ -87,6 +92,7 @@ pub struct SeriesRefusal {
 
 /// Why no model may answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum RefusalReason {
     /// No specification of that name was applied.

@@ -7,6 +7,7 @@ use crate::Message;
 /// Asks for forecasts. Queue: `forecast-requests`. Answered by a [`ForecastReply`](super::ForecastReply)
 /// to `reply_to`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ForecastRequest {
     /// The model to ask.
     pub model: String,

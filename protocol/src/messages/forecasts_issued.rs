@@ -6,6 +6,7 @@ use crate::Message;
 
 /// A batch of forecasts that were given out, for the history. Queue: `forecasts-issued`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ForecastsIssued {
     /// The forecasts, in the order in which they were issued.
     pub forecasts: Vec<IssuedForecast>,
@@ -13,6 +14,7 @@ pub struct ForecastsIssued {
 
 /// One series' forecast as it was given out.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct IssuedForecast {
     /// `message_id` of the request that it answered.
     pub request_id: String,

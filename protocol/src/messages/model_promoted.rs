@@ -6,6 +6,7 @@ use crate::Message;
 /// A candidate beat the incumbent on both errors and is the incumbent now.
 /// Event: `model-promoted.<model>`; also the reply to the asker of the train job.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ModelPromoted {
     /// The model.
     pub model: String,
@@ -30,6 +31,7 @@ pub struct ModelPromoted {
 
 /// Names the bytes of an artifact.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ArtifactReference {
     /// SHA-256 of the bytes in hex, which is also the artifact's name.
     pub sha256: String,
@@ -39,6 +41,7 @@ pub struct ArtifactReference {
 
 /// The two errors that decide, of one side. Unit: in-sample seasonal-naive MAE of the series.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct GateErrors {
     /// Mean of the scaled absolute errors.
     pub average: f64,

@@ -6,6 +6,7 @@ use crate::Message;
 /// Observations of one dataset, new ones or corrections. Queue: `observations`. Answered by
 /// [`ObservationsRecorded`](super::ObservationsRecorded).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ObservationBatch {
     /// The dataset.
     pub dataset: String,

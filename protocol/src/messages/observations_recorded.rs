@@ -6,6 +6,7 @@ use crate::{EncodeError, Message, Properties, Publication, Reply};
 /// The history of a dataset has grown. Event: `observations-recorded.<dataset>`; also the reply to the
 /// asker, if one waits.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ObservationsRecorded {
     /// The dataset.
     pub dataset: String,

@@ -3,6 +3,7 @@ use serde::{Deserialize, Serialize};
 
 /// A series as it travels: never a time stamp per point.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct SeriesValues {
     /// `unique_id` of the series.
     pub id: String,

@@ -8,6 +8,7 @@ use crate::Message;
 ///
 /// The job's id is its `message_id`: the same id twice is one job and ends in one decision.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct TrainJob {
     /// The model (forecasting task) to train.
     pub model: String,
@@ -29,6 +30,7 @@ pub struct TrainJob {
 
 /// Why a train job was published.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum TrainReason {
     /// A person or program asked for it.

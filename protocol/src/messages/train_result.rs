@@ -7,6 +7,7 @@ use crate::{Destination, EncodeError, Message, Properties, Publication, Queue, R
 /// Nothing in it counts for the verdict: the gatekeeper reads the version from the registry, loads the
 /// stored artifact and computes every number itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct TrainResult {
     /// The model that was trained.
     pub model: String,
@@ -16,6 +17,7 @@ pub struct TrainResult {
 
 /// Candidate or none.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 pub enum TrainOutcome {
     /// A version waits for its verdict.
@@ -37,6 +39,7 @@ pub enum TrainOutcome {
 
 /// A learner's errors on origins before the holdout.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Competitor {
     /// Name of the learner.
     pub learner: String,

@@ -65,7 +65,7 @@ fn url(key: &'static str, url: &PartUrl, schemes: &[&str], problem: &'static str
     if schemes.contains(&url.scheme()) && is_complete && !url.rest().trim_start_matches('/').is_empty() {
         return Ok(());
     }
-    Err(ConfigError::Value { key, value: format!("{url:?}"), problem })
+    Err(ConfigError::Value { key, value: url.shown_in_errors(), problem })
 }
 
 fn at_least_one(key: &'static str, value: u16) -> Result<(), ConfigError> {

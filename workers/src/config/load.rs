@@ -88,7 +88,7 @@ fn with_files_read(
         }
         let text = std::fs::read_to_string(value).map_err(|source| ConfigError::SecretFile {
             variable: name.clone(),
-            path: PathBuf::from(value),
+            path: PathBuf::from(redacted(value)), // somebody may have put the secret itself there
             source,
         })?;
         read.insert(named.to_owned(), text.trim_end_matches(['\r', '\n']).to_owned());

@@ -18,6 +18,7 @@ use messaging::QueueType;
 use serde::{Deserialize, Serialize};
 
 pub use part_url::PartUrl;
+use part_url::redacted;
 
 /// File that is read when no `--config` names another one, if it is there.
 pub const DEFAULT_FILE: &str = "gatecast.toml";
@@ -233,9 +234,6 @@ pub struct Flags {
 /// Why there is no configuration.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// A file that is not there, or a value of a wrong type.
-    #[error(transparent)]
-    Unreadable(#[from] config::ConfigError),
     /// A file that is no TOML. The line is not quoted: it may hold a password.
     #[error("{}, line {line}, column {column}: {problem}", file.display())]
     Syntax {
@@ -248,6 +246,10 @@ pub enum ConfigError {
         /// What is wrong there.
         problem: String,
     },
+    /// A file that cannot be read, or a value of a wrong type; without the passwords that what stands there
+    /// may hold.
+    #[error("{0}")]
+    Unreadable(String),
     /// A key that nothing reads.
     #[error("unknown configuration key {key:?} in {origin}{hint}")]
     UnknownKey {
@@ -284,6 +286,13 @@ pub enum ConfigError {
         /// What is wrong with it.
         problem: &'static str,
     },
+}
+
+/// The reader quotes the line or the value that it cannot use.
+impl From<config::ConfigError> for ConfigError {
+    fn from(error: config::ConfigError) -> Self {
+        Self::Unreadable(redacted(&error.to_string()))
+    }
 }
 
 /// A key with the value in force, and where that comes from.

@@ -25,6 +25,16 @@ impl PartUrl {
         self.0.is_empty()
     }
 
+    /// For people who gave something wrong. What is no URL may be a password alone, so it is not repeated.
+    pub(super) fn shown_in_errors(&self) -> String {
+        if self.0.contains("://")
+            || ["", "sqlite:", "file:"].contains(&self.0.split_inclusive(':').next().unwrap_or_default())
+        {
+            return format!("{self:?}");
+        }
+        format!("(not shown, {} characters)", self.0.chars().count())
+    }
+
     /// With the password, for the client that connects.
     pub fn with_password(&self) -> &str {
         &self.0

@@ -8,14 +8,14 @@ use lapin::{
     options::{BasicGetOptions, BasicNackOptions, QueueDeclareOptions},
     types::{AMQPValue, FieldTable, ShortString},
 };
-use protocol::{Queue, WireMessage};
+use protocol::{Queue, WireMessage, headers};
 use tokio::time::{Instant, sleep};
 
 use super::{
     declare,
     ladder::Step,
     office::Office,
-    wire::{self, from_wire, whole_number},
+    wire::{from_wire, whole_number},
     within::{TO_ANSWER, within},
 };
 use crate::{BoxError, DeadLetter, Depth, delivery::never_settled};
@@ -103,7 +103,7 @@ fn dead_letter(office: &Office, queue: Queue, delivery: lapin::message::Delivery
 
 /// Our own reason, or else the server's.
 fn reason(wire: &BasicProperties, queue: Queue) -> String {
-    if let Some(AMQPValue::LongString(reason)) = header(wire, wire::REASON) {
+    if let Some(AMQPValue::LongString(reason)) = header(wire, headers::REASON) {
         return reason.to_string();
     }
     let of_server = last_death(wire).and_then(|death| match death.inner().get("reason") {
@@ -118,7 +118,7 @@ fn reason(wire: &BasicProperties, queue: Queue) -> String {
 }
 
 fn died_at(wire: &BasicProperties) -> Option<Timestamp> {
-    if let Some(milliseconds) = header(wire, wire::DIED_AT).and_then(whole_number) {
+    if let Some(milliseconds) = header(wire, headers::DIED_AT).and_then(whole_number) {
         return Timestamp::from_millisecond(milliseconds).ok();
     }
     match last_death(wire)?.inner().get("time") {

@@ -50,7 +50,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use clock::Clock;
 use lapin::{tcp::OwnedTLSConfig, types::ShortString};
-use protocol::{Destination, Exchange, Queue, ReplyAddress, RoutingKey, WireMessage};
+use protocol::{Destination, Exchange, Queue, ReplyAddress, RoutingKey, WireMessage, headers::cloud_events};
 
 use self::{
     line::{Dialer, Line},
@@ -69,7 +69,7 @@ use crate::{
 
 pub use self::{
     definitions::definitions,
-    settings::{InvalidSettings, QueueType, RabbitSettings},
+    settings::{DEFAULT_CONSUMER_TIMEOUT, InvalidSettings, QueueType, RabbitSettings},
 };
 
 /// A connection to a `RabbitMQ` server, or the lasting attempt to have one.
@@ -190,11 +190,11 @@ impl Office {
         let wire = to_wire(properties, Sending::default(), &self.names).map_err(too_long)?;
         let mut headers = wire.headers().clone().unwrap_or_default();
         for (name, text) in [
-            ("cloudEvents:specversion", "1.0"),
-            ("cloudEvents:source", "gatecast"),
-            ("cloudEvents:id", &properties.message_id),
-            ("cloudEvents:type", &properties.kind),
-            ("cloudEvents:time", &self.clock.now().to_string()),
+            (cloud_events::SPEC_VERSION, "1.0"),
+            (cloud_events::SOURCE, &self.names.event_source()),
+            (cloud_events::ID, &properties.message_id),
+            (cloud_events::TYPE, &properties.kind),
+            (cloud_events::TIME, &self.clock.now().to_string()),
         ] {
             wire::add_text(&mut headers, name, text);
         }

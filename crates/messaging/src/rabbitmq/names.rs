@@ -1,13 +1,10 @@
 //! What exchanges and queues are called on this server.
 
 use lapin::types::ShortString;
-use protocol::{Exchange, Queue};
+use protocol::{Exchange, Queue, ReplyAddress};
 use uuid::Uuid;
 
 use super::{ladder::Step, settings::RabbitSettings};
-
-/// What every private reply queue begins with, after the prefix.
-const REPLIES: &str = "replies.";
 
 /// Names with this server's prefix.
 #[derive(Debug, Clone)]
@@ -50,21 +47,30 @@ impl Names {
         self.prefixed(&format!("events.{}.{}", self.process, Uuid::now_v7()))
     }
 
+    /// What events say that they come from: a URI reference, as `CloudEvents` wants it.
+    pub(super) fn event_source(&self) -> String {
+        format!("/gatecast/{}", self.process)
+    }
+
     /// A fresh address for replies, as the protocol knows it: without the prefix.
     pub(super) fn fresh_reply_address() -> String {
-        format!("{REPLIES}{}", Uuid::now_v7())
+        format!("{}{}", ReplyAddress::PRIVATE, Uuid::now_v7())
     }
 
     /// The name on the wire of an address: ours has the prefix, a direct reply-to has none.
     pub(super) fn address_to_wire(&self, address: &str) -> String {
-        if address.starts_with(REPLIES) { format!("{}{address}", self.prefix) } else { address.to_owned() }
+        if address.starts_with(ReplyAddress::PRIVATE) {
+            format!("{}{address}", self.prefix)
+        } else {
+            address.to_owned()
+        }
     }
 
     /// The reverse; `None` if it is an address under somebody else's prefix.
     pub(super) fn address_from_wire(&self, name: &str) -> Option<String> {
         match name.strip_prefix(&self.prefix) {
-            Some(address) if address.starts_with(REPLIES) => Some(address.to_owned()),
-            _ if name.starts_with(REPLIES) => None,
+            Some(address) if address.starts_with(ReplyAddress::PRIVATE) => Some(address.to_owned()),
+            _ if name.starts_with(ReplyAddress::PRIVATE) => None,
             _ => Some(name.to_owned()),
         }
     }

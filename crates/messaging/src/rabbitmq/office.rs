@@ -10,7 +10,7 @@ use std::{
 
 use clock::Clock;
 use lapin::{tcp::OwnedTLSConfig, uri::AMQPUri};
-use protocol::{Exchange, Queue, WireMessage};
+use protocol::{Exchange, Queue, WireMessage, headers};
 
 use super::{
     ladder::Step,
@@ -112,14 +112,14 @@ impl Office {
     ) -> Result<(), BoxError> {
         let sending = Sending { durable: true, ..Sending::default() };
         let properties = to_wire(&message.properties, sending, &self.names)?;
-        let mut headers = properties.headers().clone().unwrap_or_default();
-        wire::add_text(&mut headers, wire::REASON, reason);
-        wire::add_number(&mut headers, wire::DIED_AT, self.clock.now().as_millisecond());
+        let mut table = properties.headers().clone().unwrap_or_default();
+        wire::add_text(&mut table, headers::REASON, reason);
+        wire::add_number(&mut table, headers::DIED_AT, self.clock.now().as_millisecond());
         let parcel = Parcel {
             exchange: self.names.exchange(Exchange::Dead),
             key: self.names.queue(queue),
             mandatory: true,
-            properties: properties.with_headers(headers),
+            properties: properties.with_headers(table),
             body: message.body.clone(),
         };
         self.publisher.publish_to_topology(&parcel).await.map_err(cause)

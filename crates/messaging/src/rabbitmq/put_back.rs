@@ -11,6 +11,8 @@ use lapin::BasicProperties;
 use protocol::Queue;
 use tokio::time::Instant;
 
+use super::wire::kind_and_id;
+
 /// More are not remembered. One that is forgotten counts as delivered once more.
 const MOST: usize = 10_000;
 /// Another process has it by then.
@@ -26,8 +28,8 @@ pub(super) struct MessageKey {
 
 impl MessageKey {
     pub(super) fn new(queue: Queue, properties: &BasicProperties) -> Self {
-        let text = |text: &Option<_>| text.as_ref().map(ToString::to_string).unwrap_or_default();
-        Self { queue, kind: text(properties.kind()), message_id: text(properties.message_id()) }
+        let (kind, message_id) = kind_and_id(properties);
+        Self { queue, kind, message_id }
     }
 }
 

@@ -10,7 +10,7 @@ use super::{
     declare, look,
     office::Office,
     publisher::Undelivered,
-    wire::from_wire,
+    wire::{from_wire, kind_and_id},
     within::{TO_ANSWER, within},
 };
 use crate::{BoxError, Chosen, delivery::forget_failures};
@@ -49,8 +49,8 @@ async fn go_through(office: &Office, queue: Queue, which: &Chosen, fate: Fate) -
         };
         let delivery = got.delivery;
         let tag = delivery.delivery_tag;
-        let message_id = delivery.properties.message_id().as_ref().map(ToString::to_string);
-        let chosen = which.is(message_id.as_deref().unwrap_or_default());
+        let (_kind, message_id) = kind_and_id(&delivery.properties);
+        let chosen = which.is(&message_id);
         if !chosen || (fate == Fate::Replay && !put_back(office, queue, delivery).await?) {
             (held, last_held) = (held + 1, Some(tag));
             continue;

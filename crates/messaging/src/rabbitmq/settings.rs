@@ -1,12 +1,15 @@
 //! Where the server is, and what things are called on it.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use lapin::uri::AMQPUri;
 use serde::{Deserialize, Serialize};
 
 /// Heartbeats in seconds, unless the URL says otherwise: a peer that is silent twice as long is gone.
 const HEARTBEAT_SECONDS: u16 = 10;
+/// How long a server waits for the acknowledgement of a delivery before it takes it back, unless its
+/// `consumer_timeout` says otherwise. A client cannot ask for that.
+pub const DEFAULT_CONSUMER_TIMEOUT: Duration = Duration::from_mins(30);
 /// Longest prefix and name in bytes, so that every name made from them fits AMQP's 255.
 const MAX_PART_BYTES: usize = 64;
 

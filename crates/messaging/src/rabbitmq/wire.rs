@@ -5,34 +5,20 @@ use lapin::{
     BasicProperties,
     types::{AMQPValue, FieldTable, LongString, ShortString, ShortStringError},
 };
-use protocol::Properties;
+use protocol::{Properties, headers};
 
 use super::names::Names;
 
 /// A text in a header is at most this long; ours are shorter.
 const MAX_TEXT_BYTES: usize = 2_048;
-
-const DEADLINE: &str = "x-deadline";
-const ATTEMPT: &str = "x-attempt";
-const FIRST_ERROR: &str = "x-first-error";
-const TRACEPARENT: &str = "traceparent";
-const TRACESTATE: &str = "tracestate";
-/// In the place of the property `type`, for clients that cannot set it; likewise the two ids.
-const KIND: &str = "x-type";
-const MESSAGE_ID: &str = "x-message-id";
-const CORRELATION_ID: &str = "x-correlation-id";
-/// How often the message was delivered without being settled, from a queue that does not count.
-const UNSETTLED: &str = "x-unsettled";
-/// Why a dead letter died, for people.
-pub(super) const REASON: &str = "x-reason";
-/// When it died, in Unix milliseconds.
-pub(super) const DIED_AT: &str = "x-died-at";
+/// A text in a property, by AMQP itself.
+const MAX_PROPERTY_BYTES: usize = 255;
 
 /// A message's properties as they came.
 #[derive(Debug, PartialEq)]
 pub(super) struct Incoming {
     pub(super) properties: Properties,
-    /// See [`UNSETTLED`].
+    /// See [`headers::UNSETTLED`].
     pub(super) unsettled: u32,
 }
 
@@ -52,7 +38,7 @@ pub(super) struct Sending {
     pub(super) durable: bool,
     /// After this many milliseconds nobody wants it.
     pub(super) expires_in_ms: Option<u64>,
-    /// See [`UNSETTLED`].
+    /// See [`headers::UNSETTLED`].
     pub(super) unsettled: u32,
 }
 
@@ -68,7 +54,7 @@ pub(super) fn to_wire(
         .with_type(short(&properties.kind)?)
         .with_message_id(short(&properties.message_id)?)
         .with_delivery_mode(if sending.durable { 2 } else { 1 })
-        .with_headers(headers(properties, sending.unsettled));
+        .with_headers(headers_of(properties, sending.unsettled));
     if let Some(encoding) = &properties.content_encoding {
         wire = wire.with_content_encoding(short(encoding)?);
     }
@@ -84,23 +70,23 @@ pub(super) fn to_wire(
     Ok(wire)
 }
 
-fn headers(properties: &Properties, unsettled: u32) -> FieldTable {
+fn headers_of(properties: &Properties, unsettled: u32) -> FieldTable {
     let mut headers = FieldTable::default();
-    add_number(&mut headers, ATTEMPT, properties.attempt.into());
+    add_number(&mut headers, headers::ATTEMPT, properties.attempt.into());
     if let Some(deadline) = properties.deadline {
-        add_number(&mut headers, DEADLINE, deadline.as_millisecond());
+        add_number(&mut headers, headers::DEADLINE, deadline.as_millisecond());
     }
     for (name, text) in [
-        (FIRST_ERROR, &properties.first_error),
-        (TRACEPARENT, &properties.traceparent),
-        (TRACESTATE, &properties.tracestate),
+        (headers::FIRST_ERROR, &properties.first_error),
+        (headers::TRACEPARENT, &properties.traceparent),
+        (headers::TRACESTATE, &properties.tracestate),
     ] {
         if let Some(text) = text {
             add_text(&mut headers, name, text);
         }
     }
     if unsettled > 0 {
-        add_number(&mut headers, UNSETTLED, unsettled.into());
+        add_number(&mut headers, headers::UNSETTLED, unsettled.into());
     }
     headers
 }
@@ -122,22 +108,29 @@ pub(super) fn from_wire(wire: &BasicProperties, names: &Names) -> Result<Incomin
     let properties = Properties {
         content_type: text(wire.content_type()).unwrap_or_default(),
         content_encoding: text(wire.content_encoding()),
-        // Some clients (amqp-tools) can set headers, but not these properties.
-        kind: text(wire.kind()).or_else(|| reader.text(KIND)).unwrap_or_default(),
-        message_id: text(wire.message_id()).or_else(|| reader.text(MESSAGE_ID)).unwrap_or_default(),
-        correlation_id: text(wire.correlation_id()).or_else(|| reader.text(CORRELATION_ID)),
+        kind: reader.either(wire.kind(), headers::KIND).unwrap_or_default(),
+        message_id: reader.either(wire.message_id(), headers::MESSAGE_ID).unwrap_or_default(),
+        correlation_id: reader.either(wire.correlation_id(), headers::CORRELATION_ID),
         reply_to: reader.address(wire.reply_to().as_ref(), names),
         deadline: reader.deadline(),
-        traceparent: reader.text(TRACEPARENT),
-        tracestate: reader.text(TRACESTATE),
-        attempt: reader.count(ATTEMPT).unwrap_or(1),
-        first_error: reader.text(FIRST_ERROR),
+        traceparent: reader.text(headers::TRACEPARENT),
+        tracestate: reader.text(headers::TRACESTATE),
+        attempt: reader.count(headers::ATTEMPT).unwrap_or(1),
+        first_error: reader.text(headers::FIRST_ERROR),
     };
-    let unsettled = reader.count(UNSETTLED).unwrap_or(0);
+    let unsettled = reader.count(headers::UNSETTLED).unwrap_or(0);
     match reader.problem {
         None => Ok(Incoming { properties, unsettled }),
         Some(problem) => Err(Box::new(Hostile { readable: properties, problem })),
     }
+}
+
+/// Kind and id of a message, whatever else it says.
+pub(super) fn kind_and_id(wire: &BasicProperties) -> (String, String) {
+    let mut reader = Reader::new(wire);
+    let kind = reader.either(wire.kind(), headers::KIND);
+    let message_id = reader.either(wire.message_id(), headers::MESSAGE_ID);
+    (kind.unwrap_or_default(), message_id.unwrap_or_default())
 }
 
 /// Reads headers, and remembers the first that says something impossible.
@@ -156,14 +149,27 @@ impl<'a> Reader<'a> {
         (*value != AMQPValue::Void).then_some(value)
     }
 
+    /// A property, or the header in its place: some clients (amqp-tools) can set headers, but not these properties.
+    fn either(&mut self, property: &Option<ShortString>, header: &str) -> Option<String> {
+        // It must fit a property, because that is what it becomes when the message goes on.
+        property
+            .as_ref()
+            .map(|text| text.as_str().to_owned())
+            .or_else(|| self.text_of(header, MAX_PROPERTY_BYTES))
+    }
+
     fn text(&mut self, name: &str) -> Option<String> {
+        self.text_of(name, MAX_TEXT_BYTES)
+    }
+
+    fn text_of(&mut self, name: &str, most_bytes: usize) -> Option<String> {
         let AMQPValue::LongString(text) = self.get(name)? else {
             return self.impossible(format!("header {name} is not a text"));
         };
         let bytes = text.as_bytes();
-        if bytes.len() > MAX_TEXT_BYTES {
+        if bytes.len() > most_bytes {
             let length = bytes.len();
-            let problem = format!("header {name} of {length} bytes: at most {MAX_TEXT_BYTES} are allowed");
+            let problem = format!("header {name} of {length} bytes: at most {most_bytes} are allowed");
             return self.impossible(problem);
         }
         match std::str::from_utf8(bytes) {
@@ -181,10 +187,13 @@ impl<'a> Reader<'a> {
     }
 
     fn deadline(&mut self) -> Option<Timestamp> {
-        let value = self.get(DEADLINE)?;
+        let value = self.get(headers::DEADLINE)?;
         match whole_number(value).and_then(|number| Timestamp::from_millisecond(number).ok()) {
             Some(deadline) => Some(deadline),
-            None => self.impossible(format!("header {DEADLINE} is not an instant in Unix milliseconds")),
+            None => {
+                let name = headers::DEADLINE;
+                self.impossible(format!("header {name} is not an instant in Unix milliseconds"))
+            }
         }
     }
 
@@ -212,5 +221,54 @@ pub(super) fn whole_number(value: &AMQPValue) -> Option<i64> {
         AMQPValue::LongUInt(number) => Some(number.into()),
         AMQPValue::LongLongInt(number) => Some(number),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::RabbitSettings;
+
+    const CONTRACT: &str = include_str!("../../../../protocol/asyncapi.yaml");
+
+    /// A message with everything that a message can say.
+    fn full() -> Properties {
+        let some = |text: &str| Some(text.to_owned());
+        Properties {
+            content_type: "application/json".into(),
+            content_encoding: some("zstd"),
+            kind: "train-job.v1".into(),
+            message_id: "id".into(),
+            correlation_id: some("correlation"),
+            reply_to: some("replies.0190"),
+            deadline: Some(Timestamp::UNIX_EPOCH),
+            traceparent: some("trace"),
+            tracestate: some("state"),
+            attempt: 3,
+            first_error: some("error"),
+        }
+    }
+
+    fn names() -> Names {
+        let mut settings = RabbitSettings::new("amqp://host", "test");
+        settings.prefix = "tenant.".into();
+        Names::new(&settings)
+    }
+
+    #[test]
+    fn what_is_sent_is_what_is_read() {
+        let sending = Sending { durable: true, expires_in_ms: Some(5), unsettled: 2 };
+        let wire = to_wire(&full(), sending, &names()).expect("it is short");
+        assert_eq!(wire.reply_to().as_ref().map(ShortString::as_str), Some("tenant.replies.0190"));
+        assert_eq!(from_wire(&wire, &names()), Ok(Incoming { properties: full(), unsettled: 2 }));
+    }
+
+    #[test]
+    fn every_header_that_is_sent_is_in_the_contract() {
+        let sending = Sending { unsettled: 1, ..Sending::default() };
+        let wire = to_wire(&full(), sending, &names()).expect("it is short");
+        for name in wire.headers().as_ref().expect("headers").inner().keys() {
+            assert!(CONTRACT.contains(&format!("\n        {name}:\n")), "{name} is not in asyncapi.yaml");
+        }
     }
 }

@@ -1,6 +1,9 @@
 //! A server of a test's own, that it may kill.
 
-use std::{path::PathBuf, process::Command};
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 /// A private server; its folder is deleted at its end.
 pub(crate) struct Server {
@@ -53,7 +56,10 @@ impl Server {
     }
 
     fn script(&self, command: &str) {
-        let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../scripts/servers");
+        // The crate whose tests include this file lies one or two folders deep.
+        let mut above =
+            Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().map(|folder| folder.join("scripts/servers"));
+        let script = above.find(|script| script.exists()).expect("scripts/servers");
         let done = Command::new(script)
             .args([command, "rabbitmq"])
             .env("GATECAST_SERVERS_FOLDER", &self.folder)

@@ -44,13 +44,12 @@ pub(super) async fn run(environment: &Arc<Environment>, stop: CancellationToken)
     let up_to_date = Arc::new(UpToDate::new(environment, local.map(Arc::new)));
     environment.health.answers_from(up_to_date.clone());
     up_to_date.restore().await;
-    let events = environment.broker.listen(&UpToDate::EVENTS).await?;
+    let Some(events) = up_to_date.listen(config.forecaster.poll, &stop).await else { return Ok(()) };
     // The events are listened to before the first look, so that nothing falls in between.
     if timeout(FIRST_LOOK, up_to_date.look()).await.is_err() && !has_local_copy {
         up_to_date.look().await; // there is nothing to answer with before
     }
-    let keeping =
-        tokio::spawn(up_to_date.clone().keep(events, environment.config.forecaster.poll, stop.clone()));
+    let keeping = tokio::spawn(up_to_date.clone().keep(events, config.forecaster.poll, stop.clone()));
 
     let (issued, log) = IssuedLog::new(environment.clock.clone());
     let logging = tokio::spawn(log.publish(environment.broker.clone()));

@@ -177,6 +177,18 @@ impl UpToDate {
         Ok(())
     }
 
+    /// Listens to the events, however long the broker is away; none once stopped.
+    pub async fn listen(&self, poll: Duration, stop: &CancellationToken) -> Option<Box<dyn Listener>> {
+        match stop.run_until_cancelled(self.broker.listen(&Self::EVENTS)).await? {
+            Ok(events) => Some(events),
+            Err(away) => {
+                let away = anyhow::Error::from(away);
+                warn!("events cannot be heard yet, trying on: {away:#}");
+                self.listen_anew(poll, stop).await
+            }
+        }
+    }
+
     /// Looks again whenever an event says so, and every `poll`, until `stop`. Where events are lost, they
     /// are listened to anew; until then the poll alone goes on.
     pub async fn keep(
