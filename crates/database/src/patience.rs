@@ -13,7 +13,7 @@ use std::{
 
 use futures::{FutureExt as _, Stream, StreamExt as _, future::BoxFuture, stream::BoxStream};
 use sqlx::{
-    Either, Execute, Executor, PgConnection, Postgres, SqlStr, Transaction,
+    Describe, Either, Execute, Executor, PgConnection, Postgres, SqlStr, Transaction,
     postgres::{PgQueryResult, PgRow, PgStatement, PgTypeInfo},
 };
 use tokio::time::{Sleep, sleep, timeout};
@@ -104,6 +104,13 @@ impl<'c> Executor<'c> for &'c mut PatientConnection {
         'c: 'e,
     {
         unless_silent((*self.transaction).prepare_with(sql, parameters)).boxed()
+    }
+
+    fn describe<'e>(self, sql: SqlStr) -> BoxFuture<'e, sqlx::Result<Describe<Postgres>>>
+    where
+        'c: 'e,
+    {
+        unless_silent((*self.transaction).describe(sql)).boxed()
     }
 }
 

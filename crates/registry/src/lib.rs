@@ -114,7 +114,8 @@ pub trait Registry: Send + Sync + 'static {
     /// The latest tick of a model's schedule that was recorded.
     async fn last_tick(&self, model: &ModelName) -> Result<Option<Timestamp>, RegistryError>;
 
-    /// Records that a tick of a model's schedule was carried out. Recording it again does nothing.
+    /// Records that a tick of a model's schedule was carried out, or is not made up for. Recording it again
+    /// does nothing.
     async fn record_tick(
         &self,
         model: &ModelName,
