@@ -32,6 +32,8 @@ mod fallback;
 
 mod scheduled;
 
+mod kept_and_deleted;
+
 mod recorded;
 
 mod poison;
@@ -51,5 +53,7 @@ mod fleet_poison;
 mod fleet_outages;
 
 mod fleet_gatekeepers;
+
+mod fleet_schema;
 
 mod command_line;
