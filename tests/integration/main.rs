@@ -34,6 +34,8 @@ mod fallback;
 
 mod scheduled;
 
+mod kept_and_deleted;
+
 mod recorded;
 
 mod poison;
@@ -57,5 +59,7 @@ mod fleet_poison;
 mod fleet_outages;
 
 mod fleet_gatekeepers;
+
+mod fleet_schema;
 
 mod command_line;

@@ -21,6 +21,7 @@ pub mod asker;
 pub mod holdout;
 pub mod import;
 pub mod schedule;
+pub mod scored_rows;
 
 pub mod failure;
 pub mod terminal;

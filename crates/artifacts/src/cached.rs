@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use forecasting::artifact::ArtifactName;
 
-use crate::{ArtifactStore, ArtifactStoreError, RedisCache, metrics, objects::name_of};
+use crate::{ArtifactStore, ArtifactStoreError, Listed, RedisCache, metrics, objects::name_of};
 
 /// A hundred forecasters that start at once spread their reads of the store over this time; meanwhile the
 /// first of them has put the artifact into the cache for the others.
@@ -56,6 +56,17 @@ impl ArtifactStore for CachedArtifacts {
         let bytes = self.store.get(name).await?;
         self.cache.put(name, &bytes).await;
         Ok(bytes)
+    }
+
+    async fn list(&self, first_byte: u8) -> Result<Vec<Listed>, ArtifactStoreError> {
+        self.store.list(first_byte).await
+    }
+
+    /// Where the cache does not forget it, it goes with its age: the name means the right bytes until then.
+    async fn delete(&self, name: &ArtifactName) -> Result<(), ArtifactStoreError> {
+        self.store.delete(name).await?;
+        self.cache.forget(name).await;
+        Ok(())
     }
 
     async fn check(&self) -> Result<(), ArtifactStoreError> {

@@ -3,10 +3,11 @@
 
 #![expect(missing_docs, reason = "the name of a promise is its sentence")]
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::Bytes;
 use forecasting::artifact::ArtifactName;
+use jiff::Timestamp;
 
 use crate::{ArtifactStore, ArtifactStoreError, MOST_BYTES};
 
@@ -20,6 +21,8 @@ macro_rules! artifact_store_contract {
             the_same_bytes_may_be_put_again_and_at_once
             an_unknown_name_is_missing
             an_artifact_at_the_limit_is_stored_and_one_past_it_is_not
+            what_was_deleted_is_gone_and_may_be_stored_again
+            everything_is_listed_once_with_size_and_time
         );
     };
     ($open:path: $($promise:ident)*) => {
@@ -72,4 +75,57 @@ pub async fn an_artifact_at_the_limit_is_stored_and_one_past_it_is_not(store: Ar
     assert!(matches!(refused, Err(ArtifactStoreError::TooLarge { .. })), "{refused:?}");
     let name = store.put(past.slice(..most)).await.expect("can be stored");
     assert_eq!(store.get(&name).await.expect("was stored").len(), most);
+}
+
+pub async fn what_was_deleted_is_gone_and_may_be_stored_again(store: Arc<dyn ArtifactStore>) {
+    let kept = store.put(Bytes::from_static(b"kept")).await.expect("can be stored");
+    for _again in 0..2 {
+        let name = store.put(Bytes::from_static(b"goes")).await.expect("can be stored");
+        assert_eq!(store.get(&name).await.expect("is there"), "goes");
+        for _twice in 0..2 {
+            store.delete(&name).await.expect("is gone, or was");
+        }
+        let got = store.get(&name).await;
+        assert!(matches!(got, Err(ArtifactStoreError::Missing { .. })), "{got:?}");
+    }
+    assert_eq!(store.get(&kept).await.expect("was not touched"), "kept");
+}
+
+pub async fn everything_is_listed_once_with_size_and_time(store: Arc<dyn ArtifactStore>) {
+    store.put(Bytes::new()).await.expect("can be stored");
+    let (empty, earlier) = first(&*store).await;
+    let mut stored = BTreeMap::from([(empty, 0)]);
+    for length in 1..300 {
+        let bytes = Bytes::from(vec![b'x'; length]);
+        stored.insert(store.put(bytes).await.expect("can be stored"), length as u64);
+    }
+    store.delete(&empty).await.expect("is there");
+    stored.remove(&empty);
+    let mut found = BTreeMap::new();
+    for first_byte in 0..=u8::MAX {
+        for listed in store.list(first_byte).await.expect("can be listed") {
+            assert!(listed.name.to_string().starts_with(&format!("{first_byte:02x}")));
+            assert!(listed.stored_at >= earlier, "{listed:?} before {earlier}");
+            assert_eq!(found.insert(listed.name, listed.size_bytes), None);
+        }
+    }
+    assert_eq!(found, stored);
+    // Stored again it is as young as a new one: nobody takes it for one that was left behind.
+    let (name, before) = first(&*store).await;
+    loop {
+        store.put(store.get(&name).await.expect("is there")).await.expect("can be stored");
+        if first(&*store).await.1 > before {
+            break; // coarse clocks take a moment
+        }
+    }
+}
+
+async fn first(store: &dyn ArtifactStore) -> (ArtifactName, Timestamp) {
+    for first_byte in 0..=u8::MAX {
+        let listed = store.list(first_byte).await.expect("can be listed");
+        if let Some(listed) = listed.iter().min_by_key(|listed| listed.name) {
+            return (listed.name, listed.stored_at);
+        }
+    }
+    panic!("the store is empty");
 }

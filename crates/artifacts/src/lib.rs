@@ -22,6 +22,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use forecasting::artifact::{ArtifactName, Bundle};
+use jiff::Timestamp;
 
 pub use cached::CachedArtifacts;
 pub use decoded::{DecodedModels, LoadError};
@@ -42,6 +43,13 @@ pub trait ArtifactStore: Send + Sync + 'static {
     /// The bytes of this name, and of no other.
     async fn get(&self, name: &ArtifactName) -> Result<Bytes, ArtifactStoreError>;
 
+    /// What the store has, of the names that begin with this byte: a 256th of everything.
+    async fn list(&self, first_byte: u8) -> Result<Vec<Listed>, ArtifactStoreError>;
+
+    /// Deletes an artifact; one that is not there is gone already. Who may delete what is the registry's
+    /// business.
+    async fn delete(&self, name: &ArtifactName) -> Result<(), ArtifactStoreError>;
+
     /// Looks whether the store can be written to and read from.
     async fn check(&self) -> Result<(), ArtifactStoreError> {
         let probe = Bytes::from_static(b"gatecast doctor");
@@ -53,6 +61,17 @@ pub trait ArtifactStore: Send + Sync + 'static {
     async fn warm(&self, _name: &ArtifactName) -> Result<(), ArtifactStoreError> {
         Ok(())
     }
+}
+
+/// An artifact that lies in the store. Its bytes were not looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Listed {
+    /// The name that it lies under.
+    pub name: ArtifactName,
+    /// Its size.
+    pub size_bytes: u64,
+    /// When it was last stored, by the clock of the store.
+    pub stored_at: Timestamp,
 }
 
 /// Why an artifact was not stored or not given out.

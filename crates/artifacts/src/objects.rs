@@ -5,11 +5,13 @@ use std::{path::Path, sync::Arc};
 use async_trait::async_trait;
 use bytes::Bytes;
 use forecasting::artifact::ArtifactName;
+use futures::TryStreamExt as _;
+use jiff::Timestamp;
 use object_store::{
-    ObjectStore, ObjectStoreExt, local::LocalFileSystem, memory::InMemory, path::Path as Key,
+    ObjectMeta, ObjectStore, ObjectStoreExt, local::LocalFileSystem, memory::InMemory, path::Path as Key,
 };
 
-use crate::{ArtifactStore, ArtifactStoreError, MOST_BYTES, metrics};
+use crate::{ArtifactStore, ArtifactStoreError, Listed, MOST_BYTES, metrics};
 
 /// An [`ArtifactStore`] in an object store, under keys such as `9f/86/9f86d081…`: folders stay small.
 #[derive(Debug)]
@@ -61,6 +63,27 @@ impl ArtifactStore for ObjectArtifacts {
             Err(ArtifactStoreError::Damaged { name: *name })
         }
     }
+
+    async fn list(&self, first_byte: u8) -> Result<Vec<Listed>, ArtifactStoreError> {
+        let folder = Key::from(format!("{first_byte:02x}"));
+        let found: Vec<ObjectMeta> =
+            self.store.list(Some(&folder)).try_collect().await.map_err(unavailable)?;
+        Ok(found.iter().filter_map(listed).collect())
+    }
+
+    async fn delete(&self, name: &ArtifactName) -> Result<(), ArtifactStoreError> {
+        match self.store.delete(&key(name)).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(other) => Err(unavailable(other)),
+        }
+    }
+}
+
+/// None for what is not one of ours.
+fn listed(meta: &ObjectMeta) -> Option<Listed> {
+    let name: ArtifactName = meta.location.filename()?.parse().ok()?;
+    let stored_at = Timestamp::from_microsecond(meta.last_modified.timestamp_micros()).ok()?;
+    (meta.location == key(&name)).then_some(Listed { name, size_bytes: meta.size, stored_at })
 }
 
 fn key(name: &ArtifactName) -> Key {

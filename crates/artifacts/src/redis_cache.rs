@@ -110,6 +110,16 @@ impl RedisCache {
         self.note(stored).is_some()
     }
 
+    /// Takes an artifact out, if the server is well.
+    pub(crate) async fn forget(&self, name: &ArtifactName) {
+        let Some(connection) = self.well() else { return };
+        let mut connection = connection.clone();
+        let mut del = redis::cmd("DEL");
+        del.arg(key(name));
+        let forgotten = del.query_async::<()>(&mut connection);
+        self.note(tokio::time::timeout(CONNECT_TIMEOUT + RESPONSE_TIMEOUT, forgotten).await);
+    }
+
     /// Asks whether the server is there.
     ///
     /// # Errors

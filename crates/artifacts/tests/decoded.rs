@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
-use artifacts::{ArtifactStore, ArtifactStoreError, DecodedModels, LoadError, ObjectArtifacts};
+use artifacts::{ArtifactStore, ArtifactStoreError, DecodedModels, Listed, LoadError, ObjectArtifacts};
 use async_trait::async_trait;
 use bytes::Bytes;
 use forecasting::{
@@ -33,6 +33,14 @@ impl ArtifactStore for Watched {
         self.asked.fetch_add(1, Ordering::SeqCst);
         self.permits.acquire().await.expect("is not closed").forget();
         self.store.get(name).await
+    }
+
+    async fn list(&self, first_byte: u8) -> Result<Vec<Listed>, ArtifactStoreError> {
+        self.store.list(first_byte).await
+    }
+
+    async fn delete(&self, name: &ArtifactName) -> Result<(), ArtifactStoreError> {
+        self.store.delete(name).await
     }
 }
 

@@ -9,7 +9,7 @@ use std::sync::{
 };
 
 use artifacts::{
-    ArtifactStore, ArtifactStoreError, CachedArtifacts, ObjectArtifacts, RedisCache, RedisSettings,
+    ArtifactStore, ArtifactStoreError, CachedArtifacts, Listed, ObjectArtifacts, RedisCache, RedisSettings,
 };
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -31,6 +31,14 @@ impl ArtifactStore for Counted {
     async fn get(&self, name: &ArtifactName) -> Result<Bytes, ArtifactStoreError> {
         self.asked.fetch_add(1, Ordering::Relaxed);
         self.store.get(name).await
+    }
+
+    async fn list(&self, first_byte: u8) -> Result<Vec<Listed>, ArtifactStoreError> {
+        self.store.list(first_byte).await
+    }
+
+    async fn delete(&self, name: &ArtifactName) -> Result<(), ArtifactStoreError> {
+        self.store.delete(name).await
     }
 }
 

@@ -9,8 +9,10 @@ pub mod instant;
 
 mod sqlite_file;
 
+mod patience;
 mod postgres_schema;
 
 pub use columns::Columns;
+pub use patience::{PatientConnection, PostgresTransaction};
 pub use postgres_schema::{Migrated, PostgresError, PostgresSchema, PostgresSettings};
 pub use sqlite_file::{IfMissing, OpenError, SqliteFile, connect_options, prepare};

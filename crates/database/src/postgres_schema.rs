@@ -3,14 +3,19 @@
 use std::{cmp::Ordering, fmt, str::FromStr as _, sync::Arc, time::Duration};
 
 use sqlx::{
-    AssertSqlSafe, Connection, PgConnection, PgPool, Postgres, Transaction,
+    AssertSqlSafe, Connection, PgConnection, PgPool,
     migrate::{MigrateError, Migrator},
     postgres::{PgConnectOptions, PgPoolOptions, PgSslMode},
 };
-use tokio::sync::OnceCell;
+use tokio::{sync::OnceCell, time::timeout};
+
+use crate::patience::{PostgresTransaction, unless_silent};
 
 /// How long anyone waits for a connection, which includes making one.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a connection that somebody is done with, or gave up, may take to be ready for the next. One that
+/// is not is closed, so that a server that has vanished does not keep its place.
+const RELEASE: Duration = Duration::from_secs(5);
 /// Connections of one process to one schema.
 const CONNECTIONS: u32 = 8;
 /// What the server ends by itself: a statement, a wait for a lock, a transaction that nobody goes on with.
@@ -123,23 +128,25 @@ impl PostgresSchema {
         let pool = PgPoolOptions::new()
             .max_connections(CONNECTIONS)
             .acquire_timeout(PATIENCE)
+            .after_release(|connection, _| Box::pin(is_ready(connection)))
             .connect_lazy_with(options);
         Ok(Self { pool, name, migrations, is_right: Arc::default() })
     }
 
     /// Begins a transaction that nobody else's write to `what` can come before or between. Dropped without a
     /// commit it changes nothing.
-    pub async fn write(&self, what: &str) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+    pub async fn write(&self, what: &str) -> Result<PostgresTransaction, sqlx::Error> {
         self.check_once().await?;
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = PostgresTransaction::new(unless_silent(self.pool.begin()).await?);
         sqlx::query(LOCK).bind(format!("{}.{what}", self.name)).execute(&mut *transaction).await?;
         Ok(transaction)
     }
 
     /// Begins a transaction whose reads all see the same committed state.
-    pub async fn read(&self) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+    pub async fn read(&self) -> Result<PostgresTransaction, sqlx::Error> {
         self.check_once().await?;
-        self.pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY").await
+        let begin = self.pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY");
+        Ok(PostgresTransaction::new(unless_silent(begin).await?))
     }
 
     /// Lets transactions end and closes the connections.
@@ -153,7 +160,7 @@ impl PostgresSchema {
     /// [`PostgresError::Older`], [`PostgresError::Newer`], [`PostgresError::Unavailable`].
     pub async fn check(&self) -> Result<(), PostgresError> {
         let mut connection = self.pool.acquire().await.map_err(PostgresError::Unavailable)?;
-        let found = self.version(&mut connection).await.map_err(PostgresError::Unavailable)?;
+        let found = unless_silent(self.version(&mut connection)).await.map_err(PostgresError::Unavailable)?;
         let (schema, needed) = (self.name, self.newest());
         match found.cmp(&needed) {
             Ordering::Less => Err(PostgresError::Older { schema, found, needed }),
@@ -218,6 +225,11 @@ impl PostgresSchema {
     fn newest(&self) -> i64 {
         self.migrations.iter().map(|migration| migration.version).max().unwrap_or(0)
     }
+}
+
+async fn is_ready(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    let ready = timeout(RELEASE, connection.ping()).await;
+    ready.unwrap_or(Err(sqlx::Error::PoolTimedOut)).map(|()| true)
 }
 
 /// Advisory locks have numbers, which are the database's own: two programs that lock the same one wait for

@@ -38,7 +38,17 @@ pub enum OpenError {
         /// What SQLite says.
         source: sqlx::Error,
     },
-    /// Its tables are not what this program expects: a newer program wrote them, or the file is another's.
+    /// A newer program wrote its tables.
+    #[error("{} has version {found}, this program knows {needed}: use a newer gatecast", path.display())]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// The version of its tables.
+        found: i64,
+        /// The version that this program knows.
+        needed: i64,
+    },
+    /// Its tables are not what this program expects: the file is another's.
     #[error("cannot bring the tables of {} up to date", path.display())]
     Migration {
         /// The file.
@@ -118,9 +128,7 @@ pub async fn prepare(path: &Path, if_missing: IfMissing, migrations: &Migrator) 
     let options = connect_options(path).create_if_missing(if_missing == IfMissing::Create);
     let mut connection = SqliteConnection::connect_with(&options).await.map_err(unusable)?;
     turn_on_write_ahead_log(&mut connection).await.map_err(unusable)?;
-    migrate(&mut connection, migrations)
-        .await
-        .map_err(|source| OpenError::Migration { path: path.to_owned(), source })?;
+    migrate(&mut connection, migrations).await.map_err(|source| refused(path, migrations, source))?;
     connection.close().await.map_err(unusable)
 }
 
@@ -150,6 +158,15 @@ async fn migrate(connection: &mut SqliteConnection, migrations: &Migrator) -> Re
     migrations.run_direct(None, &mut *transaction, false).await?;
     transaction.commit().await?;
     Ok(())
+}
+
+fn refused(path: &Path, migrations: &Migrator, source: MigrateError) -> OpenError {
+    let path = path.to_owned();
+    let needed = migrations.iter().map(|migration| migration.version).max().unwrap_or(0);
+    match source {
+        MigrateError::VersionMissing(found) if found > needed => OpenError::Newer { path, found, needed },
+        source => OpenError::Migration { path, source },
+    }
 }
 
 #[cfg(test)]
@@ -303,6 +320,6 @@ mod tests {
         SqliteFile::open(&path, &counters()).await.unwrap().close().await;
         let older = migrations(&["CREATE TABLE counter (n INTEGER NOT NULL) STRICT"]);
         let refused = SqliteFile::open(&path, &older).await;
-        assert!(matches!(refused, Err(OpenError::Migration { .. })), "{refused:?}");
+        assert!(matches!(refused, Err(OpenError::Newer { found: 2, needed: 1, .. })), "{refused:?}");
     }
 }

@@ -95,7 +95,7 @@ impl Scene {
             frame: &self.frame,
             stop: &stop,
         };
-        let judgement = judge(&contest)?;
+        let judgement = judge(&contest)?.judgement;
         let errors = judgement.candidate.context("the candidate has errors")?;
         println!(
             "| {} | {:.4} | {:.3} | {:.2} | {:.2} | {fit_s:.1} | {} | {:.0} | {} |",

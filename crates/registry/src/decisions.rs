@@ -6,7 +6,7 @@ use forecasting::{
 };
 use jiff::Timestamp;
 
-use crate::{Incumbent, Job, JobId, RegistryError, Version};
+use crate::{Incumbent, Job, JobId, RegistryError, StoredObject, Version};
 
 /// A judgement to carry out.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,6 +21,8 @@ pub struct NewDecision {
     pub judged_against: Option<u64>,
     /// What the gate found.
     pub judgement: Judgement,
+    /// The rows that it was found on, already in the artifact store; `None` if none are kept.
+    pub scored_rows: Option<StoredObject>,
 }
 
 /// What became of a judgement.
@@ -53,6 +55,8 @@ pub struct Decision {
     pub judged_against: Option<u64>,
     /// What the gate found, whole.
     pub judgement: Judgement,
+    /// The rows that it was found on, in the artifact store until they have expired; `None` if none were kept.
+    pub scored_rows: Option<StoredObject>,
     /// When it was carried out.
     pub decided_at: Timestamp,
     /// The incumbent that it made, if it promoted.

@@ -1,6 +1,10 @@
 //! Why a registry did not do what it was asked.
 
-use forecasting::names::{DatasetName, ModelName};
+use forecasting::{
+    artifact::ArtifactName,
+    names::{DatasetName, ModelName},
+};
+use jiff::Timestamp;
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::JobId;
@@ -27,6 +31,14 @@ pub enum RegistryError {
         job: JobId,
         /// Where the two differ.
         problem: String,
+    },
+    /// An object in the artifact store that was just being deleted. To be stored again, at `until` or later.
+    #[error("object {name} of the artifact store may be deleted until {until}: store it again then")]
+    Condemned {
+        /// The object.
+        name: ArtifactName,
+        /// When it is gone, if it goes.
+        until: Timestamp,
     },
     /// A value that could not be read back, e.g. one with a number that is infinite or no number.
     #[error("{what} would not come back as it was given: {json}")]

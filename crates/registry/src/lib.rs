@@ -13,13 +13,18 @@ mod versions;
 mod decisions;
 mod incumbents;
 
+mod objects;
+
 pub mod contract;
 mod memory;
 mod postgres;
 mod sqlite;
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use forecasting::{
+    artifact::ArtifactName,
     names::{DatasetName, ModelName},
     spec::{DatasetSpec, ModelSpec},
 };
@@ -30,6 +35,7 @@ pub use error::{RegistryError, StoreError};
 pub use incumbents::Incumbent;
 pub use jobs::{InvalidJobId, Job, JobId};
 pub use memory::MemoryRegistry;
+pub use objects::{CONDEMNED_FOR, DELETE_WITHIN, Expired, StoredObject};
 pub use postgres::PostgresRegistry;
 pub use specs::{Applied, Stored};
 pub use sqlite::SqliteRegistry;
@@ -72,7 +78,8 @@ pub trait Registry: Send + Sync + 'static {
     async fn job(&self, id: &JobId) -> Result<Option<Job>, RegistryError>;
 
     /// Makes what a job's training fitted a version, pending, with the next number of its model; returns
-    /// the one that was made first if the job has one.
+    /// the one that was made first if the job has one. Its artifact was stored at `now` or later, or the
+    /// proposal may be refused: see [`CONDEMNED_FOR`].
     async fn propose(&self, proposal: &Proposal, now: Timestamp) -> Result<Version, RegistryError>;
 
     /// The version that a job's training fitted.
@@ -85,7 +92,7 @@ pub trait Registry: Send + Sync + 'static {
     async fn versions(&self, model: &ModelName) -> Result<Vec<Version>, RegistryError>;
 
     /// Carries a judgement out: the decision, the candidate's new state and, for a promotion, the new
-    /// incumbent, all or none of them.
+    /// incumbent, all or none of them. Its scored rows were stored at `now` or later, likewise.
     async fn decide(&self, decision: &NewDecision, now: Timestamp) -> Result<Decided, RegistryError>;
 
     /// The decision on a job.
@@ -107,11 +114,36 @@ pub trait Registry: Send + Sync + 'static {
     /// The latest tick of a model's schedule that was recorded.
     async fn last_tick(&self, model: &ModelName) -> Result<Option<Timestamp>, RegistryError>;
 
-    /// Records that a tick of a model's schedule was carried out. Recording it again does nothing.
+    /// Records that a tick of a model's schedule was carried out, or is not made up for. Recording it again
+    /// does nothing.
     async fn record_tick(
         &self,
         model: &ModelName,
         tick: Timestamp,
         now: Timestamp,
     ) -> Result<(), RegistryError>;
+
+    /// Condemns objects of the artifact store that nothing needs any more, oldest first, at most `limit`.
+    /// Whoever gets their names deletes them within [`DELETE_WITHIN`] of `now`, or not at all.
+    async fn condemn_expired(
+        &self,
+        expired: &Expired,
+        limit: u32,
+        now: Timestamp,
+    ) -> Result<Vec<ArtifactName>, RegistryError>;
+
+    /// What was ever referred to or condemned, of the names that begin with this byte: `None` has to be in the
+    /// artifact store, the rest was condemned at that instant.
+    async fn objects(
+        &self,
+        first_byte: u8,
+    ) -> Result<BTreeMap<ArtifactName, Option<Timestamp>>, RegistryError>;
+
+    /// Condemns those of these objects that do not have to be in the store, to be deleted likewise. The
+    /// caller saw that they have lain there for longer than any writer takes.
+    async fn condemn_unknown(
+        &self,
+        objects: &[StoredObject],
+        now: Timestamp,
+    ) -> Result<Vec<ArtifactName>, RegistryError>;
 }

@@ -8,14 +8,16 @@ use std::{
 use async_trait::async_trait;
 use database::instant::cut_to_micros;
 use forecasting::{
+    artifact::ArtifactName,
     names::{DatasetName, ModelName},
     spec::{DatasetSpec, ModelSpec},
 };
 use jiff::Timestamp;
 
 use crate::{
-    Applied, Decided, Decision, Incumbent, Job, JobId, NewDecision, Proposal, Registry, RegistryError,
-    Stored, Version, VersionState, error::storable_json, incumbents::succession,
+    Applied, Decided, Decision, Expired, Incumbent, Job, JobId, NewDecision, Proposal, Registry,
+    RegistryError, Stored, StoredObject, Version, VersionState, error::storable_json, incumbents::succession,
+    objects::check_not_condemned,
 };
 
 /// A [`Registry`] that lives as long as the process.
@@ -33,6 +35,8 @@ struct State {
     decisions: Vec<Decision>,
     incumbents: BTreeMap<ModelName, Vec<Incumbent>>,
     ticks: BTreeMap<ModelName, BTreeSet<Timestamp>>,
+    /// Everything that a version or a decision refers to or that was condemned; when it was, if it was.
+    objects: BTreeMap<ArtifactName, Option<Timestamp>>,
 }
 
 impl MemoryRegistry {
@@ -110,8 +114,9 @@ impl Registry for MemoryRegistry {
         if let Some(made) = state.version_of_job(&proposal.job) {
             return Ok(made.clone());
         }
-        let versions = state.versions.entry(proposal.model.clone()).or_default();
         let now = cut_to_micros(now);
+        state.refer_to(&proposal.stored(), now)?;
+        let versions = state.versions.entry(proposal.model.clone()).or_default();
         let version = Version {
             version: u32::try_from(versions.len() + 1).expect("memory ends before the numbers do"),
             proposal: Proposal {
@@ -183,6 +188,41 @@ impl Registry for MemoryRegistry {
         state.ticks.entry(model.clone()).or_default().insert(cut_to_micros(tick));
         Ok(())
     }
+
+    async fn condemn_expired(
+        &self,
+        expired: &Expired,
+        limit: u32,
+        now: Timestamp,
+    ) -> Result<Vec<ArtifactName>, RegistryError> {
+        let mut state = self.state();
+        let needed = state.objects.keys().filter(|name| state.is_needed(name)).copied();
+        let expired = needed.filter(|name| !state.is_kept(name, expired));
+        let names: Vec<ArtifactName> = expired.take(limit as usize).collect();
+        state.condemn(&names, now);
+        Ok(names)
+    }
+
+    async fn objects(
+        &self,
+        first_byte: u8,
+    ) -> Result<BTreeMap<ArtifactName, Option<Timestamp>>, RegistryError> {
+        let mut objects = self.state().objects.clone();
+        objects.retain(|name, _| name.to_string().starts_with(&format!("{first_byte:02x}")));
+        Ok(objects)
+    }
+
+    async fn condemn_unknown(
+        &self,
+        objects: &[StoredObject],
+        now: Timestamp,
+    ) -> Result<Vec<ArtifactName>, RegistryError> {
+        let mut state = self.state();
+        let names = objects.iter().map(|object| object.name).filter(|name| !state.is_needed(name));
+        let names: Vec<ArtifactName> = names.collect();
+        state.condemn(&names, now);
+        Ok(names)
+    }
 }
 
 fn apply<Spec: Clone>(
@@ -235,6 +275,9 @@ impl State {
         if new.lost_race(current.as_ref()) {
             return Ok(Decided::LostRace { incumbent: current });
         }
+        if let Some(rows) = &new.scored_rows {
+            self.refer_to(rows, now)?;
+        }
         let id = self.decisions.len() as u64 + 1;
         let candidate = candidate.filter(|candidate| Some(candidate.version) == new.version);
         if let Some(candidate) = &candidate {
@@ -251,6 +294,7 @@ impl State {
             version: new.version,
             judged_against: new.judged_against,
             judgement: new.judgement.clone(),
+            scored_rows: new.scored_rows,
             decided_at: now,
             promoted,
         };
@@ -282,6 +326,33 @@ impl State {
         };
         self.incumbents.entry(model.clone()).or_default().push(incumbent.clone());
         incumbent
+    }
+
+    fn refer_to(&mut self, object: &StoredObject, began: Timestamp) -> Result<(), RegistryError> {
+        check_not_condemned(object, self.objects.get(&object.name).copied().flatten(), began)?;
+        self.objects.insert(object.name, None);
+        Ok(())
+    }
+
+    fn is_kept(&self, name: &ArtifactName, expired: &Expired) -> bool {
+        let mut versions =
+            self.versions.values().flatten().filter(|version| version.proposal.artifact == *name);
+        let mut decisions = self
+            .decisions
+            .iter()
+            .filter(|decision| decision.scored_rows.is_some_and(|rows| rows.name == *name));
+        versions.any(|version| {
+            !matches!(version.state, VersionState::Refused | VersionState::Retired)
+                || version.state_since >= expired.versions_before
+        }) || decisions.any(|decision| decision.decided_at >= expired.decisions_before)
+    }
+
+    fn is_needed(&self, name: &ArtifactName) -> bool {
+        matches!(self.objects.get(name), Some(None))
+    }
+
+    fn condemn(&mut self, names: &[ArtifactName], now: Timestamp) {
+        self.objects.extend(names.iter().map(|name| (*name, Some(cut_to_micros(now)))));
     }
 
     fn set_state(&mut self, model: &ModelName, version: u32, state: VersionState, now: Timestamp) {

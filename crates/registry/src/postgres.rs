@@ -1,10 +1,10 @@
 //! A registry in a schema of PostgreSQL.
 
-use database::{Migrated, PostgresError, PostgresSchema, PostgresSettings};
-use sqlx::{PgConnection, migrate::Migrator, postgres::PgRow};
+use database::{Migrated, PatientConnection, PostgresError, PostgresSchema, PostgresSettings};
+use sqlx::{migrate::Migrator, postgres::PgRow};
 
 type Store = PostgresSchema;
-type Connection = PgConnection;
+type Connection = PatientConnection;
 type DbRow = PgRow;
 
 #[path = "sql/mod.rs"]

@@ -9,7 +9,7 @@ use forecasting::{
 };
 use jiff::Timestamp;
 
-use crate::{Job, JobId, RegistryError};
+use crate::{Job, JobId, RegistryError, StoredObject};
 
 /// What a training fitted, its artifact already stored.
 #[derive(Debug, Clone, PartialEq)]
@@ -114,6 +114,10 @@ impl FromStr for VersionState {
 }
 
 impl Proposal {
+    pub(crate) fn stored(&self) -> StoredObject {
+        StoredObject { name: self.artifact, size_bytes: self.size_bytes }
+    }
+
     /// A version belongs to the model whose job made it.
     pub(crate) fn check(&self, job: &Job) -> Result<(), RegistryError> {
         if self.model == job.model {

@@ -35,13 +35,13 @@ async fn nothing_works_before_the_tables_are_there_and_everything_afterwards() {
     assert!(matches!(refused, RegistryError::Unavailable(_)), "{refused:?}");
     let told = told(&refused);
     assert!(
-        told.contains("schema registry has version 0, this program needs 1: run `gatecast migrate`"),
+        told.contains("schema registry has version 0, this program needs 2: run `gatecast migrate`"),
         "{told}"
     );
 
     let another = PostgresRegistry::start(&settings(&database.url)).expect("a good url");
-    assert_eq!(another.migrate().await.expect("migrates"), Migrated { from: 0, to: 1 });
-    assert_eq!(another.migrate().await.expect("again"), Migrated { from: 1, to: 1 });
+    assert_eq!(another.migrate().await.expect("migrates"), Migrated { from: 0, to: 2 });
+    assert_eq!(another.migrate().await.expect("again"), Migrated { from: 2, to: 2 });
     assert_eq!(registry.datasets().await.expect("works without a restart").len(), 0);
 }
 
@@ -57,7 +57,7 @@ async fn many_may_migrate_at_once() {
         did.push(task.await.expect("no panic").from);
     }
     did.sort_unstable();
-    assert_eq!(did, [0, 1, 1, 1]);
+    assert_eq!(did, [0, 2, 2, 2]);
 }
 
 #[tokio::test]
@@ -71,7 +71,7 @@ async fn tables_of_a_newer_program_are_refused() {
     database.execute(newer).await;
     for outcome in [registry.check().await.map(|()| Migrated { from: 0, to: 0 }), registry.migrate().await] {
         let refused = outcome.expect_err("a newer version");
-        assert!(matches!(refused, PostgresError::Newer { found: 99, needed: 1, .. }), "{refused:?}");
+        assert!(matches!(refused, PostgresError::Newer { found: 99, needed: 2, .. }), "{refused:?}");
     }
 }
 

@@ -2,6 +2,7 @@
 
 use forecasting::names::ModelName;
 use protocol::messages::{GateDecision, GateErrors};
+use registry::Decision;
 use serde_json::{Value, json};
 
 use super::models;
@@ -24,7 +25,12 @@ pub(super) async fn decisions(
     let recorded = environment.registry.decisions(model, limit).await?;
     let decisions: Vec<GateDecision> = recorded.iter().map(|one| gate_decision(one, &incumbents)).collect();
     if json {
-        let documents: Vec<Value> = decisions.iter().map(document).collect();
+        let with_rows = |(decision, recorded): (&GateDecision, &Decision)| {
+            let mut document = document(decision);
+            document["scored_rows"] = json!(recorded.scored_rows.map(|rows| rows.name));
+            document
+        };
+        let documents: Vec<Value> = decisions.iter().zip(&recorded).map(with_rows).collect();
         print_json(&documents)?;
         return Ok(());
     }

@@ -15,10 +15,13 @@ impl Config {
         duration("forecaster.poll", self.forecaster.poll, &(second..=Duration::MAX), "must be at least 1s")?;
         duration("runner.grace", self.runner.grace, &grace, "must be at most 1h")?;
         duration("trainer.time_limit", self.trainer.time_limit, &within_a_day, "must be between 1s and 24h")?;
-        let Retention { forecasts_issued_days, handled_messages_days } = self.retention;
+        let Retention { forecasts_issued_days, handled_messages_days, scored_rows_days, artifacts_days } =
+            self.retention;
         for (key, days) in [
             ("retention.forecasts_issued_days", forecasts_issued_days),
             ("retention.handled_messages_days", handled_messages_days),
+            ("retention.scored_rows_days", scored_rows_days),
+            ("retention.artifacts_days", artifacts_days),
         ] {
             if !(1..=36_600).contains(&days) {
                 return Err(refused(key, days, "must be between 1 and 36600"));

@@ -104,7 +104,7 @@ pub struct Tls {
     pub certificate_authority: PathBuf,
 }
 
-/// How long recorders keep what is not kept for ever.
+/// How long recorders and gatekeepers keep what is not kept for ever.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Retention {
@@ -113,6 +113,10 @@ pub struct Retention {
     /// Ids of messages whose observations were recorded: one that is delivered again later than this is
     /// recorded again.
     pub handled_messages_days: u32,
+    /// The rows that verdicts were found on.
+    pub scored_rows_days: u32,
+    /// Artifacts of versions that were refused or are no longer in use: so far back one can roll back.
+    pub artifacts_days: u32,
 }
 
 /// Probes and metrics over HTTP.
@@ -208,10 +212,21 @@ impl Default for Config {
                 folder: PathBuf::from("forecaster"),
                 disk: ByteSize::gib(1),
             },
-            retention: Retention { forecasts_issued_days: 180, handled_messages_days: 7 },
+            retention: Retention::default(),
             health: Health { listen: String::new() },
             log: Log::default(),
             traces: Traces { url: PartUrl::default(), share: 1.0 },
+        }
+    }
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self {
+            forecasts_issued_days: 180,
+            handled_messages_days: 7,
+            scored_rows_days: 180,
+            artifacts_days: 90,
         }
     }
 }

@@ -62,6 +62,11 @@ fn a_value_that_cannot_work_is_refused() {
     refused("[broker]\nforecast_requests = \"fast\"", "fast");
     refused("[cache]\nurl = \"memcached://host\"", "must be redis://host");
     refused("[retention]\nhandled_messages_days = 0", "retention.handled_messages_days = 0: must be between");
+    refused(
+        "[retention]\nscored_rows_days = 0",
+        "retention.scored_rows_days = 0: must be between 1 and 36600",
+    );
+    refused("[retention]\nartifacts_days = 36601", "retention.artifacts_days = 36601: must be between");
     refused("[health]\nlisten = \"9464\"", "health.listen = 9464: must be an address");
     refused("[trainer]\nslots = 0", "trainer.slots = 0: must be at least 1");
     refused("[forecaster]\npoll = \"soon\"", "forecaster.poll");

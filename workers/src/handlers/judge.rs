@@ -2,21 +2,21 @@
 
 use std::sync::Arc;
 
-use artifacts::{ArtifactStoreError, DecodedModels, LoadError};
+use artifacts::{ArtifactStore, ArtifactStoreError, DecodedModels, LoadError};
 use forecasting::{
     artifact::{ArtifactName, Bundle},
-    gate::{Contest, Judgement, RecordedJob, Verdict, judge},
+    gate::{Contest, Judged, Judgement, RecordedJob, Verdict, judge},
     names::ModelName,
     spec::{DatasetSpec, ModelSpec},
 };
 use history::{History, Range};
 use protocol::messages::{GateDecision, TrainOutcome, TrainResult};
-use registry::{Decided, Decision, Incumbent, Job, JobId, NewDecision, Registry, Version};
+use registry::{Decided, Decision, Incumbent, Job, JobId, NewDecision, Registry, StoredObject, Version};
 use runner::{CpuPool, HandleError, Handler, JobContext};
 use tracing::{info, warn};
 
-use super::{compute, convert, read_error, registry_error, rejected};
-use crate::metrics;
+use super::{compute, convert, not_written, put_error, read_error, registry_error, rejected};
+use crate::{metrics, scored_rows};
 
 /// Judges the candidate of a train result against the incumbent.
 pub struct JudgeHandler {
@@ -26,6 +26,8 @@ pub struct JudgeHandler {
     pub history: Arc<dyn History>,
     /// The stored artifacts of both sides, loaded the way a forecaster does.
     pub models: Arc<DecodedModels>,
+    /// Where the scored rows go.
+    pub artifacts: Arc<dyn ArtifactStore>,
     /// The threads that judge.
     pub cpu: CpuPool,
 }
@@ -43,25 +45,33 @@ impl Handler for JudgeHandler {
         // Who loses the race for the decision judges again, against the new incumbent.
         loop {
             let incumbent = self.registry.incumbent(&model).await.map_err(registry_error)?;
-            let (version, judgement) = match &message.outcome {
-                TrainOutcome::NoCandidate { reason } => (None, Judgement::no_candidate(reason)),
+            let (version, found) = match &message.outcome {
+                TrainOutcome::NoCandidate { reason } => (None, Found::of(Judgement::no_candidate(reason))),
                 TrainOutcome::Candidate { .. } => {
                     let version = self.version(&job, &model).await?;
-                    let judgement = self.judgement(&version, incumbent.as_ref()).await?;
-                    if judgement.verdict == Verdict::Promote {
+                    let found = self.judgement(&version, incumbent.as_ref()).await?;
+                    if found.judgement.verdict == Verdict::Promote {
                         self.warm(&version).await;
                     }
-                    (Some(version.version), judgement)
+                    (Some(version.version), found)
                 }
             };
+            // The rows before the decision that names them: a crash in between leaves rows that nothing names.
+            let scored_rows = self.store(found.rows).await?;
             let decision = NewDecision {
                 job: job.clone(),
                 model: model.clone(),
                 version,
                 judged_against: incumbent.map(|incumbent| incumbent.generation),
-                judgement,
+                judgement: found.judgement,
+                scored_rows,
             };
-            match self.registry.decide(&decision, context.now).await.map_err(registry_error)? {
+            match self
+                .registry
+                .decide(&decision, context.now)
+                .await
+                .map_err(|e| not_written(e, context.now))?
+            {
                 Decided::Recorded(decision) => {
                     let (verdict, job) = (decision.judgement.verdict.name(), &decision.job);
                     metrics::decided(&model, verdict);
@@ -72,6 +82,32 @@ impl Handler for JudgeHandler {
                 Decided::LostRace { .. } => {}
             }
         }
+    }
+}
+
+/// What the gate found, and the rows that it was found on as bytes to keep.
+struct Found {
+    judgement: Judgement,
+    rows: Option<Vec<u8>>,
+}
+
+impl Found {
+    /// A judgement that rests on no rows.
+    fn of(judgement: Judgement) -> Self {
+        Self { judgement, rows: None }
+    }
+
+    fn on_rows(judged: &Judged<'_>) -> Self {
+        let judgement = judged.judgement.clone();
+        if judgement.evidence.rows == 0 {
+            return Self::of(judgement);
+        }
+        let rows = scored_rows::encode(judged.rows());
+        if rows.is_none() {
+            let rows = judgement.evidence.rows;
+            warn!(rows, "the {rows} rows of a verdict are more than one artifact holds: they are not kept");
+        }
+        Self { judgement, rows }
     }
 }
 
@@ -107,15 +143,22 @@ impl JudgeHandler {
         }
     }
 
+    async fn store(&self, rows: Option<Vec<u8>>) -> Result<Option<StoredObject>, HandleError> {
+        let Some(rows) = rows else { return Ok(None) };
+        let size_bytes = rows.len() as u64;
+        let name = self.artifacts.put(rows.into()).await.map_err(put_error)?;
+        Ok(Some(StoredObject { name, size_bytes }))
+    }
+
     async fn judgement(
         &self,
         version: &Version,
         incumbent: Option<&Incumbent>,
-    ) -> Result<Judgement, HandleError> {
+    ) -> Result<Found, HandleError> {
         // Load.
         let case = match self.case(version, incumbent).await {
             Ok(case) => case,
-            Err(NoCase::Unusable(problem)) => return Ok(Judgement::not_comparable(problem)),
+            Err(NoCase::Unusable(problem)) => return Ok(Found::of(Judgement::not_comparable(problem))),
             Err(NoCase::Fault(fault)) => return Err(fault),
         };
         let grid = case.dataset.grid();
@@ -124,7 +167,7 @@ impl JudgeHandler {
 
         // Decide.
         let judged = compute(&self.cpu, move |stop| {
-            judge(&Contest {
+            let judged = judge(&Contest {
                 model: &case.model,
                 dataset: &case.dataset,
                 candidate: &case.candidate,
@@ -136,7 +179,8 @@ impl JudgeHandler {
                 incumbent: case.incumbent.as_deref(),
                 frame: &frame,
                 stop,
-            })
+            });
+            judged.map(|judged| Found::on_rows(&judged))
         });
         judged.await?.map_err(HandleError::transient)
     }

@@ -16,21 +16,44 @@ pub use judge::JudgeHandler;
 pub use record::{RecordForecastsHandler, RecordObservationsHandler};
 pub use train::TrainHandler;
 
+use artifacts::ArtifactStoreError;
 use forecasting::learning::StopFlag;
 use history::{ReadError, RecordError};
+use jiff::Timestamp;
 use registry::RegistryError;
 use runner::{CpuPool, HandleError};
 
 /// What another attempt may find gone is tried again; the rest would end the same way.
 fn registry_error(error: RegistryError) -> HandleError {
     match error {
-        RegistryError::Unavailable(_) => HandleError::transient(error),
+        RegistryError::Unavailable(_) | RegistryError::Condemned { .. } => HandleError::transient(error),
         RegistryError::UnknownDataset(_)
         | RegistryError::UnknownModel(_)
         | RegistryError::UnknownJob(_)
         | RegistryError::Contradiction { .. }
         | RegistryError::NotStorable { .. }
         | RegistryError::Unreadable(_) => HandleError::rejected(error),
+    }
+}
+
+/// As [`registry_error`], for a row that names an object of the artifact store. One that was just being
+/// deleted, because nothing had needed it for long, is stored again once it must be gone.
+fn not_written(error: RegistryError, now: Timestamp) -> HandleError {
+    match error {
+        RegistryError::Condemned { until, .. } => {
+            HandleError::Postponed { after: now.duration_until(until).unsigned_abs() }
+        }
+        other => registry_error(other),
+    }
+}
+
+/// As [`registry_error`], for storing an artifact.
+fn put_error(error: ArtifactStoreError) -> HandleError {
+    match error {
+        ArtifactStoreError::Unavailable { .. } => HandleError::transient(error),
+        ArtifactStoreError::Missing { .. }
+        | ArtifactStoreError::Damaged { .. }
+        | ArtifactStoreError::TooLarge { .. } => HandleError::rejected(error),
     }
 }
 

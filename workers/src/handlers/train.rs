@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use artifacts::{ArtifactStore, ArtifactStoreError};
+use artifacts::ArtifactStore;
 use forecasting::{
     learning::{TrainError, Trained, TrainingRequest, train},
     names::{LearnerName, ModelName},
@@ -16,7 +16,7 @@ use registry::{Job, JobId, Proposal, Registry, Version};
 use runner::{CpuPool, HandleError, Handler, JobContext};
 use tracing::info;
 
-use super::{compute, read_error, registry_error, rejected};
+use super::{compute, not_written, put_error, read_error, registry_error, rejected};
 use crate::holdout;
 
 /// How far ahead a publisher's clock may be.
@@ -194,7 +194,7 @@ impl TrainHandler {
             code_version: bundle.code_version,
             competed: competed_document(&competed)?,
         };
-        self.registry.propose(&proposal, now).await.map_err(registry_error)
+        self.registry.propose(&proposal, now).await.map_err(|error| not_written(error, now))
     }
 }
 
@@ -255,13 +255,4 @@ fn candidate(version: &Version) -> Result<TrainResult, HandleError> {
 fn no_candidate(model: &ModelName, reason: String) -> TrainResult {
     info!(model = %model, "no candidate for {model}: {reason}");
     TrainResult { model: model.to_string(), outcome: TrainOutcome::NoCandidate { reason } }
-}
-
-fn put_error(error: ArtifactStoreError) -> HandleError {
-    match error {
-        ArtifactStoreError::Unavailable { .. } => HandleError::transient(error),
-        ArtifactStoreError::Missing { .. }
-        | ArtifactStoreError::Damaged { .. }
-        | ArtifactStoreError::TooLarge { .. } => HandleError::rejected(error),
-    }
 }

@@ -1,7 +1,7 @@
 //! What a process can do: each role consumes its queues until it is told to stop.
 
 pub mod forecaster;
-mod gatekeeper;
+pub mod gatekeeper;
 pub mod recorder;
 pub mod scheduler;
 mod trainer;

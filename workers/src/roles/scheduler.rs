@@ -11,12 +11,12 @@ use protocol::{
 };
 use registry::Stored;
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use crate::{
     environment::Environment,
     holdout, metrics,
-    schedule::{CheckedSchedule, job_id},
+    schedule::{CheckedSchedule, Due, job_id},
 };
 
 /// How often new and changed schedules are looked for.
@@ -78,11 +78,19 @@ async fn publish_if_due(
     // before is made up for.
     let last = environment.registry.last_tick(&model.name).await?;
     let after = last.map_or(stored.applied_at, |last| last.max(stored.applied_at));
-    if let Some(tick) = schedule.due(after, now) {
-        // Published before it is recorded: a crash in between publishes the same job again, and the same
-        // id is the same job.
-        publish(environment, model, tick).await?;
-        environment.registry.record_tick(&model.name, tick, now).await?;
+    match schedule.due(after, now) {
+        Some(Due::Now(tick)) => {
+            // Published before it is recorded: a crash in between publishes the same job again, and the same
+            // id is the same job.
+            publish(environment, model, tick).await?;
+            environment.registry.record_tick(&model.name, tick, now).await?;
+        }
+        Some(Due::TooLate(tick)) => {
+            let name: &ModelName = &model.name;
+            warn!(model = %name, %tick, "{name} is not trained for {tick}: that was missed for too long");
+            environment.registry.record_tick(name, tick, now).await?;
+        }
+        None => {}
     }
     Ok(schedule.next(now))
 }

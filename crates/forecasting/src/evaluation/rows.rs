@@ -113,6 +113,17 @@ impl<'a> RowSet<'a> {
         &self.rows
     }
 
+    /// The series of a row of this set.
+    pub fn series_of(&self, row: &Row) -> &'a SeriesId {
+        let frame: &'a Frame = self.frame;
+        &frame.series[row.series].id
+    }
+
+    /// The origin of a row of this set.
+    pub fn origin_of(&self, row: &Row) -> Timestamp {
+        self.origins[row.origin]
+    }
+
     /// The origins that have rows, in ascending order.
     pub fn scored_origins(&self) -> Vec<Timestamp> {
         self.rows_of_origins().into_keys().map(|origin| self.origins[origin]).collect()
@@ -147,10 +158,10 @@ impl<'a> RowSet<'a> {
     pub fn hash(&self) -> String {
         let mut hash = Sha256::new();
         for row in &self.rows {
-            let id = self.frame.series[row.series].id.as_str();
+            let id = self.series_of(row).as_str();
             hash.update((id.len() as u64).to_le_bytes());
             hash.update(id);
-            hash.update(self.origins[row.origin].as_nanosecond().to_le_bytes());
+            hash.update(self.origin_of(row).as_nanosecond().to_le_bytes());
             hash.update(row.target.as_nanosecond().to_le_bytes());
             hash.update(row.actual.to_bits().to_le_bytes());
         }

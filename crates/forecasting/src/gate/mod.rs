@@ -7,6 +7,7 @@
 
 mod legs;
 mod objection;
+mod scored;
 mod verdict;
 
 use jiff::Timestamp;
@@ -21,23 +22,26 @@ use crate::{
     spec::{DatasetSpec, ModelSpec},
 };
 use legs::{Comparison, LEGS, veto};
+use scored::Scored;
 
 pub use objection::{Objection, Side};
+pub use scored::{Judged, ScoredRow};
 pub use verdict::{Evidence, Judgement, Shortage, Verdict};
 
 /// Judges a candidate.
 ///
 /// # Errors
 /// [`Stopped`] if the stop flag was set meanwhile.
-pub fn judge(contest: &Contest<'_>) -> Result<Judgement, Stopped> {
+pub fn judge<'a>(contest: &Contest<'a>) -> Result<Judged<'a>, Stopped> {
+    let without_evidence = |verdict| Judged::on_nothing(Judgement::without_evidence(verdict));
     let misfits = veto::misfits(contest);
     if !misfits.is_empty() {
-        return Ok(Judgement::without_evidence(Verdict::KeepIncumbent(misfits)));
+        return Ok(without_evidence(Verdict::KeepIncumbent(misfits)));
     }
     let Some(last_target) = contest.frame.last_target() else {
         let needed_origins = contest.needed_origins();
         let nothing = Shortage { origins: 0, needed_origins, expected: None };
-        return Ok(Judgement::without_evidence(Verdict::NotEnoughEvidence(nothing)));
+        return Ok(without_evidence(Verdict::NotEnoughEvidence(nothing)));
     };
     let rows = contest.rows(last_target);
     let scales = LossScales::in_sample(contest.frame, contest.earlier_cut_off());
@@ -46,7 +50,9 @@ pub fn judge(contest: &Contest<'_>) -> Result<Judgement, Stopped> {
         Some(incumbent) => contest.forecast_bundle(&rows, incumbent, Side::Incumbent)?,
         None => contest.forecast_fallback(&rows)?,
     };
-    Ok(contest.weigh(&rows, &scales, &candidate, &opponent))
+    let judgement = contest.weigh(&rows, &scales, &candidate, &opponent);
+    let (candidate, incumbent) = (candidate.forecasts, opponent.forecasts);
+    Ok(Judged::on(Scored { rows, scales, candidate, incumbent }, judgement))
 }
 
 /// What a judgement is found from.
@@ -85,7 +91,7 @@ struct SideForecasts {
     fallback_forecasts: u64,
 }
 
-impl Contest<'_> {
+impl<'a> Contest<'a> {
     /// No target of the rows was a target of either side's training.
     fn later_cut_off(&self) -> Timestamp {
         self.incumbent.map_or(self.job.cut_off, |incumbent| incumbent.cut_off.max(self.job.cut_off))
@@ -105,7 +111,7 @@ impl Contest<'_> {
         if self.incumbent.is_some() { Side::Incumbent } else { Side::Fallback }
     }
 
-    fn rows(&self, last_target: Timestamp) -> RowSet<'_> {
+    fn rows(&self, last_target: Timestamp) -> RowSet<'a> {
         let (horizon_steps, delay) = (self.model.horizon_steps, self.dataset.availability_delay);
         let cut_off = self.later_cut_off();
         let origins = holdout_origins(&self.frame.grid, cut_off, delay, last_target, horizon_steps);
@@ -145,7 +151,7 @@ impl Contest<'_> {
         Ok(SideForecasts { forecasts, fallback_forecasts })
     }
 
-    fn task<'a>(&'a self, history: &'a Series, origin: Timestamp) -> Task<'a> {
+    fn task<'t>(&'t self, history: &'t Series, origin: Timestamp) -> Task<'t> {
         Task {
             dataset: &self.dataset.name,
             history,

@@ -12,7 +12,7 @@ fn judge_on(frame: &Frame, candidate: &Bundle, incumbent: Option<&Bundle>) -> Ju
     let (model, dataset, stop) = (model(), dataset(), StopFlag::default());
     let job = recorded(candidate);
     let contest = Contest { model: &model, dataset: &dataset, candidate, job, incumbent, frame, stop: &stop };
-    judge(&contest).expect("nobody stops it")
+    judge(&contest).expect("nobody stops it").judgement
 }
 
 /// The job of an honest trainer.
@@ -81,7 +81,7 @@ fn a_candidate_that_contradicts_its_recorded_job_is_refused() {
             frame: &frame,
             stop: &stop,
         };
-        judge(&contest).expect("nobody stops it").verdict.reasons()
+        judge(&contest).expect("nobody stops it").judgement.verdict.reasons()
     };
     let job = recorded(&candidate);
     let before = version(long_mean(), TRAINED - 1).cut_off;
@@ -140,7 +140,7 @@ fn the_first_origin_waits_for_the_availability_delay() {
             frame: &frame,
             stop: &stop,
         };
-        judge(&contest).expect("nobody stops it").evidence.origins
+        judge(&contest).expect("nobody stops it").judgement.evidence.origins
     });
     assert_eq!(origins, [30, 28]);
 }
@@ -258,5 +258,46 @@ fn a_judgement_stops_when_asked() {
         stop: &stop,
     };
     stop.stop();
-    assert_eq!(judge(&contest), Err(Stopped));
+    assert_eq!(judge(&contest).err(), Some(Stopped));
+}
+
+#[test]
+fn the_rows_that_are_handed_out_are_those_that_were_scored() {
+    let (better, worse) = (version(long_mean(), TRAINED), version(seasonal_naive(), TRAINED));
+    let (model, dataset, frame, stop) = (model(), dataset(), history(DAYS), StopFlag::default());
+    let (candidate, incumbent) = (&better, Some(&worse));
+    let job = recorded(candidate);
+    let contest =
+        Contest { model: &model, dataset: &dataset, candidate, job, incumbent, frame: &frame, stop: &stop };
+    let judged = judge(&contest).expect("nobody stops it");
+    assert_eq!(judged.rows().count() as u64, judged.judgement.evidence.rows);
+    let average = |side: fn(&ScoredRow<'_>) -> Option<f64>| {
+        let losses = judged
+            .rows()
+            .map(|row| (side(&row).expect("no fault") - row.actual).abs() / row.scale)
+            .sum::<f64>();
+        losses / judged.judgement.evidence.rows as f64
+    };
+    let errors = |errors: &Option<crate::evaluation::Errors>| errors.as_ref().expect("scored").average;
+    assert!((average(|row| row.candidate) - errors(&judged.judgement.candidate)).abs() < 1e-12);
+    assert!((average(|row| row.incumbent) - errors(&judged.judgement.incumbent)).abs() < 1e-12);
+    assert!(judged.rows().all(|row| row.target >= row.origin && row.origin > worse.cut_off));
+}
+
+#[test]
+fn a_forecast_that_is_no_number_is_none_in_the_rows() {
+    let (model, dataset, frame, stop) = (model(), dataset(), history(DAYS), StopFlag::default());
+    let broken = version(level_times(f64::MAX), TRAINED);
+    let contest = Contest {
+        model: &model,
+        dataset: &dataset,
+        candidate: &broken,
+        job: recorded(&broken),
+        incumbent: None,
+        frame: &frame,
+        stop: &stop,
+    };
+    let judged = judge(&contest).expect("nobody stops it");
+    assert!(judged.rows().count() > 0);
+    assert!(judged.rows().all(|row| row.candidate.is_none() && row.incumbent.is_some()));
 }

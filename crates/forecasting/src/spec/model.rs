@@ -1,5 +1,6 @@
 //! What a model is: a forecasting task, not yet anything that was fitted.
 
+use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -21,6 +22,7 @@ use crate::names::{DatasetName, LearnerName, ModelName};
 /// [schedule]                         # optional; and [fallback], [gate], [train]
 /// cron = "0 3 * * *"
 /// time_zone = "America/New_York"
+/// catch_up_within = "PT6H"           # optional
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -64,6 +66,10 @@ pub struct Schedule {
     pub cron: String,
     /// IANA name of the zone whose clock the cron line means.
     pub time_zone: String,
+    /// Of ticks that were missed while no scheduler ran, the newest is made up for if it is not older than
+    /// this: 1 minute to 366 days, in hours and smaller units (`PT6H`). `None`: however old it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub catch_up_within: Option<SignedDuration>,
 }
 
 /// How a model is trained.
@@ -87,7 +93,7 @@ impl ModelSpec {
         check_weeks(self.fallback.weeks).map_err(|error| error.within("fallback"))?;
         self.gate.validate().map_err(|error| error.within("gate"))?;
         if let Some(schedule) = &self.schedule {
-            check_time_zone("schedule.time_zone", &schedule.time_zone)?;
+            schedule.validate().map_err(|error| error.within("schedule"))?;
         }
         self.train.validate().map_err(|error| error.within("train"))
     }
@@ -143,6 +149,20 @@ impl ModelSpec {
             learner.validate().map_err(|error| error.within(&table))?;
         }
         Ok(())
+    }
+}
+
+impl Schedule {
+    /// The cron line is read by the scheduler.
+    fn validate(&self) -> Result<(), SpecError> {
+        check_time_zone("time_zone", &self.time_zone)?;
+        let allowed = SignedDuration::from_mins(1)..=SignedDuration::from_hours(24 * 366);
+        match self.catch_up_within {
+            Some(within) if !allowed.contains(&within) => {
+                Err(SpecError::new("catch_up_within", &within, "must be from 1 minute to 366 days"))
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -203,6 +223,21 @@ mod tests {
         for line in lines {
             let error = toml::from_str::<ModelSpec>(&format!("{BIKES}\n{line}")).expect_err(line).to_string();
             assert!(error.contains("unknown field"), "{error}");
+        }
+    }
+
+    #[test]
+    fn how_late_a_missed_tick_is_made_up_for_is_declared() {
+        let schedule = "[schedule]\ncron = '0 4 * * *'\ntime_zone = 'UTC'";
+        let plain = read(&format!("{BIKES}\n{schedule}"));
+        let late = |within: &str| read(&format!("{BIKES}\n{schedule}\ncatch_up_within = '{within}'"));
+        assert_eq!(plain.schedule.as_ref().and_then(|schedule| schedule.catch_up_within), None);
+        assert_eq!(late("PT6H").validate(), Ok(()));
+        assert_ne!(late("PT6H").hash(), plain.hash());
+        for bad in ["PT59S", "-PT6H", "PT8785H"] {
+            let text = problem(&late(bad));
+            assert!(text.starts_with("schedule.catch_up_within = "), "{text}");
+            assert!(text.ends_with(": must be from 1 minute to 366 days"), "{text}");
         }
     }
 

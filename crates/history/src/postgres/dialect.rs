@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use sqlx::PgConnection;
+use database::PatientConnection;
 
 use crate::observations::NewRow;
 
@@ -39,11 +39,11 @@ pub(super) const ROWS_PER_INSERT: usize = 50_000;
 const ROWS_WORTH_A_COPY: usize = 1_000;
 
 /// Inserts at most [`ROWS_PER_INSERT`] rows.
-pub(super) async fn insert(db: &mut PgConnection, rows: &[NewRow]) -> sqlx::Result<()> {
+pub(super) async fn insert(db: &mut PatientConnection, rows: &[NewRow]) -> sqlx::Result<()> {
     if rows.len() < ROWS_WORTH_A_COPY { insert_few(db, rows).await } else { copy(db, rows).await }
 }
 
-async fn insert_few(db: &mut PgConnection, rows: &[NewRow]) -> sqlx::Result<()> {
+async fn insert_few(db: &mut PatientConnection, rows: &[NewRow]) -> sqlx::Result<()> {
     let column = |of: fn(&NewRow) -> i64| rows.iter().map(of).collect::<Vec<i64>>();
     sqlx::query(
         "INSERT INTO observation (series_id, ds, recorded_at, y)
@@ -59,7 +59,7 @@ async fn insert_few(db: &mut PgConnection, rows: &[NewRow]) -> sqlx::Result<()> 
 }
 
 /// Several times as fast as any `INSERT` of many rows.
-async fn copy(db: &mut PgConnection, rows: &[NewRow]) -> sqlx::Result<()> {
+async fn copy(db: &mut PatientConnection, rows: &[NewRow]) -> sqlx::Result<()> {
     let mut text = String::with_capacity(rows.len() * 40);
     for NewRow { series_id, ds, recorded_at, y } in rows {
         let written = match y {
@@ -69,8 +69,5 @@ async fn copy(db: &mut PgConnection, rows: &[NewRow]) -> sqlx::Result<()> {
         };
         written.expect("a string has room");
     }
-    let mut copy = db.copy_in_raw("COPY observation (series_id, ds, recorded_at, y) FROM STDIN").await?;
-    copy.send(text.into_bytes()).await?;
-    copy.finish().await?;
-    Ok(())
+    db.copy_in("COPY observation (series_id, ds, recorded_at, y) FROM STDIN", text.into_bytes()).await
 }

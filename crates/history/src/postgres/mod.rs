@@ -6,11 +6,11 @@ mod dialect;
 #[expect(clippy::duplicate_mod, reason = "compiled once for each database, see there")]
 mod sql;
 
-use database::{Migrated, PostgresError, PostgresSchema, PostgresSettings};
-use sqlx::{PgConnection, migrate::Migrator, postgres::PgRow};
+use database::{Migrated, PatientConnection, PostgresError, PostgresSchema, PostgresSettings};
+use sqlx::{migrate::Migrator, postgres::PgRow};
 
 type Store = PostgresSchema;
-type Connection = PgConnection;
+type Connection = PatientConnection;
 type DbRow = PgRow;
 
 pub use sql::SqlHistory as PostgresHistory;

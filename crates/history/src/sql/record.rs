@@ -9,7 +9,6 @@ use forecasting::{
     series::Grid,
 };
 use jiff::Timestamp;
-use sqlx::Connection as _;
 
 use super::super::{Connection, Store, dialect};
 use crate::{
@@ -51,18 +50,16 @@ pub(super) async fn record_messages(
         Dataset { id: dataset_id(&mut transaction, dataset, recorded_at).await?, grid, recorded_at };
     let mut outcomes = Vec::with_capacity(messages.len());
     for message in messages {
-        let mut savepoint = transaction.begin().await?;
-        match dataset.record_once(&mut savepoint, message).await {
+        sqlx::query("SAVEPOINT message").execute(&mut *transaction).await?;
+        match dataset.record_once(&mut transaction, message).await {
             Err(RecordError::Unavailable(fault)) => return Err(RecordError::Unavailable(fault)),
             Err(refused) => {
-                savepoint.rollback().await?;
+                sqlx::query("ROLLBACK TO message").execute(&mut *transaction).await?;
                 outcomes.push(Err(refused));
             }
-            Ok(recorded) => {
-                savepoint.commit().await?;
-                outcomes.push(Ok(recorded));
-            }
+            Ok(recorded) => outcomes.push(Ok(recorded)),
         }
+        sqlx::query("RELEASE message").execute(&mut *transaction).await?;
     }
     transaction.commit().await?;
     Ok(outcomes)

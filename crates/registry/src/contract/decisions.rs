@@ -9,7 +9,7 @@ use forecasting::{
 
 use super::samples::{
     Opened, decide, demand, errors, id, job, judgement, minute, model, prepare, promote, proposal, propose,
-    recorded, state,
+    recorded, rows_of, state,
 };
 use crate::{Decided, Incumbent, Job, NewDecision, Proposal, RegistryError, VersionState};
 
@@ -69,6 +69,7 @@ pub async fn a_refusal_is_kept_whole_and_changes_no_incumbent(registry: Opened, 
     let decision = recorded(decide(&registry, &refusal, minute(3)).await);
     assert_eq!((&decision.judgement, decision.promoted.as_ref()), (&refusal.judgement, None));
     assert_eq!((decision.version, decision.judged_against), (Some(2), Some(1)));
+    assert_eq!(decision.scored_rows, Some(rows_of(&id("j2"))));
     assert_eq!(other.decision_of_job(&id("j2")).await.expect("can be read"), Some(decision));
     assert_eq!(state(&other, 2).await, (VersionState::Refused, minute(3)));
     assert_eq!(other.incumbent(&model("bike-demand")).await.expect("can be read"), before);
@@ -95,9 +96,11 @@ pub async fn a_job_without_a_candidate_is_decided_too(registry: Opened, _: Opene
         version: None,
         judged_against: None,
         judgement: Judgement::no_candidate("3 days of history, 28 are needed"),
+        scored_rows: None,
     };
     let decision = recorded(decide(&registry, &nobody, minute(2)).await);
     assert_eq!((decision.version, &decision.judgement), (None, &nobody.judgement));
+    assert_eq!(decision.scored_rows, None);
     assert_eq!(registry.decision_of_job(&id("j1")).await.expect("can be read"), Some(decision));
 }
 

@@ -6,12 +6,14 @@
 
 mod decisions;
 mod jobs;
+mod objects;
 mod races;
 mod samples;
 mod specs;
 
 pub use decisions::*;
 pub use jobs::*;
+pub use objects::*;
 pub use races::*;
 pub use specs::*;
 
@@ -49,6 +51,13 @@ macro_rules! registry_contract {
             incumbents_are_listed_by_name
             a_tick_is_remembered
             instants_are_cut_to_microseconds
+            only_refused_and_retired_versions_lose_their_artifacts_and_only_after_their_period
+            scored_rows_go_after_their_period_and_decisions_stay
+            an_object_goes_once_nothing_needs_it
+            at_most_so_many_are_condemned_at_once
+            what_was_condemned_is_not_taken_on_a_word_given_before
+            what_nothing_refers_to_is_condemned_and_nothing_else
+            cleaners_and_trainers_that_race_leave_nothing_without_its_object
         );
     };
     ($open:path: $($promise:ident)*) => {

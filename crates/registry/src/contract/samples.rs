@@ -12,7 +12,9 @@ use forecasting::{
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
-use crate::{Decided, Decision, Job, JobId, NewDecision, Proposal, Registry, Version, VersionState};
+use crate::{
+    Decided, Decision, Job, JobId, NewDecision, Proposal, Registry, StoredObject, Version, VersionState,
+};
 
 /// An opening of the registry that a test is about.
 pub(super) type Opened = Arc<dyn Registry>;
@@ -111,6 +113,11 @@ pub(super) fn judgement(verdict: Verdict) -> Judgement {
     Judgement { verdict, candidate: Some(errors()), incumbent: Some(errors()), evidence }
 }
 
+/// Scored rows of a job, as if they were stored.
+pub(super) fn rows_of(job: &JobId) -> StoredObject {
+    StoredObject { name: ArtifactName::of(job.as_str().as_bytes()), size_bytes: 70_000 }
+}
+
 pub(super) fn promote(candidate: &Version, judged_against: Option<u64>) -> NewDecision {
     NewDecision {
         job: candidate.proposal.job.clone(),
@@ -118,6 +125,7 @@ pub(super) fn promote(candidate: &Version, judged_against: Option<u64>) -> NewDe
         version: Some(candidate.version),
         judged_against,
         judgement: judgement(Verdict::Promote),
+        scored_rows: Some(rows_of(&candidate.proposal.job)),
     }
 }
 

@@ -6,10 +6,10 @@ use jiff::Timestamp;
 use sqlx::{FromRow, Row};
 
 use super::super::{Connection, DbRow, Store};
-use super::{REGISTRY, jobs, versions};
+use super::{REGISTRY, jobs, objects, versions};
 use crate::{
-    Decided, Decision, Incumbent, JobId, NewDecision, RegistryError, VersionState, error::storable_json,
-    incumbents::succession,
+    Decided, Decision, Incumbent, JobId, NewDecision, RegistryError, StoredObject, VersionState,
+    error::storable_json, incumbents::succession,
 };
 
 /// Compares the generation and sets the incumbent under the write lock, taken before the first read: of
@@ -30,6 +30,9 @@ pub(super) async fn decide(
     let current = incumbent(&mut transaction, &new.model).await?;
     if new.lost_race(current.as_ref()) {
         return Ok(Decided::LostRace { incumbent: current });
+    }
+    if let Some(rows) = &new.scored_rows {
+        objects::refer_to(&mut transaction, rows, now).await?;
     }
     let decision_id = insert(&mut transaction, new, judgement, now).await?;
     if let Some(version) = new.version {
@@ -53,8 +56,9 @@ async fn insert(
 ) -> sqlx::Result<i64> {
     const FIRST_LOOK: i64 = 1;
     sqlx::query_scalar(
-        "INSERT INTO decision (job_id, look, model, version, judged_against, verdict, judgement, decided_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING decision_id",
+        "INSERT INTO decision (job_id, look, model, version, judged_against, verdict, judgement, decided_at,
+                               scored_rows)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING decision_id",
     )
     .bind(new.job.as_str())
     .bind(FIRST_LOOK)
@@ -64,6 +68,7 @@ async fn insert(
     .bind(new.judgement.verdict.name())
     .bind(judgement)
     .bind(to_micros(now))
+    .bind(new.scored_rows.map(|rows| rows.name.to_string()))
     .fetch_one(db)
     .await
 }
@@ -102,11 +107,12 @@ macro_rules! select_decisions {
     ($rest:literal) => {
         concat!(
             "SELECT decision.*, incumbent.generation, incumbent.previous_version, incumbent.incumbent_since,
-                    artifact.artifact, artifact.size_bytes
+                    artifact.artifact, artifact.size_bytes, scored.size_bytes AS scored_rows_bytes
              FROM decision
+             LEFT JOIN artifact AS scored ON scored.artifact = decision.scored_rows
              LEFT JOIN incumbent USING (decision_id)
              LEFT JOIN version ON version.model = incumbent.model AND version.version = incumbent.version
-             LEFT JOIN artifact USING (artifact) ",
+             LEFT JOIN artifact ON artifact.artifact = version.artifact ",
             $rest
         )
     };
@@ -192,8 +198,19 @@ impl FromRow<'_, DbRow> for Decision {
             version: row.number("version")?,
             judged_against: row.try_get::<Option<i64>, _>("judged_against")?.map(i64::cast_unsigned),
             judgement: row.json("judgement")?,
+            scored_rows: scored_rows(row)?,
             decided_at: row.instant("decided_at")?,
             promoted: made_an_incumbent.then(|| Incumbent::from_row(row)).transpose()?,
         })
     }
+}
+
+fn scored_rows(row: &DbRow) -> sqlx::Result<Option<StoredObject>> {
+    if row.try_get::<Option<&str>, _>("scored_rows")?.is_none() {
+        return Ok(None);
+    }
+    Ok(Some(StoredObject {
+        name: row.parsed("scored_rows")?,
+        size_bytes: row.unsigned("scored_rows_bytes")?,
+    }))
 }

@@ -3,11 +3,15 @@
 
 mod decisions;
 mod jobs;
+mod objects;
 mod specs;
 mod versions;
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use forecasting::{
+    artifact::ArtifactName,
     names::{DatasetName, ModelName},
     spec::{DatasetSpec, ModelSpec},
 };
@@ -15,8 +19,8 @@ use jiff::Timestamp;
 
 use super::Store;
 use crate::{
-    Applied, Decided, Decision, Incumbent, Job, JobId, NewDecision, Proposal, Registry, RegistryError,
-    Stored, Version,
+    Applied, Decided, Decision, Expired, Incumbent, Job, JobId, NewDecision, Proposal, Registry,
+    RegistryError, Stored, StoredObject, Version,
 };
 
 /// What one transaction at a time writes to.
@@ -128,5 +132,29 @@ impl Registry for SqlRegistry {
         now: Timestamp,
     ) -> Result<(), RegistryError> {
         jobs::record_tick(&self.store, model, tick, now).await
+    }
+
+    async fn condemn_expired(
+        &self,
+        expired: &Expired,
+        limit: u32,
+        now: Timestamp,
+    ) -> Result<Vec<ArtifactName>, RegistryError> {
+        objects::condemn_expired(&self.store, expired, limit, now).await
+    }
+
+    async fn objects(
+        &self,
+        first_byte: u8,
+    ) -> Result<BTreeMap<ArtifactName, Option<Timestamp>>, RegistryError> {
+        Ok(objects::all(&mut *self.store.read().await?, first_byte).await?)
+    }
+
+    async fn condemn_unknown(
+        &self,
+        objects: &[StoredObject],
+        now: Timestamp,
+    ) -> Result<Vec<ArtifactName>, RegistryError> {
+        objects::condemn_unknown(&self.store, objects, now).await
     }
 }

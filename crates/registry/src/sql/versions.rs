@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use sqlx::{FromRow, Row};
 
 use super::super::{Connection, DbRow, Store};
-use super::{REGISTRY, jobs};
+use super::{REGISTRY, jobs, objects};
 use crate::{JobId, Proposal, RegistryError, Version, VersionState, error::storable_json};
 
 pub(super) async fn propose(
@@ -19,25 +19,11 @@ pub(super) async fn propose(
     if let Some(made) = of_job(&mut transaction, &proposal.job).await? {
         return Ok(made);
     }
-    insert_artifact(&mut transaction, proposal, now).await?;
+    objects::refer_to(&mut transaction, &proposal.stored(), now).await?;
     insert_version(&mut transaction, proposal, now).await?;
     let made = of_job(&mut transaction, &proposal.job).await?.ok_or(sqlx::Error::RowNotFound)?;
     transaction.commit().await?;
     Ok(made)
-}
-
-/// The trainer stored the artifact just now, also if it had been deleted before.
-async fn insert_artifact(db: &mut Connection, proposal: &Proposal, now: Timestamp) -> sqlx::Result<()> {
-    sqlx::query(
-        "INSERT INTO artifact (artifact, size_bytes, recorded_at) VALUES ($1, $2, $3)
-         ON CONFLICT (artifact) DO UPDATE SET deleted_at = NULL",
-    )
-    .bind(proposal.artifact.to_string())
-    .bind(proposal.size_bytes.cast_signed())
-    .bind(to_micros(now))
-    .execute(db)
-    .await?;
-    Ok(())
 }
 
 async fn insert_version(

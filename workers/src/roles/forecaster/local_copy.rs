@@ -12,7 +12,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use artifacts::{ArtifactStore, ArtifactStoreError, ObjectArtifacts};
+use artifacts::{ArtifactStore, ArtifactStoreError, Listed, ObjectArtifacts};
 use async_trait::async_trait;
 use bytes::Bytes;
 use forecasting::{
@@ -223,6 +223,14 @@ impl ArtifactStore for LocalFirst {
             warn!("artifact {name} could not be kept on the local disk: {fault}");
         }
         Ok(bytes)
+    }
+
+    async fn list(&self, first_byte: u8) -> Result<Vec<Listed>, ArtifactStoreError> {
+        self.store.list(first_byte).await
+    }
+
+    async fn delete(&self, name: &ArtifactName) -> Result<(), ArtifactStoreError> {
+        self.store.delete(name).await
     }
 }
 

@@ -90,7 +90,7 @@ mod tests {
         };
         history.record_forecasts(&[forecast(1), forecast(99)], day(99)).await.expect("records");
         let clock = clock::ManualClock::at(day(100));
-        let keeps = Retention { forecasts_issued_days: 100, handled_messages_days: 7 };
+        let keeps = Retention { forecasts_issued_days: 100, ..Retention::default() };
         forget(&history, &clock, &keeps).await;
         let model = "bike-demand".parse().expect("a name");
         assert_eq!(history.forecasts_issued(&model, 10).await.expect("reads").len(), 2);

@@ -1,4 +1,6 @@
-//! Judges candidates. Only gatekeepers change an incumbent.
+//! Judges candidates. Only gatekeepers change an incumbent, and they alone delete from the artifact store.
+
+pub mod retention;
 
 use std::sync::Arc;
 
@@ -15,9 +17,10 @@ pub(super) async fn run(environment: &Arc<Environment>, stop: CancellationToken)
         registry: environment.registry.clone(),
         history: environment.history.clone(),
         models: environment.models.clone(),
+        artifacts: environment.artifacts.clone(),
         cpu: CpuPool::new(1),
     };
     let what = Work { queue: Queue::TrainResults, prefetch: 1, time_limit: None };
-    work(environment, what, handler, stop).await;
+    tokio::join!(work(environment, what, handler, stop.clone()), retention::keep(environment, stop));
     Ok(())
 }
