@@ -116,7 +116,8 @@ impl<'c> Executor<'c> for &'c mut PatientConnection {
 
 /// What is asked of the server in one piece.
 pub(crate) async fn unless_silent<T>(asked: impl Future<Output = sqlx::Result<T>>) -> sqlx::Result<T> {
-    timeout(SILENCE, asked).await.unwrap_or_else(|_elapsed| Err(silent()))
+    // On the heap: what makes a connection is large.
+    timeout(SILENCE, Box::pin(asked)).await.unwrap_or_else(|_elapsed| Err(silent()))
 }
 
 /// Rows, as long as they keep coming.
