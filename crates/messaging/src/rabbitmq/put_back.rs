@@ -11,6 +11,8 @@ use lapin::BasicProperties;
 use protocol::Queue;
 use tokio::time::Instant;
 
+use super::wire::Identity;
+
 /// More are not remembered. One that is forgotten counts as delivered once more.
 const MOST: usize = 10_000;
 /// Another process has it by then.
@@ -20,14 +22,12 @@ const LONGEST: Duration = Duration::from_mins(10);
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct MessageKey {
     queue: Queue,
-    kind: String,
-    message_id: String,
+    identity: Identity,
 }
 
 impl MessageKey {
     pub(super) fn new(queue: Queue, properties: &BasicProperties) -> Self {
-        let text = |text: &Option<_>| text.as_ref().map(ToString::to_string).unwrap_or_default();
-        Self { queue, kind: text(properties.kind()), message_id: text(properties.message_id()) }
+        Self { queue, identity: Identity::of(properties) }
     }
 }
 

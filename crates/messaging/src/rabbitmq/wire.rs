@@ -11,6 +11,8 @@ use super::names::Names;
 
 /// A text in a header is at most this long; ours are shorter.
 const MAX_TEXT_BYTES: usize = 2_048;
+/// A property is at most this long. AMQP knows no longer ones.
+const MAX_PROPERTY_BYTES: usize = 255;
 
 const DEADLINE: &str = "x-deadline";
 const ATTEMPT: &str = "x-attempt";
@@ -21,6 +23,8 @@ const TRACESTATE: &str = "tracestate";
 const KIND: &str = "x-type";
 const MESSAGE_ID: &str = "x-message-id";
 const CORRELATION_ID: &str = "x-correlation-id";
+/// When it was put onto its queue, or comes back to it, in Unix milliseconds.
+const QUEUED_AT: &str = "x-queued-at";
 /// How often the message was delivered without being settled, from a queue that does not count.
 const UNSETTLED: &str = "x-unsettled";
 /// Why a dead letter died, for people.
@@ -34,6 +38,8 @@ pub(super) struct Incoming {
     pub(super) properties: Properties,
     /// See [`UNSETTLED`].
     pub(super) unsettled: u32,
+    /// See [`QUEUED_AT`].
+    pub(super) queued_at: Option<Timestamp>,
 }
 
 /// Properties that say something impossible.
@@ -54,6 +60,8 @@ pub(super) struct Sending {
     pub(super) expires_in_ms: Option<u64>,
     /// See [`UNSETTLED`].
     pub(super) unsettled: u32,
+    /// See [`QUEUED_AT`].
+    pub(super) queued_at: Option<Timestamp>,
 }
 
 /// The properties and headers of a message that is sent.
@@ -68,7 +76,7 @@ pub(super) fn to_wire(
         .with_type(short(&properties.kind)?)
         .with_message_id(short(&properties.message_id)?)
         .with_delivery_mode(if sending.durable { 2 } else { 1 })
-        .with_headers(headers(properties, sending.unsettled));
+        .with_headers(headers(properties, sending));
     if let Some(encoding) = &properties.content_encoding {
         wire = wire.with_content_encoding(short(encoding)?);
     }
@@ -84,7 +92,7 @@ pub(super) fn to_wire(
     Ok(wire)
 }
 
-fn headers(properties: &Properties, unsettled: u32) -> FieldTable {
+fn headers(properties: &Properties, sending: Sending) -> FieldTable {
     let mut headers = FieldTable::default();
     add_number(&mut headers, ATTEMPT, properties.attempt.into());
     if let Some(deadline) = properties.deadline {
@@ -99,8 +107,11 @@ fn headers(properties: &Properties, unsettled: u32) -> FieldTable {
             add_text(&mut headers, name, text);
         }
     }
-    if unsettled > 0 {
-        add_number(&mut headers, UNSETTLED, unsettled.into());
+    if sending.unsettled > 0 {
+        add_number(&mut headers, UNSETTLED, sending.unsettled.into());
+    }
+    if let Some(queued_at) = sending.queued_at {
+        add_number(&mut headers, QUEUED_AT, queued_at.as_millisecond());
     }
     headers
 }
@@ -122,21 +133,39 @@ pub(super) fn from_wire(wire: &BasicProperties, names: &Names) -> Result<Incomin
     let properties = Properties {
         content_type: text(wire.content_type()).unwrap_or_default(),
         content_encoding: text(wire.content_encoding()),
-        // Some clients (amqp-tools) can set headers, but not these properties.
-        kind: text(wire.kind()).or_else(|| reader.text(KIND)).unwrap_or_default(),
-        message_id: text(wire.message_id()).or_else(|| reader.text(MESSAGE_ID)).unwrap_or_default(),
-        correlation_id: text(wire.correlation_id()).or_else(|| reader.text(CORRELATION_ID)),
+        kind: reader.property(wire.kind().as_ref(), KIND).unwrap_or_default(),
+        message_id: reader.property(wire.message_id().as_ref(), MESSAGE_ID).unwrap_or_default(),
+        correlation_id: reader.property(wire.correlation_id().as_ref(), CORRELATION_ID),
         reply_to: reader.address(wire.reply_to().as_ref(), names),
-        deadline: reader.deadline(),
+        deadline: reader.instant(DEADLINE),
         traceparent: reader.text(TRACEPARENT),
         tracestate: reader.text(TRACESTATE),
         attempt: reader.count(ATTEMPT).unwrap_or(1),
         first_error: reader.text(FIRST_ERROR),
     };
     let unsettled = reader.count(UNSETTLED).unwrap_or(0);
+    let queued_at = reader.instant(QUEUED_AT);
     match reader.problem {
-        None => Ok(Incoming { properties, unsettled }),
+        None => Ok(Incoming { properties, unsettled, queued_at }),
         Some(problem) => Err(Box::new(Hostile { readable: properties, problem })),
+    }
+}
+
+/// What a queue can tell a message by.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Identity {
+    pub(super) kind: String,
+    pub(super) message_id: String,
+}
+
+impl Identity {
+    /// As [`from_wire`] reads it, from whatever came.
+    pub(super) fn of(wire: &BasicProperties) -> Self {
+        let mut reader = Reader::new(wire);
+        Self {
+            kind: reader.property(wire.kind().as_ref(), KIND).unwrap_or_default(),
+            message_id: reader.property(wire.message_id().as_ref(), MESSAGE_ID).unwrap_or_default(),
+        }
     }
 }
 
@@ -172,6 +201,23 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// A property, or the header that stands in its place: some clients (amqp-tools) can set headers only. What is
+    /// too long for a property is cut, so that the message can be sent on, to the dead letters at least.
+    fn property(&mut self, property: Option<&ShortString>, header: &str) -> Option<String> {
+        if let Some(property) = property {
+            return Some(property.as_str().to_owned());
+        }
+        let mut text = self.text(header)?;
+        let length = text.len();
+        if length > MAX_PROPERTY_BYTES {
+            text.truncate(text.floor_char_boundary(MAX_PROPERTY_BYTES));
+            let most = MAX_PROPERTY_BYTES;
+            let problem = format!("header {header} of {length} bytes: at most {most} are allowed");
+            self.problem.get_or_insert(problem);
+        }
+        Some(text)
+    }
+
     fn count(&mut self, name: &str) -> Option<u32> {
         let value = self.get(name)?;
         match whole_number(value).and_then(|number| u32::try_from(number).ok()) {
@@ -180,11 +226,11 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn deadline(&mut self) -> Option<Timestamp> {
-        let value = self.get(DEADLINE)?;
+    fn instant(&mut self, name: &str) -> Option<Timestamp> {
+        let value = self.get(name)?;
         match whole_number(value).and_then(|number| Timestamp::from_millisecond(number).ok()) {
-            Some(deadline) => Some(deadline),
-            None => self.impossible(format!("header {DEADLINE} is not an instant in Unix milliseconds")),
+            Some(instant) => Some(instant),
+            None => self.impossible(format!("header {name} is not an instant in Unix milliseconds")),
         }
     }
 
@@ -212,5 +258,37 @@ pub(super) fn whole_number(value: &AMQPValue) -> Option<i64> {
         AMQPValue::LongUInt(number) => Some(number.into()),
         AMQPValue::LongLongInt(number) => Some(number),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::settings::RabbitSettings, *};
+
+    fn with_header(name: &'static str, text: &str) -> BasicProperties {
+        let mut headers = FieldTable::default();
+        add_text(&mut headers, name, text);
+        BasicProperties::default().with_headers(headers)
+    }
+
+    #[test]
+    fn whatever_can_be_read_can_be_sent_on() {
+        let names = Names::new(&RabbitSettings::new("amqp://localhost", "test"));
+        for name in [KIND, MESSAGE_ID, CORRELATION_ID, FIRST_ERROR, TRACEPARENT, TRACESTATE] {
+            for length in [0, 1, 127, 128, 129, 200, 1024, 1025, 5000] {
+                let read = from_wire(&with_header(name, &"ü".repeat(length)), &names);
+                let properties = read.map_or_else(|hostile| hostile.readable, |incoming| incoming.properties);
+                let sent = to_wire(&properties, Sending::default(), &names);
+                assert!(sent.is_ok(), "{name} of {length} letters: {sent:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_message_is_known_by_its_headers_where_it_has_no_properties() {
+        let by_header = with_header(MESSAGE_ID, "a");
+        let by_property = BasicProperties::default().with_message_id("a".into());
+        assert_eq!(Identity::of(&by_header), Identity::of(&by_property));
+        assert_ne!(Identity::of(&by_header), Identity::of(&with_header(MESSAGE_ID, "b")));
     }
 }
