@@ -50,6 +50,8 @@ mod fleet_poison;
 
 mod fleet_outages;
 
+mod fleet_patience;
+
 mod fleet_gatekeepers;
 
 mod command_line;

@@ -21,10 +21,11 @@ use history::{ReadError, RecordError};
 use registry::RegistryError;
 use runner::{CpuPool, HandleError};
 
-/// What another attempt may find gone is tried again; the rest would end the same way.
+/// What is away is waited for, what another attempt may find gone is tried again; the rest would end the same way.
 fn registry_error(error: RegistryError) -> HandleError {
     match error {
-        RegistryError::Unavailable(_) => HandleError::transient(error),
+        RegistryError::Unavailable(_) => HandleError::away(error),
+        RegistryError::Failed(_) => HandleError::transient(error),
         RegistryError::UnknownDataset(_)
         | RegistryError::UnknownModel(_)
         | RegistryError::UnknownJob(_)
@@ -37,7 +38,8 @@ fn registry_error(error: RegistryError) -> HandleError {
 /// As [`registry_error`], for reading the history.
 fn read_error(error: ReadError) -> HandleError {
     match error {
-        ReadError::Unavailable(_) => HandleError::transient(error),
+        ReadError::Unavailable(_) => HandleError::away(error),
+        ReadError::Failed(_) => HandleError::transient(error),
         ReadError::OffGrid { .. } | ReadError::TooLong { .. } => HandleError::rejected(error),
     }
 }
@@ -45,7 +47,8 @@ fn read_error(error: ReadError) -> HandleError {
 /// As [`registry_error`], for writing the history.
 fn record_error(error: RecordError) -> HandleError {
     match error {
-        RecordError::Unavailable(_) => HandleError::transient(error),
+        RecordError::Unavailable(_) => HandleError::away(error),
+        RecordError::Failed(_) => HandleError::transient(error),
         RecordError::NotFinite { .. }
         | RecordError::Contradiction { .. }
         | RecordError::OffGrid { .. }

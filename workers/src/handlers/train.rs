@@ -259,7 +259,7 @@ fn no_candidate(model: &ModelName, reason: String) -> TrainResult {
 
 fn put_error(error: ArtifactStoreError) -> HandleError {
     match error {
-        ArtifactStoreError::Unavailable { .. } => HandleError::transient(error),
+        ArtifactStoreError::Unavailable { .. } => HandleError::away(error),
         ArtifactStoreError::Missing { .. }
         | ArtifactStoreError::Damaged { .. }
         | ArtifactStoreError::TooLarge { .. } => HandleError::rejected(error),
