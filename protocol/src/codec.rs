@@ -14,6 +14,9 @@ const MAX_EXPANSION: usize = 50;
 /// Largest window of a zstd frame, as a power of two: 8 MiB, which RFC 8878 asks encoders not to exceed. A frame's
 /// header asks for this memory before it has given out a byte.
 const MAX_WINDOW_LOG: u32 = 23;
+/// Largest body once it is decompressed, in bytes. A hundred thousand points take 2 MiB, and every two bytes of a
+/// hostile body may become 16 in memory.
+const MAX_PLAIN_BYTES: usize = 8 << 20;
 /// Deepest nesting of a body.
 const MAX_DEPTH: usize = 32;
 
@@ -218,15 +221,19 @@ fn plain_body(message: &WireMessage) -> Result<Bytes, DecodeError> {
 /// Reads at most one byte more than allowed, whatever a frame header promises.
 fn decompress(body: &[u8]) -> Result<Bytes, DecodeError> {
     let broken = |e: std::io::Error| DecodeError::Body { kind: "zstd frame", problem: e.to_string() };
-    let limit = body.len().saturating_mul(MAX_EXPANSION).min(MAX_BODY_BYTES * MAX_EXPANSION);
+    let limit = body.len().saturating_mul(MAX_EXPANSION).min(MAX_PLAIN_BYTES);
     let mut plain = Vec::new();
     let mut decoder = zstd::stream::read::Decoder::with_buffer(body).map_err(broken)?;
     decoder.window_log_max(MAX_WINDOW_LOG).map_err(broken)?;
     decoder.take(limit as u64 + 1).read_to_end(&mut plain).map_err(broken)?;
     if plain.len() > limit {
-        return Err(DecodeError::TooLarge {
-            what: format!("{} bytes that expands more than {MAX_EXPANSION} times", body.len()),
-        });
+        let size = body.len();
+        let what = if limit == MAX_PLAIN_BYTES {
+            format!("{size} bytes that expands to more than {MAX_PLAIN_BYTES}")
+        } else {
+            format!("{size} bytes that expands more than {MAX_EXPANSION} times")
+        };
+        return Err(DecodeError::TooLarge { what });
     }
     Ok(plain.into())
 }

@@ -18,6 +18,8 @@ pub const MESSAGE_ID: &str = "x-message-id";
 /// In the place of the property `correlation_id`, likewise.
 pub const CORRELATION_ID: &str = "x-correlation-id";
 
+/// When it was put onto its queue, or comes back to it, in Unix milliseconds.
+pub const QUEUED_AT: &str = "x-queued-at";
 /// How often the message was delivered without being settled, from a queue that does not count.
 pub const UNSETTLED: &str = "x-unsettled";
 /// Why a dead letter died, for people.

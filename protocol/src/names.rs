@@ -92,12 +92,16 @@ impl Queue {
 
     /// How often a message may be delivered without ever being settled, which means that its worker died
     /// with it, before it goes to the dead letters. Jobs get as many as a quorum queue of `RabbitMQ` 4
-    /// gives, since a fleet that is being restarted kills innocent jobs; a forecast request that does
-    /// this thrice is poison.
+    /// gives, since a fleet that is being restarted kills innocent jobs; a request that its asker repeats is
+    /// poison if it does this thrice.
     pub fn delivery_limit(self) -> u32 {
         match self {
-            Self::TrainJobs | Self::TrainResults | Self::GateRequests | Self::Observations => 20,
-            Self::ForecastRequests | Self::ForecastBatches | Self::ForecastsIssued => 3,
+            Self::TrainJobs
+            | Self::TrainResults
+            | Self::GateRequests
+            | Self::ForecastBatches
+            | Self::Observations => 20,
+            Self::ForecastRequests | Self::ForecastsIssued => 3,
         }
     }
 }

@@ -58,6 +58,8 @@ mod fleet_poison;
 
 mod fleet_outages;
 
+mod fleet_patience;
+
 mod fleet_gatekeepers;
 
 mod fleet_schema;

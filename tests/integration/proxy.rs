@@ -1,6 +1,14 @@
 //! A TCP proxy that tests put between workers and a server, to cut it off, freeze it, or answer with garbage.
 
-use std::net::SocketAddr;
+#![allow(dead_code, reason = "each test binary uses its part")]
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+};
 
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional},
@@ -25,6 +33,7 @@ pub(crate) enum Mode {
 pub(crate) struct Proxy {
     address: SocketAddr,
     mode: watch::Sender<Mode>,
+    connections: Arc<AtomicU32>,
 }
 
 impl Proxy {
@@ -33,17 +42,25 @@ impl Proxy {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port is free");
         let address = listener.local_addr().expect("it is bound");
         let (mode, now) = watch::channel(Mode::Open);
+        let connections = Arc::new(AtomicU32::new(0));
+        let count = Arc::clone(&connections);
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
+                count.fetch_add(1, Ordering::Relaxed);
                 tokio::spawn(serve(client, server, now.clone()));
             }
         });
-        Self { address, mode }
+        Self { address, mode, connections }
     }
 
     /// From now on, for the connections that are there too.
     pub(crate) fn set(&self, mode: Mode) {
         self.mode.send_replace(mode);
+    }
+
+    /// How many were made until now.
+    pub(crate) fn connections(&self) -> u32 {
+        self.connections.load(Ordering::Relaxed)
     }
 
     /// The URL with this proxy in the place of the server's address.

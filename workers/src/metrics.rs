@@ -15,6 +15,7 @@ const ISSUED_DROPPED: &str = "gatecast_forecasts_issued_dropped_total";
 
 /// Says what all metrics of the process mean; once, after a recorder was installed.
 pub fn describe() {
+    messaging::describe_metrics();
     runner::describe_metrics();
     artifacts::describe_metrics();
     describe_counter!(DECISIONS, Unit::Count, "Decisions of the gatekeeper by verdict");

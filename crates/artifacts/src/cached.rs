@@ -49,7 +49,7 @@ impl ArtifactStore for CachedArtifacts {
         if let Some(bytes) = self.cached(name).await {
             return Ok(bytes);
         }
-        tokio::time::sleep(random_part_of(SPREAD)).await;
+        tokio::time::sleep(SPREAD.mul_f64(fastrand::f64())).await;
         if let Some(bytes) = self.cached(name).await {
             return Ok(bytes);
         }
@@ -78,10 +78,4 @@ impl ArtifactStore for CachedArtifacts {
         self.cache.put(name, &bytes).await;
         Ok(())
     }
-}
-
-/// Between nothing and all of it. The standard library's hash keys are random and need no crate.
-fn random_part_of(time: Duration) -> Duration {
-    let random = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0_u8);
-    time.mul_f64(random as f64 / u64::MAX as f64)
 }

@@ -148,7 +148,7 @@ impl RedisCache {
                 }
                 return Some(answer);
             }
-            Ok(Err(fault)) => told(&fault),
+            Ok(Err(fault)) => format!("{:#}", anyhow::Error::from(fault)),
             Err(elapsed) => elapsed.to_string(),
         };
         if until.replace(Instant::now() + LEFT_ALONE).is_none() {
@@ -156,12 +156,6 @@ impl RedisCache {
         }
         None
     }
-}
-
-/// The error with its causes.
-fn told(error: &dyn std::error::Error) -> String {
-    std::iter::successors(error.source(), |cause| cause.source())
-        .fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 impl fmt::Debug for RedisCache {

@@ -4,6 +4,7 @@
 //! come before or between, and `read`, whose reads all see one committed state. What is written is the
 //! business of registry, history and queue; instants are written alike by all of them ([`instant`]).
 
+mod away;
 mod columns;
 pub mod instant;
 
@@ -12,6 +13,7 @@ mod sqlite_file;
 mod patience;
 mod postgres_schema;
 
+pub use away::is_away;
 pub use columns::Columns;
 pub use patience::{PatientConnection, PostgresTransaction};
 pub use postgres_schema::{Migrated, PostgresError, PostgresSchema, PostgresSettings};

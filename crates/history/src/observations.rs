@@ -43,7 +43,8 @@ pub struct Recorded {
     pub unchanged: u64,
 }
 
-/// Why nothing of a batch was recorded. Only [`RecordError::Unavailable`] may end otherwise next time.
+/// Why nothing of a batch was recorded. Only [`RecordError::Unavailable`] and [`RecordError::Failed`] may end
+/// otherwise next time.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
     /// A value is infinite.
@@ -86,9 +87,12 @@ pub enum RecordError {
         /// Steps from its first value to its last.
         steps: i64,
     },
-    /// The store failed.
-    #[error("the history cannot be written")]
+    /// The store is away, not set up, busy beyond patience, or full. Once that is over, trying again helps.
+    #[error("the history is not available")]
     Unavailable(#[source] StoreError),
+    /// The store is there, and the write failed. Trying again may help, or not.
+    #[error("the history cannot be written")]
+    Failed(#[source] StoreError),
 }
 
 /// A value and its time stamp, in microseconds since 1970 UTC.
@@ -254,6 +258,6 @@ impl Recorded {
 
 impl From<sqlx::Error> for RecordError {
     fn from(error: sqlx::Error) -> Self {
-        Self::Unavailable(error.into())
+        if database::is_away(&error) { Self::Unavailable(error.into()) } else { Self::Failed(error.into()) }
     }
 }

@@ -66,9 +66,13 @@ pub enum ReadError {
         /// Steps from its first value to its last.
         steps: i64,
     },
-    /// The store failed, or holds what this program never writes.
-    #[error("the history cannot be read")]
+    /// The store is away, not set up, or busy beyond patience. Once that is over, trying again helps.
+    #[error("the history is not available")]
     Unavailable(#[source] StoreError),
+    /// The store is there, and the read failed, or it holds what this program never writes. Trying again may
+    /// help, or not.
+    #[error("the history cannot be read")]
+    Failed(#[source] StoreError),
 }
 
 impl Coverage {
@@ -113,11 +117,11 @@ pub(crate) fn lay_on_grid(id: &SeriesId, grid: &Grid, points: &[Point]) -> Resul
 }
 
 fn timestamp(micros: i64) -> Result<Timestamp, ReadError> {
-    database::instant::from_micros(micros).map_err(|error| ReadError::Unavailable(error.into()))
+    database::instant::from_micros(micros).map_err(|error| ReadError::Failed(error.into()))
 }
 
 impl From<sqlx::Error> for ReadError {
     fn from(error: sqlx::Error) -> Self {
-        Self::Unavailable(error.into())
+        if database::is_away(&error) { Self::Unavailable(error.into()) } else { Self::Failed(error.into()) }
     }
 }

@@ -9,7 +9,7 @@ use forecasting::{
     series::{Frequency, Grid},
 };
 use fresh::FreshDatabase;
-use history::{History, IssuedForecast, Observation, PostgresHistory};
+use history::{History, IssuedForecast, Observation, ObservationMessage, PostgresHistory, RecordError};
 use jiff::Timestamp;
 use sqlx::{Connection, PgConnection};
 
@@ -72,4 +72,25 @@ async fn a_notebook_sees_actuals_and_forecasts_with_real_time_stamps() {
     .await
     .expect("reads");
     assert_eq!(forecasts, [(name.clone(), 7, 1, 0.25, 10_800), (name, 7, 2, 0.5, 10_800)]);
+}
+
+#[tokio::test]
+async fn a_message_that_the_database_refuses_takes_no_other_of_its_group_along() {
+    let (_database, history) = fresh().await;
+    let dataset = DatasetName::new("bikes").expect("a name");
+    let grid = Grid::new(Frequency::Minutes(60), "UTC").expect("a grid");
+    let message = |message_id: &str, ds| ObservationMessage {
+        message_id: message_id.to_owned(),
+        observations: vec![Observation {
+            series: SeriesId::new("docks").expect("an id"),
+            ds: hour(ds),
+            y: 1.5,
+        }],
+    };
+    // PostgreSQL takes no text with a NUL.
+    let group = [message("before", 0), message("\0", 1), message("after", 2)];
+    let outcomes = history.record_messages(&dataset, &grid, &group, hour(10)).await.expect("is there");
+    assert!(matches!(outcomes[1], Err(RecordError::Failed(_))), "{outcomes:?}");
+    let new = |outcome: &Result<history::Recorded, RecordError>| outcome.as_ref().map(|it| it.new).ok();
+    assert_eq!(outcomes.iter().map(new).collect::<Vec<_>>(), [Some(1), None, Some(1)]);
 }

@@ -41,8 +41,11 @@ pub trait Broker: Send + Sync + 'static {
     /// The oldest dead letters of a queue, at most `limit`, oldest first. They stay where they are.
     async fn dead_letters(&self, queue: Queue, limit: u32) -> Result<Vec<DeadLetter>, BrokerError>;
 
+    /// The oldest dead letter of a queue with this id, if there is one. It stays where it is.
+    async fn dead_letter(&self, queue: Queue, message_id: &str) -> Result<Option<DeadLetter>, BrokerError>;
+
     /// Puts dead letters back to the end of their queue, as if they were published now: first attempt, no
-    /// failure. Each is on its queue before it leaves the dead letters. Returns how many.
+    /// failure, no deadline. Each is on its queue before it leaves the dead letters. Returns how many.
     async fn replay_dead_letters(&self, queue: Queue, which: &Chosen) -> Result<u64, BrokerError>;
 
     /// Deletes dead letters for good. Returns how many.
@@ -149,6 +152,6 @@ pub struct DeadLetter {
     pub message: WireMessage,
     /// Why, for people.
     pub reason: String,
-    /// When it was given up.
-    pub died_at: Timestamp,
+    /// When it was given up; `None` if nobody says so.
+    pub died_at: Option<Timestamp>,
 }

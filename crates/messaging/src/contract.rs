@@ -58,6 +58,7 @@ macro_rules! broker_contract {
             a_retry_comes_later_with_its_attempt_counted_and_its_first_error_kept
             a_retry_does_not_hold_up_the_messages_behind_it
             a_postponed_message_comes_later_unchanged
+            a_delivery_says_since_when_it_could_have_been_made
             a_settled_failure_starts_the_count_of_unsettled_deliveries_anew
             a_dead_letter_keeps_message_and_reason
             a_dead_letter_can_be_replayed_or_dropped_alone
@@ -300,6 +301,21 @@ pub async fn a_postponed_message_comes_later_unchanged(stage: &Stage) {
     assert_eq!(depth(broker, Queue::TrainJobs).await.delayed, 1);
 }
 
+pub async fn a_delivery_says_since_when_it_could_have_been_made(stage: &Stage) {
+    let broker = stage.broker.as_ref();
+    let queue = Queue::TrainJobs;
+    publish(broker, queue, &["a"]).await;
+    let mut deliveries = consume(broker, queue, 1).await;
+    let first = next(&mut deliveries).await;
+    let published = first.queued_at.expect("it was published here");
+    settle(first, Settlement::Postpone { delay: stage.shortest_delay }).await;
+    let second = next(&mut deliveries).await;
+    let waited = second.queued_at.expect("it was sent back here").duration_since(published);
+    let waited = waited.unsigned_abs();
+    assert!(waited >= stage.shortest_delay.mul_f64(0.9), "its delay counts as waiting: {waited:?}");
+    settle(second, Settlement::Done).await;
+}
+
 pub async fn a_settled_failure_starts_the_count_of_unsettled_deliveries_anew(stage: &Stage) {
     let broker = stage.broker.as_ref();
     let queue = Queue::ForecastRequests;
@@ -349,6 +365,10 @@ pub async fn a_dead_letter_can_be_replayed_or_dropped_alone(stage: &Stage) {
     let queue = Queue::TrainResults;
     give_up(broker, queue, &["a", "b", "c"]).await;
     let with_id = |id: &str| Chosen::WithId(id.to_owned());
+    let found = broker.dead_letter(queue, "b").await.expect("looks").expect("it is there");
+    assert_eq!((found.message.properties.message_id.as_str(), found.reason.as_str()), ("b", "no"));
+    assert_eq!(broker.dead_letter(queue, "nobody").await.expect("looks"), None);
+    assert_eq!(depth(broker, queue).await, Depth { dead: 3, ..Depth::default() }, "they stay where they are");
     assert_eq!(broker.replay_dead_letters(queue, &with_id("nobody")).await.expect("looks"), 0);
     assert_eq!(broker.replay_dead_letters(queue, &with_id("b")).await.expect("replays"), 1);
     assert_eq!(broker.drop_dead_letters(queue, &with_id("a")).await.expect("drops"), 1);
@@ -359,7 +379,9 @@ pub async fn a_dead_letter_can_be_replayed_or_dropped_alone(stage: &Stage) {
     );
     let mut deliveries = consume(broker, queue, 1).await;
     let delivery = next(&mut deliveries).await;
-    assert_eq!(delivery.message, message("b"), "as if it had never failed");
+    let mut renewed = message("b");
+    renewed.properties.deadline = None;
+    assert_eq!(delivery.message, renewed, "as if it were published now");
     settle(delivery, Settlement::Done).await;
 }
 

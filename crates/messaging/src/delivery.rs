@@ -3,6 +3,7 @@
 use std::{fmt, time::Duration};
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use protocol::{Properties, WireMessage};
 
 use crate::SettleError;
@@ -12,6 +13,9 @@ use crate::SettleError;
 pub struct Delivery {
     /// The message.
     pub message: WireMessage,
+    /// Since when it could have been delivered: when it was published, sent back, or its delay had passed. `None`
+    /// where nobody says so, as of a message that a foreign client published to `RabbitMQ`.
+    pub queued_at: Option<Timestamp>,
     receipt: Box<dyn Receipt>,
 }
 
@@ -53,8 +57,8 @@ pub trait Receipt: Send + 'static {
 
 impl Delivery {
     /// For adapters: a message with the receipt that settles it.
-    pub fn new(message: WireMessage, receipt: Box<dyn Receipt>) -> Self {
-        Self { message, receipt }
+    pub fn new(message: WireMessage, queued_at: Option<Timestamp>, receipt: Box<dyn Receipt>) -> Self {
+        Self { message, queued_at, receipt }
     }
 
     /// Settles the delivery. After an error the message comes back some time.
@@ -79,10 +83,12 @@ pub(crate) fn count_failure(properties: &mut Properties, error: &str) {
     properties.first_error.get_or_insert_with(|| error.chars().take(MAX_CHARS).collect());
 }
 
-/// As if the message had never failed.
-pub(crate) fn forget_failures(properties: &mut Properties) {
+/// As if the message were published now: it has never failed, and a deadline of old would end it before anybody
+/// looks at it.
+pub(crate) fn renew(properties: &mut Properties) {
     properties.attempt = 1;
     properties.first_error = None;
+    properties.deadline = None;
 }
 
 /// The reason of a message that was delivered too often without being settled.

@@ -11,6 +11,8 @@ mod delivery;
 
 mod errors;
 
+mod metrics;
+
 mod topic;
 
 pub mod contract;
@@ -27,6 +29,7 @@ pub use broker::{Broker, Chosen, DeadLetter, Deliveries, Depth, Difference, Exam
 pub use delivery::{Delivery, Receipt, Settlement};
 pub use errors::{BoxError, BrokerError, ConsumeError, PublishError, SettleError};
 pub use memory::MemoryBroker;
+pub use metrics::{count_dead_letter, describe_metrics};
 pub use rabbitmq::{InvalidSettings, QueueType, RabbitBroker, RabbitSettings};
 pub use sqlite::{Access, SqliteBroker};
 pub use traced::TracedBroker;

@@ -22,7 +22,7 @@ use tokio::{
 use crate::{
     Broker, BrokerError, Chosen, ConsumeError, DeadLetter, Deliveries, Delivery, Depth, Examined, Listener,
     PublishError, Receipt, Replies, SettleError, Settlement,
-    delivery::{MAX_DELAY, count_failure, forget_failures, never_settled},
+    delivery::{MAX_DELAY, count_failure, never_settled, renew},
     errors::check_size,
     topic::Topics,
 };
@@ -62,6 +62,7 @@ struct WorkQueue {
 #[derive(Clone)]
 struct Held {
     message: WireMessage,
+    queued_at: Timestamp,
     /// Deliveries in a row that were not settled.
     unsettled: u32,
 }
@@ -72,6 +73,8 @@ struct Faults {
     publishes: AtomicU64,
     consumes: AtomicU64,
     settlements: AtomicU64,
+    /// Likewise, but these never end.
+    endless_settlements: AtomicU64,
     /// Rises whenever all consumers are ended.
     ended_consumers: AtomicU64,
 }
@@ -103,6 +106,11 @@ impl MemoryBroker {
         self.shared.faults.settlements.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// The next settlement (and one more for each call of this) never ends.
+    pub fn hang_next_settlement(&self) {
+        self.shared.faults.endless_settlements.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// Ends all consumers of work queues, as a lost connection does.
     pub fn end_consumers(&self) {
         self.shared.faults.ended_consumers.fetch_add(1, Ordering::Relaxed);
@@ -123,7 +131,7 @@ impl Broker for MemoryBroker {
         match to {
             Destination::Queue(queue) => {
                 let place = state.next_place();
-                state.queue(*queue).publish(place, message);
+                state.queue(*queue).publish(place, message, self.shared.clock.now());
                 self.shared.wake.send_replace(());
             }
             Destination::Event(key) => state.listeners.retain(|(topics, listener)| {
@@ -181,13 +189,19 @@ impl Broker for MemoryBroker {
         Ok(dead.take(limit as usize).cloned().collect())
     }
 
+    async fn dead_letter(&self, queue: Queue, message_id: &str) -> Result<Option<DeadLetter>, BrokerError> {
+        let mut state = self.shared.state();
+        let mut dead = state.queue(queue).dead.iter();
+        Ok(dead.find(|letter| letter.message.properties.message_id == message_id).cloned())
+    }
+
     async fn replay_dead_letters(&self, queue: Queue, which: &Chosen) -> Result<u64, BrokerError> {
         let mut state = self.shared.state();
         let replayed = state.queue(queue).take_dead(which);
         for mut letter in replayed.iter().cloned() {
-            forget_failures(&mut letter.message.properties);
+            renew(&mut letter.message.properties);
             let place = state.next_place();
-            state.queue(queue).publish(place, letter.message);
+            state.queue(queue).publish(place, letter.message, self.shared.clock.now());
         }
         self.shared.wake.send_replace(());
         Ok(replayed.len() as u64)
@@ -225,23 +239,22 @@ impl State {
 }
 
 impl WorkQueue {
-    fn publish(&mut self, place: u64, message: WireMessage) {
+    fn publish(&mut self, place: u64, message: WireMessage, queued_at: Timestamp) {
         let (kind, id) = (&message.properties.kind, &message.properties.message_id);
         let delayed = self.delayed.values().map(|(_, held)| held);
         let mut present = self.ready.values().chain(self.leased.values()).chain(delayed);
         let repeated = present
             .any(|held| held.message.properties.kind == *kind && held.message.properties.message_id == *id);
         if !repeated {
-            self.ready.insert(place, Held { message, unsettled: 0 });
+            self.ready.insert(place, Held { message, queued_at, unsettled: 0 });
         }
     }
 
-    fn lease(&mut self) -> Option<(u64, WireMessage)> {
+    fn lease(&mut self) -> Option<(u64, Held)> {
         self.wake_delayed();
         let (place, held) = self.ready.pop_first()?;
-        let message = held.message.clone();
-        self.leased.insert(place, held);
-        Some((place, message))
+        self.leased.insert(place, held.clone());
+        Some((place, held))
     }
 
     /// Makes ready what has waited long enough.
@@ -265,7 +278,7 @@ impl WorkQueue {
     }
 
     fn bury(&mut self, message: WireMessage, reason: String, died_at: Timestamp) {
-        self.dead.push(DeadLetter { message, reason, died_at });
+        self.dead.push(DeadLetter { message, reason, died_at: Some(died_at) });
     }
 }
 
@@ -305,7 +318,7 @@ impl Deliveries for MemoryDeliveries {
             let next_due = {
                 let mut state = self.shared.state();
                 let queue = state.queue(self.queue);
-                if let Some((place, message)) = queue.lease() {
+                if let Some((place, held)) = queue.lease() {
                     let receipt = MemoryReceipt {
                         queue: self.queue,
                         place,
@@ -313,7 +326,7 @@ impl Deliveries for MemoryDeliveries {
                         settled: false,
                         _permit: free,
                     };
-                    return Ok(Delivery::new(message, Box::new(receipt)));
+                    return Ok(Delivery::new(held.message, Some(held.queued_at), Box::new(receipt)));
                 }
                 queue.next_due()
             };
@@ -350,6 +363,9 @@ impl Receipt for MemoryReceipt {
         settlement: Settlement,
     ) -> Result<(), SettleError> {
         fail_if_asked(&self.shared.faults.settlements).map_err(SettleError::Unavailable)?;
+        if fail_if_asked(&self.shared.faults.endless_settlements).is_err() {
+            std::future::pending::<()>().await;
+        }
         let held = self.shared.end_lease(self.queue, self.place).ok_or(SettleError::LeaseLost)?;
         self.settled = true;
         let mut state = self.shared.state();
@@ -375,8 +391,10 @@ impl Receipt for MemoryReceipt {
 impl MemoryReceipt {
     fn delay(&self, state: &mut State, message: WireMessage, delay: Duration) {
         let place = state.next_place();
-        let held = Held { message, unsettled: 0 };
-        let due = Instant::now() + delay.min(MAX_DELAY);
+        let delay = delay.min(MAX_DELAY);
+        let now = self.shared.clock.now();
+        let held = Held { message, queued_at: now.checked_add(delay).unwrap_or(now), unsettled: 0 };
+        let due = Instant::now() + delay;
         state.queue(self.queue).delayed.insert(place, (due, held));
     }
 }

@@ -11,12 +11,14 @@ use std::{
 };
 
 use clock::SystemClock;
-use messaging::{Broker, Deliveries, RabbitBroker, RabbitSettings, Settlement};
+use messaging::{Broker, RabbitBroker, RabbitSettings};
 use protocol::{
     ContentType, Destination, Queue, WireMessage,
     messages::{TrainJob, TrainReason},
 };
+use runner::{HandleError, Handler, JobContext, Limits, Worker};
 use tokio::{task::JoinHandle, time};
+use tokio_util::sync::CancellationToken;
 
 use rabbit::server::Server;
 
@@ -42,10 +44,10 @@ fn broker(server: &Server) -> Arc<RabbitBroker> {
     Arc::new(started.expect("the settings are right"))
 }
 
-/// Publishes and settles without end, each as our roles do, and keeps the books.
+/// Publishes and handles without end, each as our roles do, and keeps the books.
 struct Load {
     confirmed: Arc<Mutex<BTreeSet<String>>>,
-    settled: Arc<Mutex<BTreeSet<String>>>,
+    handled: Arc<Mutex<BTreeSet<String>>>,
     last_delivery: Arc<Mutex<Instant>>,
     publishing: JoinHandle<()>,
     consuming: JoinHandle<()>,
@@ -54,12 +56,19 @@ struct Load {
 impl Load {
     fn start(broker: &Arc<RabbitBroker>) -> Self {
         let confirmed = Arc::new(Mutex::new(BTreeSet::new()));
-        let settled = Arc::new(Mutex::new(BTreeSet::new()));
+        let handled = Arc::new(Mutex::new(BTreeSet::new()));
         let last_delivery = Arc::new(Mutex::new(Instant::now()));
         let publishing = tokio::spawn(publish_for_ever(Arc::clone(broker), Arc::clone(&confirmed)));
-        let (settled_too, last_too) = (Arc::clone(&settled), Arc::clone(&last_delivery));
-        let consuming = tokio::spawn(consume_for_ever(Arc::clone(broker), settled_too, last_too));
-        Self { confirmed, settled, last_delivery, publishing, consuming }
+        let worker = Worker {
+            broker: Arc::clone(broker) as Arc<dyn Broker>,
+            clock: Arc::new(SystemClock),
+            queue: QUEUE,
+            handler: FifthFails { handled: Arc::clone(&handled), last_delivery: Arc::clone(&last_delivery) },
+            limits: Limits { prefetch: 4, time_limit: None, grace: Duration::ZERO },
+            counts: Arc::default(),
+        };
+        let consuming = tokio::spawn(runner::run(worker, CancellationToken::new()));
+        Self { confirmed, handled, last_delivery, publishing, consuming }
     }
 
     /// Waits for the next delivery; returns how long that took.
@@ -72,17 +81,17 @@ impl Load {
         start.elapsed()
     }
 
-    /// Stops publishing, waits until everything confirmed is settled, and says how much that was.
+    /// Stops publishing, waits until everything confirmed is handled, and says how much that was.
     async fn finish(self) -> usize {
         self.publishing.abort();
         let _ = self.publishing.await;
         let start = Instant::now();
         loop {
             let lost: Vec<String> = {
-                let (confirmed, settled) = (self.confirmed.lock(), self.settled.lock());
-                let settled = settled.expect("not poisoned");
+                let (confirmed, handled) = (self.confirmed.lock(), self.handled.lock());
+                let handled = handled.expect("not poisoned");
                 let confirmed = confirmed.expect("not poisoned");
-                confirmed.difference(&settled).cloned().collect()
+                confirmed.difference(&handled).cloned().collect()
             };
             if lost.is_empty() {
                 break;
@@ -104,36 +113,23 @@ async fn publish_for_ever(broker: Arc<RabbitBroker>, confirmed: Arc<Mutex<BTreeS
     }
 }
 
-async fn consume_for_ever(
-    broker: Arc<RabbitBroker>,
-    settled: Arc<Mutex<BTreeSet<String>>>,
+/// Every fifth message fails at first and takes the ladder.
+struct FifthFails {
+    handled: Arc<Mutex<BTreeSet<String>>>,
     last_delivery: Arc<Mutex<Instant>>,
-) {
-    loop {
-        if let Ok(mut deliveries) = broker.consume(QUEUE, 4).await {
-            settle_until_it_ends(deliveries.as_mut(), &settled, &last_delivery).await;
-        }
-        time::sleep(Duration::from_millis(250)).await; // as the runner does
-    }
 }
 
-/// Every fifth message fails at first and takes the ladder.
-async fn settle_until_it_ends(
-    deliveries: &mut dyn Deliveries,
-    settled: &Mutex<BTreeSet<String>>,
-    last_delivery: &Mutex<Instant>,
-) {
-    while let Ok(delivery) = deliveries.next().await {
-        *last_delivery.lock().expect("not poisoned") = Instant::now();
-        let properties = &delivery.message.properties;
-        let id = properties.message_id.clone();
-        if id.ends_with('5') && properties.attempt == 1 {
-            let delay = Duration::from_secs(1);
-            let error = "not yet".to_owned();
-            let _ = delivery.settle(Settlement::RetryAfter { delay, error }).await;
-        } else if delivery.settle(Settlement::Done).await.is_ok() {
-            settled.lock().expect("not poisoned").insert(id);
+impl Handler for FifthFails {
+    type Message = TrainJob;
+    type Reply = ();
+
+    async fn handle(&self, _: TrainJob, job: &JobContext) -> Result<(), HandleError> {
+        *self.last_delivery.lock().expect("not poisoned") = Instant::now();
+        if job.message_id.ends_with('5') && job.attempt == 1 {
+            return Err(HandleError::transient("not yet"));
         }
+        self.handled.lock().expect("not poisoned").insert(job.message_id.clone());
+        Ok(())
     }
 }
 
@@ -152,7 +148,7 @@ async fn nothing_confirmed_is_lost_when_the_server_is_killed_under_load() {
         assert!(healed <= HEALED, "{healed:?}");
     }
     let confirmed = load.finish().await;
-    println!("{confirmed} confirmed and settled, none lost");
+    println!("{confirmed} confirmed and handled, none lost");
     assert!(confirmed > 100);
 }
 
@@ -175,7 +171,7 @@ async fn connections_that_the_server_closes_are_made_again() {
     println!("after the alarm: delivering again in {healed:?}");
     assert!(healed <= HEALED, "{healed:?}");
     let confirmed = load.finish().await;
-    println!("{confirmed} confirmed and settled, none lost");
+    println!("{confirmed} confirmed and handled, none lost");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -59,8 +59,5 @@ async fn connect(certificate_authority: &str) -> Result<(), String> {
     let certificate_authority = Some(certificate_authority.to_owned());
     let settings = RabbitSettings { certificate_authority, ..RabbitSettings::new(url, "test") };
     let broker = RabbitBroker::start(settings, Arc::new(SystemClock)).expect("the settings are right");
-    broker.until_connected().await.map_err(|fault| {
-        let causes = std::iter::successors(std::error::Error::source(&fault), |cause| cause.source());
-        causes.fold(fault.to_string(), |told, cause| format!("{told}: {cause}"))
-    })
+    broker.until_connected().await.map_err(|fault| format!("{:#}", anyhow::Error::from(fault)))
 }

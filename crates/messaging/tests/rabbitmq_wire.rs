@@ -2,8 +2,12 @@
 
 mod rabbit;
 
-use std::time::Duration;
+#[path = "../../../tests/integration/proxy.rs"]
+mod proxy;
 
+use std::{sync::Arc, time::Duration};
+
+use clock::SystemClock;
 use futures::future::join_all;
 use lapin::{
     BasicProperties, Channel,
@@ -12,12 +16,15 @@ use lapin::{
     },
     types::{AMQPValue, FieldTable},
 };
-use messaging::{Broker, Deliveries, Delivery, PublishError, RabbitBroker, Settlement, contract::or_hangs};
+use messaging::{
+    Broker, Chosen, Deliveries, Delivery, PublishError, RabbitBroker, Settlement, contract::or_hangs,
+};
 use protocol::{
     ContentType, Destination, Queue, ReplyAddress, RoutingKey, WireMessage,
     messages::{TrainJob, TrainReason},
 };
 
+use proxy::{Proxy, address_in};
 use rabbit::Tenant;
 
 fn message(id: &str) -> WireMessage {
@@ -147,6 +154,90 @@ async fn headers_that_say_something_impossible_lead_to_the_dead_letters_and_the_
         hostile.iter().enumerate().map(|(n, (_, _, reason))| (n.to_string(), (*reason).to_owned())).collect();
     expected.push(("elsewhere".into(), "reply_to lacks the prefix of this server's queues".into()));
     assert_eq!(dead(&broker, queue).await, expected);
+}
+
+#[tokio::test]
+async fn an_id_that_is_longer_than_amqp_knows_leads_to_the_dead_letters_and_the_next_is_delivered() {
+    let tenant = Tenant::new();
+    let broker = tenant.broker();
+    let (_connection, channel) = tenant.channel().await;
+    let header = |name: &str, length| {
+        let mut headers = FieldTable::default();
+        headers.insert(name.into(), AMQPValue::LongString("x".repeat(length).into()));
+        BasicProperties::default().with_headers(headers)
+    };
+    for queue in [Queue::ForecastRequests, Queue::TrainJobs] {
+        let mut deliveries = broker.consume(queue, 4).await.expect("it consumes");
+        for name in ["x-message-id", "x-type", "x-correlation-id"] {
+            publish_foreign(&tenant, &channel, queue, header(name, 300)).await;
+        }
+        publish(&broker, queue, &["good"]).await;
+        assert_eq!(next_id(&mut deliveries).await, "good");
+        let letters = dead(&broker, queue).await;
+        assert_eq!(letters[0].0, "x".repeat(255), "cut, so that it can be named");
+        let reasons: Vec<String> = letters.into_iter().map(|(_id, reason)| reason).collect();
+        let expected = ["x-message-id", "x-type", "x-correlation-id"]
+            .map(|name| format!("header {name} of 300 bytes: at most 255 are allowed"));
+        assert_eq!(reasons, expected);
+    }
+}
+
+#[tokio::test]
+async fn a_message_whose_copy_the_server_does_not_take_is_kept_until_it_does() {
+    let tenant = Tenant::new();
+    let (_connection, channel) = tenant.channel().await;
+    // The queue of the delay is full for ever, as a server short of memory is for a while.
+    let mut full = FieldTable::default();
+    full.insert("x-max-length".into(), AMQPValue::LongInt(0));
+    full.insert("x-overflow".into(), AMQPValue::LongString("reject-publish".into()));
+    let name = tenant.name("retry.1s");
+    let declared = channel.queue_declare(name.as_str().into(), QueueDeclareOptions::durable(), full);
+    declared.await.expect("it is declared");
+    let broker = tenant.broker();
+    let queue = Queue::ForecastBatches;
+    publish(&broker, queue, &["a"]).await;
+    let mut deliveries = broker.consume(queue, 2).await.expect("it consumes");
+    let delay = Duration::from_secs(1);
+    let mut settling = Box::pin(next(&mut deliveries).await.settle(Settlement::Postpone { delay }));
+    let early = tokio::time::timeout(Duration::from_millis(500), &mut settling).await;
+    assert!(early.is_err(), "it was given away: {early:?}");
+    let again = tokio::time::timeout(Duration::from_millis(100), deliveries.next()).await;
+    assert!(again.is_err(), "it came back at once");
+
+    let deleted = channel.queue_delete(name.as_str().into(), QueueDeleteOptions::default()).await;
+    deleted.expect("it is deleted");
+    or_hangs(settling).await.expect("it is settled");
+    assert_eq!(next_id(&mut deliveries).await, "a");
+    assert_eq!(dead(&broker, queue).await, []);
+}
+
+#[tokio::test]
+async fn a_message_whose_copy_nobody_takes_is_put_back_uncounted_when_its_worker_stops() {
+    let tenant = Tenant::new();
+    let (_connection, channel) = tenant.channel().await;
+    let broker = tenant.broker();
+    let queue = Queue::ForecastRequests; // counts nothing itself
+    publish(&broker, queue, &["a"]).await;
+    let mut full = FieldTable::default();
+    full.insert("x-max-length".into(), AMQPValue::LongInt(0));
+    full.insert("x-overflow".into(), AMQPValue::LongString("reject-publish".into()));
+    let name = tenant.name("retry.1s");
+    channel.queue_delete(name.as_str().into(), QueueDeleteOptions::default()).await.expect("it is deleted");
+    let declared = channel.queue_declare(name.as_str().into(), QueueDeclareOptions::durable(), full);
+    declared.await.expect("it is declared");
+    let exchange = tenant.name("gatecast.retry.1s").into();
+    let (options, none) = (lapin::options::QueueBindOptions::default(), FieldTable::default());
+    channel.queue_bind(name.into(), exchange, "".into(), options, none).await.expect("it is bound");
+
+    let mut deliveries = broker.consume(queue, 2).await.expect("it consumes");
+    for _ in 0..queue.delivery_limit() {
+        let delay = Duration::from_secs(1);
+        let settling = next(&mut deliveries).await.settle(Settlement::Postpone { delay });
+        let early = tokio::time::timeout(Duration::from_millis(300), settling).await;
+        assert!(early.is_err(), "it was given away: {early:?}");
+    }
+    assert_eq!(next_id(&mut deliveries).await, "a");
+    assert_eq!(dead(&broker, queue).await, []);
 }
 
 #[tokio::test]
@@ -290,6 +381,85 @@ async fn a_job_that_kills_its_process_each_time_is_dead_lettered_by_the_server()
     let expected = ("poison".to_owned(), "delivered 20 times without being settled".to_owned());
     assert_eq!(or_hangs(letters).await, [expected]);
     assert_eq!(broker.depth(queue).await.expect("a depth").ready, 0);
+}
+
+#[tokio::test]
+async fn a_durable_request_that_kills_its_process_thrice_takes_no_other_along() {
+    let tenant = Tenant::new();
+    let broker = tenant.broker();
+    let queue = Queue::ForecastBatches;
+    publish(&broker, queue, &["a", "b", "c"]).await;
+    for _ in 0..3 {
+        take_and_die(&tenant, queue, 3).await;
+    }
+    let mut deliveries = broker.consume(queue, 1).await.expect("it consumes");
+    let mut ids = Vec::new();
+    for _ in 0..3 {
+        ids.push(next_id(&mut deliveries).await);
+    }
+    ids.sort(); // they may come back one by one
+    assert_eq!(ids, ["a", "b", "c"]);
+    assert_eq!(dead(&broker, queue).await, []);
+}
+
+#[tokio::test]
+async fn a_dead_letter_of_a_client_without_properties_can_be_named() {
+    let tenant = Tenant::new();
+    let broker = tenant.broker();
+    let queue = Queue::ForecastBatches;
+    broker.until_connected().await.expect("it connects");
+    let (_connection, channel) = tenant.channel().await;
+    for id in ["a", "b"] {
+        let mut headers = FieldTable::default();
+        headers.insert("x-message-id".into(), AMQPValue::LongString(id.into()));
+        let by_header = BasicProperties::default().with_headers(headers);
+        publish_foreign(&tenant, &channel, queue, by_header).await;
+    }
+    // The server buries them, as they are.
+    for _ in 0..queue.delivery_limit() {
+        take_and_die(&tenant, queue, 2).await;
+    }
+    while broker.depth(queue).await.expect("a depth").dead < 2 {
+        tokio::time::sleep(Duration::from_millis(50)).await; // polls for the event it waits for
+    }
+    let found = broker.dead_letter(queue, "b").await.expect("looks").expect("it is there");
+    assert_eq!(found.message.properties.message_id, "b");
+    assert!(found.died_at.is_some(), "the server says when");
+    let with_id = |id: &str| Chosen::WithId(id.to_owned());
+    assert_eq!(broker.replay_dead_letters(queue, &with_id("b")).await.expect("replays"), 1);
+    assert_eq!(broker.drop_dead_letters(queue, &with_id("a")).await.expect("drops"), 1);
+    let mut deliveries = broker.consume(queue, 1).await.expect("it consumes");
+    assert_eq!(next_id(&mut deliveries).await, "b");
+}
+
+#[tokio::test]
+async fn a_dead_letter_whose_death_nobody_tells_has_no_time() {
+    let tenant = Tenant::new();
+    let broker = tenant.broker();
+    broker.until_connected().await.expect("it connects");
+    let (_connection, channel) = tenant.channel().await;
+    let queue = tenant.name("train-jobs.dead").into();
+    let options = BasicPublishOptions::default();
+    let sent = channel.basic_publish("".into(), queue, options, b"{}", BasicProperties::default());
+    sent.await.expect("it is sent").await.expect("it has arrived");
+    while broker.depth(Queue::TrainJobs).await.expect("a depth").dead < 1 {
+        tokio::time::sleep(Duration::from_millis(20)).await; // polls for the event it waits for
+    }
+    let letters = broker.dead_letters(Queue::TrainJobs, 10).await.expect("looks");
+    assert_eq!((letters.len(), letters[0].died_at), (1, None));
+}
+
+#[tokio::test]
+async fn no_connection_waits_for_the_version_of_the_server() {
+    let tenant = Tenant::new();
+    let proxy = Proxy::to(address_in(&tenant.url)).await;
+    let url = Proxy::in_front_of(&tenant.url, &proxy);
+    let mut settings = tenant.settings();
+    settings.url = url;
+    let broker = RabbitBroker::start(settings, Arc::new(SystemClock)).expect("the settings are right");
+    broker.until_connected().await.expect("it connects");
+    // One to publish, one to consume, and in the background one that asks for the version.
+    assert!(proxy.connections() <= 3, "{} connections", proxy.connections());
 }
 
 #[tokio::test]

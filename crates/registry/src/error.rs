@@ -48,9 +48,12 @@ pub enum RegistryError {
         /// What would have been stored, cut to 300 characters.
         json: String,
     },
-    /// The registry is away, busy beyond patience, or full. Trying again may help.
+    /// The registry is away, not set up, busy beyond patience, or full. Once that is over, trying again helps.
     #[error("the registry is not available")]
     Unavailable(#[source] StoreError),
+    /// The registry is there, and what was asked failed. Trying again may help, or not.
+    #[error("the registry failed")]
+    Failed(#[source] StoreError),
     /// The registry holds what this build cannot read. Trying again does not help.
     #[error("the registry holds something unreadable")]
     Unreadable(#[source] StoreError),
@@ -75,7 +78,8 @@ impl From<sqlx::Error> for RegistryError {
             sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => {
                 RegistryError::Unreadable(error.into())
             }
-            other => RegistryError::Unavailable(other.into()),
+            away if database::is_away(&away) => RegistryError::Unavailable(away.into()),
+            other => RegistryError::Failed(other.into()),
         }
     }
 }

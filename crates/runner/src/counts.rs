@@ -24,7 +24,7 @@ pub struct CountsSoFar {
     pub expired: u64,
     /// Failed and to be tried again.
     pub retried: u64,
-    /// Sent back because it was not their turn.
+    /// Sent back because it was not their turn, or because what they take is away.
     pub postponed: u64,
     /// Given up.
     pub dead_lettered: u64,

@@ -7,8 +7,10 @@ use std::{
 };
 
 use futures::FutureExt;
-use messaging::{Delivery, PublishError, Settlement};
-use protocol::{Destination, Properties, Publication, Reply, ReplyAddress, WireMessage};
+use messaging::{Delivery, PublishError, Settlement, count_dead_letter};
+use protocol::{
+    DecodeError, Destination, Message, Properties, Publication, Reply, ReplyAddress, WireMessage,
+};
 use telemetry::{
     TraceContext,
     message_span::{self, MessageSpan, Operation},
@@ -27,6 +29,11 @@ use crate::{
 /// A reply is published this often before the message goes back to be handled again.
 const MAX_PUBLISH_TRIES: u32 = 4;
 
+/// A larger body, or one that grows when it is unpacked, takes more than half a millisecond to decode.
+const MAX_INLINE_BYTES: usize = 64 * 1024;
+/// What is given back at the end may take this long.
+const TO_GIVE_BACK: Duration = Duration::from_secs(2);
+
 /// How a delivery ended.
 enum Outcome {
     /// Handled, and the reply is published.
@@ -39,6 +46,8 @@ enum Outcome {
     Unpublished(String),
     /// No attempt will ever succeed.
     Dead(Death, String),
+    /// What it takes is away. Not the message's fault either.
+    Away(String),
     /// Not its turn.
     Postponed(Duration),
     /// The worker stops and cannot wait for it.
@@ -51,9 +60,10 @@ impl Outcome {
         match self {
             Self::Done => "done",
             Self::Expired => "expired",
-            Self::Failed(_) => "failed",
+            Self::Failed(_) | Self::Dead(Death::Failed, _) => "failed",
             Self::Unpublished(_) => "unpublished",
             Self::Dead(..) => "rejected",
+            Self::Away(_) => "away",
             Self::Postponed(_) => "postponed",
             Self::GivenBack => "given_back",
         }
@@ -62,8 +72,25 @@ impl Outcome {
     /// Whether something went wrong.
     fn is_fault(&self) -> bool {
         match self {
-            Self::Failed(_) | Self::Unpublished(_) | Self::Dead(..) => true,
+            Self::Failed(_) | Self::Unpublished(_) | Self::Away(_) | Self::Dead(..) => true,
             Self::Done | Self::Expired | Self::Postponed(_) | Self::GivenBack => false,
+        }
+    }
+
+    /// The same, unless it was the last attempt that failed.
+    fn given_up_after(self, attempt: u32) -> Self {
+        match self {
+            Self::Failed(error) if attempt >= MAX_ATTEMPTS => {
+                Self::Dead(Death::Failed, format!("failed {attempt} times, at last: {error}"))
+            }
+            other => other,
+        }
+    }
+
+    fn death(&self) -> Option<Death> {
+        match self {
+            Self::Dead(death, _) => Some(*death),
+            _ => None,
         }
     }
 }
@@ -98,23 +125,44 @@ pub(crate) async fn process<H: Handler>(
 ) {
     let span = span(&worker, &delivery.message.properties);
     let began = Instant::now();
-    if delivery.message.properties.attempt == 1 {
-        metrics::waited(worker.queue, &delivery.message.properties.message_id, worker.clock.now());
-    }
+    metrics::waited(worker.queue, &delivery, worker.clock.now());
     let work = async {
         let outcome = tokio::select! {
             biased;
             outcome = handle_and_publish(&worker, &delivery.message) => outcome,
             () = give_back.cancelled() => Outcome::GivenBack,
         };
+        let outcome = outcome.given_up_after(delivery.message.properties.attempt);
+        let death = outcome.death();
         metrics::delivered(worker.queue, outcome.label(), began.elapsed());
         message_span::ended(&Span::current(), outcome.label(), outcome.is_fault());
         let settlement = settlement(outcome, &delivery.message.properties, &worker);
-        if let Err(e) = delivery.settle(settlement).await {
-            warn!("the message comes back, it could not be settled: {}", chain(&e));
+        if let Err(problem) = settle(delivery, settlement, &give_back).await {
+            warn!("the message comes back, it could not be settled: {problem}");
+        } else if let Some(death) = death {
+            worker.counts.dead_lettered.add_one();
+            count_dead_letter(worker.queue, death.label());
         }
     };
     work.instrument(span).await;
+}
+
+/// Settles, however long the broker takes; from the moment on at which everything is given back, only for as long
+/// as a broker that answers needs.
+async fn settle(
+    delivery: Delivery,
+    settlement: Settlement,
+    give_back: &CancellationToken,
+) -> Result<(), String> {
+    let out_of_time = async {
+        give_back.cancelled().await;
+        time::sleep(TO_GIVE_BACK).await;
+    };
+    tokio::select! {
+        biased;
+        settled = delivery.settle(settlement) => settled.map_err(|error| chain(&error)),
+        () = out_of_time => Err("the broker has not answered in time".to_owned()),
+    }
 }
 
 fn span<H>(worker: &Worker<H>, properties: &Properties) -> Span {
@@ -172,8 +220,7 @@ async fn answer_in_time<H: Handler>(
 /// Decodes, handles, and encodes the reply.
 async fn answer<H: Handler>(worker: &Worker<H>, message: &WireMessage) -> Result<Vec<Publication>, Outcome> {
     let properties = &message.properties;
-    let decoded =
-        protocol::decode::<H::Message>(message).map_err(|e| Outcome::Dead(Death::Undecodable, chain(&e)))?;
+    let decoded = decode(message).await.map_err(|e| Outcome::Dead(Death::Undecodable, chain(&e)))?;
     if let Some(address) = &properties.reply_to {
         ReplyAddress::new(address).map_err(|e| Outcome::Dead(Death::ReplyTo, chain(&e)))?;
     }
@@ -186,10 +233,21 @@ async fn answer<H: Handler>(worker: &Worker<H>, message: &WireMessage) -> Result
         .map_err(|e| Outcome::Dead(Death::Unsendable, format!("the reply cannot be sent: {}", chain(&e))))
 }
 
+/// Decodes; what takes long, away from the threads that keep connections alive.
+async fn decode<M: Message>(message: &WireMessage) -> Result<M, DecodeError> {
+    if message.body.len() <= MAX_INLINE_BYTES && message.properties.content_encoding.is_none() {
+        return protocol::decode(message);
+    }
+    let message = message.clone();
+    let decoding = tokio::task::spawn_blocking(move || protocol::decode(&message));
+    decoding.await.expect("decoding does not panic and is not aborted")
+}
+
 fn not_handled(error: HandleError) -> Outcome {
     match error {
         HandleError::Rejected(cause) => Outcome::Dead(Death::Rejected, chain(cause.as_ref())),
         HandleError::Transient(cause) => Outcome::Failed(chain(cause.as_ref())),
+        HandleError::Away(cause) => Outcome::Away(chain(cause.as_ref())),
         HandleError::Postponed { after } => Outcome::Postponed(after),
     }
 }
@@ -227,7 +285,6 @@ async fn publish<H>(worker: &Worker<H>, publication: Publication) -> Result<(), 
 /// Counts the outcome, logs it if it is a fault, and says what becomes of the message.
 fn settlement<H>(outcome: Outcome, properties: &Properties, worker: &Worker<H>) -> Settlement {
     let counts = &worker.counts;
-    let attempt = properties.attempt;
     let error = match outcome {
         Outcome::Done => {
             counts.done.add_one();
@@ -246,29 +303,31 @@ fn settlement<H>(outcome: Outcome, properties: &Properties, worker: &Worker<H>) 
             counts.given_back.add_one();
             return Settlement::GiveBack;
         }
-        Outcome::Dead(death, reason) => return dead_letter(death, &reason, worker),
+        Outcome::Dead(_, reason) => return dead_letter(&reason),
         Outcome::Unpublished(error) => {
             counts.retried.add_one();
-            let delay = back_off::before_replying_again(&properties.message_id);
+            let delay = back_off::before_trying_uncounted(&properties.message_id);
             warn!("handled, but to be handled again in {delay:.1?}: {error}");
+            return Settlement::Postpone { delay };
+        }
+        Outcome::Away(error) => {
+            counts.postponed.add_one();
+            let delay = back_off::before_trying_uncounted(&properties.message_id);
+            warn!("not handled, again in {delay:.1?} and no attempt is counted: {error}");
             return Settlement::Postpone { delay };
         }
         Outcome::Failed(error) => error,
     };
-    if attempt >= MAX_ATTEMPTS {
-        return dead_letter(Death::Failed, &format!("failed {attempt} times, at last: {error}"), worker);
-    }
+    let attempt = properties.attempt;
     counts.retried.add_one();
     let delay = back_off::before_retry(&properties.message_id, attempt);
     warn!("attempt {attempt} of {MAX_ATTEMPTS} failed, again in {delay:.1?}: {error}");
     Settlement::RetryAfter { delay, error }
 }
 
-fn dead_letter<H>(death: Death, reason: &str, worker: &Worker<H>) -> Settlement {
+fn dead_letter(reason: &str) -> Settlement {
     const MAX_CHARS: usize = 2_000; // a panic may quote its whole input
     let reason = cut(reason, MAX_CHARS).to_owned();
-    worker.counts.dead_lettered.add_one();
-    metrics::dead_letter(worker.queue, death.label());
     error!("given up, to the dead letters: {reason}");
     Settlement::DeadLetter { reason }
 }

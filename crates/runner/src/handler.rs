@@ -68,6 +68,10 @@ pub enum HandleError {
     /// It may be handled another time: retried after 1 s, 4 s, 16 s and 64 s, then to the dead letters.
     #[error("the message could not be handled this time")]
     Transient(#[source] Box<dyn Error + Send + Sync>),
+    /// What it takes is away, a store for example, which is not the message's fault. It comes back every 16 s or so
+    /// for as long as that lasts, and no attempt is counted.
+    #[error("the message waits for something that is away")]
+    Away(#[source] Box<dyn Error + Send + Sync>),
     /// It is not this message's turn. Comes back and does not count as a failure.
     #[error("the message comes back after {after:?}")]
     Postponed {
@@ -85,5 +89,10 @@ impl HandleError {
     /// A fault that may be gone at the next attempt.
     pub fn transient(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::Transient(error.into())
+    }
+
+    /// A fault of something that every message would meet until it is back.
+    pub fn away(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::Away(error.into())
     }
 }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
+use messaging::Delivery;
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use protocol::Queue;
 use uuid::Uuid;
@@ -9,7 +11,7 @@ use uuid::Uuid;
 const DELIVERIES: &str = "gatecast_deliveries_total";
 const HANDLE: &str = "gatecast_handle_seconds";
 const WAIT: &str = "gatecast_queue_wait_seconds";
-const DEAD_LETTERS: &str = "gatecast_dead_letters_total";
+const QUEUE_DEAD_LETTERS: &str = "gatecast_queue_dead_letters";
 const ASKERS_GONE: &str = "gatecast_askers_gone_total";
 const CONSUMER_UP: &str = "gatecast_consumer_up";
 
@@ -20,9 +22,13 @@ pub fn describe_metrics() {
     describe_histogram!(
         WAIT,
         Unit::Seconds,
-        "Time between a message's birth (its id is a UUIDv7) and its first delivery"
+        "Time that a message waited on its queue before a delivery; since its birth (its id is a UUIDv7) where a foreign client published it"
     );
-    describe_counter!(DEAD_LETTERS, Unit::Count, "Messages given up, by reason");
+    describe_gauge!(
+        QUEUE_DEAD_LETTERS,
+        Unit::Count,
+        "Dead letters that lie there, whoever gave them up; every consumer of the queue says it"
+    );
     describe_counter!(ASKERS_GONE, Unit::Count, "Replies that nobody waited for any more");
     describe_gauge!(
         CONSUMER_UP,
@@ -36,19 +42,23 @@ pub(crate) fn delivered(queue: Queue, outcome: &'static str, took: Duration) {
     histogram!(HANDLE, "queue" => queue.name()).record(took);
 }
 
-/// How long a message waited, if its id tells when it was made.
-pub(crate) fn waited(queue: Queue, message_id: &str, now: jiff::Timestamp) {
-    let made = Uuid::try_parse(message_id).ok().and_then(|id| id.get_timestamp());
-    let made = made.and_then(|made| i64::try_from(made.to_unix().0).ok().map(|s| (s, made.to_unix().1)));
-    if let Some((seconds, nanoseconds)) = made {
-        let now = now.as_nanosecond() as f64 / 1e9;
-        histogram!(WAIT, "queue" => queue.name())
-            .record((now - seconds as f64 - f64::from(nanoseconds) / 1e9).max(0.0));
+/// How long a message waited, if anything tells.
+pub(crate) fn waited(queue: Queue, delivery: &Delivery, now: Timestamp) {
+    if let Some(since) = delivery.queued_at.or_else(|| made_at(&delivery.message.properties.message_id)) {
+        let waited = now.duration_since(since).as_secs_f64().max(0.0);
+        histogram!(WAIT, "queue" => queue.name()).record(waited);
     }
 }
 
-pub(crate) fn dead_letter(queue: Queue, reason: &'static str) {
-    counter!(DEAD_LETTERS, "queue" => queue.name(), "reason" => reason).increment(1);
+/// When a message was made, if its id is a `UUIDv7`.
+fn made_at(message_id: &str) -> Option<Timestamp> {
+    let (seconds, nanoseconds) = Uuid::try_parse(message_id).ok()?.get_timestamp()?.to_unix();
+    Timestamp::new(i64::try_from(seconds).ok()?, i32::try_from(nanoseconds).ok()?).ok()
+}
+
+/// How many dead letters a queue has.
+pub(crate) fn dead_letters(queue: Queue, count: u64) {
+    gauge!(QUEUE_DEAD_LETTERS, "queue" => queue.name()).set(count as f64);
 }
 
 pub(crate) fn asker_gone(queue: Queue) {

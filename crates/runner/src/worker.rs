@@ -5,11 +5,17 @@ use std::{sync::Arc, time::Duration};
 use clock::Clock;
 use messaging::{Broker, ConsumeError, Delivery};
 use protocol::Queue;
-use tokio::{task::JoinSet, time};
-use tokio_util::sync::CancellationToken;
+use tokio::{
+    task::JoinSet,
+    time::{self, MissedTickBehavior},
+};
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use tracing::{error, info, warn};
 
 use crate::{Counts, Handler, back_off, delivery, failure::chain, metrics};
+
+/// How often dead letters are looked at.
+const LOOK_PERIOD: Duration = Duration::from_secs(30);
 
 /// A handler with everything it takes to feed it.
 pub struct Worker<H> {
@@ -45,6 +51,8 @@ pub struct Limits {
 /// A consumer that ends, for whatever reason, is replaced by a new one, for ever.
 pub async fn run<H: Handler>(worker: Worker<H>, stop: CancellationToken) {
     let worker = Arc::new(worker);
+    let watched = watch_dead_letters(Arc::clone(&worker.broker), worker.queue);
+    let _watching = AbortOnDropHandle::new(tokio::spawn(watched));
     let mut held = Held::default();
     let mut failed_tries = 0;
     while let Some(error) = consume(&worker, &stop, &mut held, &mut failed_tries).await {
@@ -57,6 +65,18 @@ pub async fn run<H: Handler>(worker: Worker<H>, stop: CancellationToken) {
         }
     }
     held.drain(&worker).await;
+}
+
+/// Measures how many dead letters a queue has: those that the server makes by itself nobody counts.
+async fn watch_dead_letters(broker: Arc<dyn Broker>, queue: Queue) {
+    let mut looks = time::interval(LOOK_PERIOD);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        looks.tick().await;
+        if let Ok(depth) = broker.depth(queue).await {
+            metrics::dead_letters(queue, depth.dead);
+        }
+    }
 }
 
 /// Takes deliveries until the stop (`None`) or until the consumer ends.

@@ -59,6 +59,11 @@ pub(super) fn of_messages() -> Value {
             headers::FIRST_ERROR: text("What the first attempt failed with, for people."),
             headers::TRACEPARENT: text("W3C trace context."),
             headers::TRACESTATE: text("W3C trace context."),
+            headers::QUEUED_AT: {
+                "type": "integer",
+                "description": "Unix time in milliseconds at which it was put onto its queue, or comes back to it; \
+                    Gatecast says it.",
+            },
             headers::UNSETTLED: {
                 "type": "integer", "minimum": 0, "default": 0,
                 "description": "How often a worker ended with this message in hand, where the queue does not \

@@ -72,7 +72,10 @@ async fn list(environment: &Environment, only: Option<Queue>, limit: u32, json: 
         table.row([
             queue.to_string(),
             letter.message.properties.message_id.clone(),
-            letter.died_at.strftime("%Y-%m-%d %H:%M").to_string(),
+            letter.died_at.map_or_else(
+                || "unknown".to_owned(),
+                |died_at| died_at.strftime("%Y-%m-%d %H:%M UTC").to_string(),
+            ),
             cut(&letter.reason, SHOWN_REASON),
         ]);
     }
@@ -81,8 +84,7 @@ async fn list(environment: &Environment, only: Option<Queue>, limit: u32, json: 
 }
 
 async fn show(environment: &Environment, queue: Queue, message_id: &str, json: bool) -> CommandResult {
-    let letters = environment.broker.dead_letters(queue, u32::MAX).await.or_exit(ExitCode::Unreachable)?;
-    let letter = letters.into_iter().find(|letter| letter.message.properties.message_id == message_id);
+    let letter = environment.broker.dead_letter(queue, message_id).await.or_exit(ExitCode::Unreachable)?;
     let letter =
         letter.with_context(|| format!("message_id {message_id:?}: {queue} has no such dead letter"));
     let document = document(queue, &letter.or_exit(ExitCode::NotFound)?);

@@ -75,6 +75,7 @@ pub(super) async fn record(
 fn exit_code(error: &RecordError) -> ExitCode {
     match error {
         RecordError::Unavailable(_) => ExitCode::Unreachable,
+        RecordError::Failed(_) => ExitCode::Failure,
         RecordError::NotFinite { .. }
         | RecordError::Contradiction { .. }
         | RecordError::OffGrid { .. }

@@ -237,9 +237,7 @@ impl From<HandleError> for NoCase {
 /// A forecaster has no such map: it answers from what it has.
 fn load_error(side: &str, error: LoadError) -> NoCase {
     match &error {
-        LoadError::Store(ArtifactStoreError::Unavailable { .. }) => {
-            NoCase::Fault(HandleError::transient(error))
-        }
+        LoadError::Store(ArtifactStoreError::Unavailable { .. }) => NoCase::Fault(HandleError::away(error)),
         LoadError::Store(
             ArtifactStoreError::Missing { .. }
             | ArtifactStoreError::Damaged { .. }

@@ -23,10 +23,11 @@ use jiff::Timestamp;
 use registry::RegistryError;
 use runner::{CpuPool, HandleError};
 
-/// What another attempt may find gone is tried again; the rest would end the same way.
+/// What is away is waited for, what another attempt may find gone is tried again; the rest would end the same way.
 fn registry_error(error: RegistryError) -> HandleError {
     match error {
-        RegistryError::Unavailable(_) | RegistryError::Condemned { .. } => HandleError::transient(error),
+        RegistryError::Unavailable(_) => HandleError::away(error),
+        RegistryError::Failed(_) | RegistryError::Condemned { .. } => HandleError::transient(error),
         RegistryError::UnknownDataset(_)
         | RegistryError::UnknownModel(_)
         | RegistryError::UnknownJob(_)
@@ -50,7 +51,7 @@ fn not_written(error: RegistryError, now: Timestamp) -> HandleError {
 /// As [`registry_error`], for storing an artifact.
 fn put_error(error: ArtifactStoreError) -> HandleError {
     match error {
-        ArtifactStoreError::Unavailable { .. } => HandleError::transient(error),
+        ArtifactStoreError::Unavailable { .. } => HandleError::away(error),
         ArtifactStoreError::Missing { .. }
         | ArtifactStoreError::Damaged { .. }
         | ArtifactStoreError::TooLarge { .. } => HandleError::rejected(error),
@@ -60,7 +61,8 @@ fn put_error(error: ArtifactStoreError) -> HandleError {
 /// As [`registry_error`], for reading the history.
 fn read_error(error: ReadError) -> HandleError {
     match error {
-        ReadError::Unavailable(_) => HandleError::transient(error),
+        ReadError::Unavailable(_) => HandleError::away(error),
+        ReadError::Failed(_) => HandleError::transient(error),
         ReadError::OffGrid { .. } | ReadError::TooLong { .. } => HandleError::rejected(error),
     }
 }
@@ -68,7 +70,8 @@ fn read_error(error: ReadError) -> HandleError {
 /// As [`registry_error`], for writing the history.
 fn record_error(error: RecordError) -> HandleError {
     match error {
-        RecordError::Unavailable(_) => HandleError::transient(error),
+        RecordError::Unavailable(_) => HandleError::away(error),
+        RecordError::Failed(_) => HandleError::transient(error),
         RecordError::NotFinite { .. }
         | RecordError::Contradiction { .. }
         | RecordError::OffGrid { .. }

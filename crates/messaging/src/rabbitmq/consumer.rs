@@ -5,6 +5,7 @@ use std::sync::{Arc, atomic::Ordering};
 
 use async_trait::async_trait;
 use futures::StreamExt as _;
+use jiff::Timestamp;
 use lapin::{
     Channel, Consumer,
     message::Delivery as WireDelivery,
@@ -20,12 +21,12 @@ use tokio::{
     task::JoinHandle,
     time,
 };
-use tracing::{error, warn};
+use tracing::warn;
 use uuid::Uuid;
 
 use super::{
     declare,
-    office::Office,
+    office::{Death, Office},
     put_back::MessageKey,
     receipt::RabbitReceipt,
     topology, unavailable, unreadable,
@@ -51,10 +52,11 @@ pub(super) struct RabbitDeliveries {
 /// A message on its way to the consumer.
 struct Taken {
     message: WireMessage,
+    /// See [`Delivery::queued_at`].
+    queued_at: Option<Timestamp>,
     receipt: RabbitReceipt,
 }
 
-/// Starts a consumer, as soon as there is a connection. `prefetch` is at least 1.
 /// A consumer of durable requests gives way to one that has nothing else to do.
 fn priority(queue: Queue) -> Vec<(&'static str, topology::Setting)> {
     if queue == Queue::ForecastBatches {
@@ -64,6 +66,7 @@ fn priority(queue: Queue) -> Vec<(&'static str, topology::Setting)> {
     }
 }
 
+/// Starts a consumer, as soon as there is a connection. `prefetch` is at least 1.
 pub(super) async fn start(
     office: &Arc<Office>,
     queue: Queue,
@@ -113,13 +116,13 @@ impl Deliveries for RabbitDeliveries {
         let suspect = self.next.as_ref().is_some_and(|next| next.receipt.unsettled > 0);
         let wanted = if suspect { u32::from(self.prefetch) } else { 1 };
         let permits = Arc::clone(&self.permits).acquire_many_owned(wanted).await;
-        let Some(Taken { message, mut receipt }) = self.next.take() else {
+        let Some(Taken { message, queued_at, mut receipt }) = self.next.take() else {
             return Err(unavailable("the consumer has ended")); // not reached: it was put there above
         };
         receipt.permits = permits.ok();
         receipt.handed_out = true;
         self.office.leased.one_more(self.queue);
-        Ok(Delivery::new(message, Box::new(receipt)))
+        Ok(Delivery::new(message, queued_at, Box::new(receipt)))
     }
 
     async fn stop(mut self: Box<Self>) {
@@ -144,7 +147,7 @@ impl Deliveries for RabbitDeliveries {
 }
 
 /// Puts back what the consumer has not seen. Where that fails, the end of the channel does it.
-async fn give_back(Taken { message, receipt }: Taken) {
+async fn give_back(Taken { message, receipt, .. }: Taken) {
     let _ = Box::new(receipt).settle(message, Settlement::GiveBack).await;
 }
 
@@ -208,14 +211,12 @@ impl Source {
             Ok(incoming) => incoming,
             Err(hostile) => {
                 let Hostile { readable, problem } = *hostile;
-                error!(queue = %self.queue, "to the dead letters: {problem}");
-                let properties = readable;
-                let message = WireMessage { properties, body };
-                self.office.bury(self.queue, &message, &problem).await?;
+                let message = WireMessage { properties: readable, body };
+                self.office.give_up(self.queue, &message, (Death::Hostile, &problem)).await?;
                 return acknowledged(&acker).await;
             }
         };
-        let properties = incoming.properties;
+        let (properties, queued_at) = (incoming.properties, incoming.queued_at);
         let message = WireMessage { properties, body };
         let mut unsettled = 0;
         if self.office.counts_itself(self.queue) {
@@ -225,8 +226,7 @@ impl Source {
             let limit = self.queue.delivery_limit();
             if unsettled >= limit {
                 let reason = never_settled(unsettled);
-                error!(queue = %self.queue, "to the dead letters: {reason}");
-                self.office.bury(self.queue, &message, &reason).await?;
+                self.office.give_up(self.queue, &message, (Death::NeverSettled, &reason)).await?;
                 return acknowledged(&acker).await;
             }
             if fresh_suspect {
@@ -243,8 +243,9 @@ impl Source {
             permits: None,
             handed_out: false,
             settled: false,
+            handled: false,
         };
-        Ok(Some(Taken { message, receipt }))
+        Ok(Some(Taken { message, queued_at, receipt }))
     }
 
     /// The queue does not count, so the count goes into the message itself, before anybody touches it.

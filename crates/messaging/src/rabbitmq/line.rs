@@ -1,11 +1,6 @@
 //! A connection that is built anew whenever it ends, for ever.
 
-use std::{
-    hash::{BuildHasher as _, Hasher as _, RandomState},
-    pin::pin,
-    sync::Arc,
-    time::Duration,
-};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use futures::StreamExt as _;
 use lapin::{Connection, ConnectionProperties, Event, runtime, tcp::OwnedTLSConfig, uri::AMQPUri};
@@ -19,7 +14,6 @@ use tracing::{info, warn};
 use super::{
     declare,
     topology::Topology,
-    version,
     within::{TO_COME_UP, TO_CONNECT, within},
 };
 use crate::BoxError;
@@ -67,6 +61,12 @@ impl Line {
         let mut state = self.state.clone();
         let up = state.wait_for(|state| state.connection.is_some()).await?;
         Ok(up.connection.clone().expect("waited for"))
+    }
+
+    /// Waits for the first connection; fails if the line ends before.
+    pub(super) fn first_up(&self) -> impl Future<Output = Result<(), BoxError>> + use<> {
+        let mut state = self.state.clone();
+        async move { Ok(state.wait_for(|state| state.connection.is_some()).await.map(drop)?) }
     }
 
     /// The connection, if there is one soon; else the reason why there is none.
@@ -117,9 +117,7 @@ fn failed(problem: &str) -> State {
 /// Grows, and differs from process to process, so that a fleet does not come back at the same instant.
 fn wait_after(failures: u32) -> Duration {
     let wait = FIRST_WAIT.saturating_mul(2_u32.saturating_pow(failures)).min(LONGEST_WAIT);
-    let random = RandomState::new().build_hasher().finish();
-    let unit = (random >> 11) as f64 / (1_u64 << 53) as f64; // 0 to 1
-    wait.mul_f64(1.0 - unit / 2.0)
+    wait.mul_f64(1.0 - fastrand::f64() / 2.0)
 }
 
 /// Watches the connection; returns why it ended.
@@ -149,7 +147,6 @@ async fn until_it_ends(connection: &Connection, name: &str) -> String {
 
 impl Dialer {
     async fn dial(&self) -> Result<Connection, BoxError> {
-        let version = version::of_server(&self.uri, &self.tls).await;
         let properties = ConnectionProperties::default()
             .with_connection_name(self.name.as_str().into())
             .with_client_property("product".into(), "gatecast".into())
@@ -164,8 +161,7 @@ impl Dialer {
         if let Some(topology) = &self.topology {
             declare::everything(&connection, topology).await?;
         }
-        let version = version.unwrap_or_else(|| "of unknown version".to_owned());
-        info!(version, "connected {} to RabbitMQ {version}", self.name);
+        info!("connected {}", self.name);
         Ok(connection)
     }
 }

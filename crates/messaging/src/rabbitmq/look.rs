@@ -1,10 +1,11 @@
 //! Looks into queues without taking anything out.
 
-use std::time::Duration;
+use std::{ops::ControlFlow, time::Duration};
 
 use jiff::Timestamp;
 use lapin::{
     BasicProperties, Channel,
+    message::Delivery,
     options::{BasicGetOptions, BasicNackOptions, QueueDeclareOptions},
     types::{AMQPValue, FieldTable, ShortString},
 };
@@ -15,7 +16,7 @@ use super::{
     declare,
     ladder::Step,
     office::Office,
-    wire::{from_wire, whole_number},
+    wire::{Identity, from_wire, whole_number},
     within::{TO_ANSWER, within},
 };
 use crate::{BoxError, DeadLetter, Depth, delivery::never_settled};
@@ -50,24 +51,59 @@ pub(super) async fn dead_letters(
     queue: Queue,
     limit: u32,
 ) -> Result<Vec<DeadLetter>, BoxError> {
+    let mut letters = Vec::new();
+    look_at_dead(office, queue, limit, |delivery| {
+        letters.push(read(office, queue, delivery));
+        ControlFlow::Continue(())
+    })
+    .await?;
+    Ok(letters)
+}
+
+/// The oldest dead letter with this id. Only the letters before it are touched, and none is kept.
+pub(super) async fn dead_letter(
+    office: &Office,
+    queue: Queue,
+    message_id: &str,
+) -> Result<Option<DeadLetter>, BoxError> {
+    let mut found = None;
+    look_at_dead(office, queue, u32::MAX, |delivery| {
+        if Identity::of(&delivery.properties).message_id != message_id {
+            return ControlFlow::Continue(());
+        }
+        found = Some(read(office, queue, delivery));
+        ControlFlow::Break(())
+    })
+    .await?;
+    Ok(found)
+}
+
+/// Shows dead letters, at most `limit`, oldest first and until it is enough, and puts them back.
+async fn look_at_dead(
+    office: &Office,
+    queue: Queue,
+    limit: u32,
+    mut see: impl FnMut(Delivery) -> ControlFlow<()>,
+) -> Result<(), BoxError> {
     office.publisher.up_soon().await?;
     let connection = office.consuming.up_soon().await?;
     let channel = declare::open_channel(&connection).await?;
     let name = office.names.dead(queue);
-    let mut letters = Vec::new();
-    let mut last_tag = None;
+    let (mut held, mut last_held) = (0, None);
     for _ in 0..limit {
         let asked = channel.basic_get(name.clone(), BasicGetOptions::default());
         let Some(got) = within(TO_ANSWER, "getting a dead letter", asked).await? else {
             break;
         };
-        last_tag = Some(got.delivery.delivery_tag);
-        letters.push(dead_letter(office, queue, got.delivery));
+        (held, last_held) = (held + 1, Some(got.delivery.delivery_tag));
+        if see(got.delivery).is_break() {
+            break;
+        }
     }
-    if let Some(tag) = last_tag {
-        put_back(&channel, name, tag, letters.len() as u64).await?;
+    if let Some(last) = last_held {
+        put_back(&channel, name, last, held).await?;
     }
-    Ok(letters)
+    Ok(())
 }
 
 /// Puts back the `count` messages that this channel holds, up to the one with this tag, and returns when they
@@ -78,17 +114,18 @@ pub(super) async fn put_back(
     last_tag: u64,
     count: u64,
 ) -> Result<(), BoxError> {
+    let wanted = ready(channel, queue.clone()).await? + count;
     let (multiple, requeue) = (true, true);
     let putting_back = channel.basic_nack(last_tag, BasicNackOptions { multiple, requeue });
     within(TO_ANSWER, "putting dead letters back", putting_back).await?;
     let give_up_at = Instant::now() + TO_ANSWER;
-    while ready(channel, queue.clone()).await? < count && Instant::now() < give_up_at {
+    while ready(channel, queue.clone()).await? < wanted && Instant::now() < give_up_at {
         sleep(Duration::from_millis(2)).await; // polls for the event it waits for
     }
     Ok(())
 }
 
-fn dead_letter(office: &Office, queue: Queue, delivery: lapin::message::Delivery) -> DeadLetter {
+fn read(office: &Office, queue: Queue, delivery: Delivery) -> DeadLetter {
     let wire = &delivery.properties;
     let properties = match from_wire(wire, &office.names) {
         Ok(incoming) => incoming.properties,
@@ -97,7 +134,7 @@ fn dead_letter(office: &Office, queue: Queue, delivery: lapin::message::Delivery
     DeadLetter {
         message: WireMessage { properties, body: delivery.data.into() },
         reason: reason(wire, queue),
-        died_at: died_at(wire).unwrap_or(Timestamp::UNIX_EPOCH),
+        died_at: died_at(wire),
     }
 }
 

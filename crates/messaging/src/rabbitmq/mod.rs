@@ -95,6 +95,7 @@ impl RabbitBroker {
         };
         let consuming = Line::start(dialer("consumes", None));
         let publishing = Line::start(dialer("publishes", Some(Arc::clone(&topology))));
+        tokio::spawn(version::tell(publishing.first_up(), uri.clone(), tls.clone()));
         let office = Office {
             names: Names::new(&settings),
             publisher: Publisher::new(publishing, Arc::clone(&topology)),
@@ -165,6 +166,10 @@ impl Broker for RabbitBroker {
         letters.map_err(BrokerError)
     }
 
+    async fn dead_letter(&self, queue: Queue, message_id: &str) -> Result<Option<DeadLetter>, BrokerError> {
+        look::dead_letter(&self.office, queue, message_id).await.map_err(BrokerError)
+    }
+
     async fn replay_dead_letters(&self, queue: Queue, which: &Chosen) -> Result<u64, BrokerError> {
         replay::replay(&self.office, queue, which).await.map_err(BrokerError)
     }
@@ -177,9 +182,7 @@ impl Broker for RabbitBroker {
         let office = &self.office;
         let connection = office.consuming.up_soon().await.map_err(BrokerError)?;
         let differences = declare::differences(&connection, &office.topology).await.map_err(BrokerError)?;
-        let version = version::of_server(&office.uri, &office.tls).await;
-        let version = version.unwrap_or_else(|| "of unknown version".to_owned());
-        Ok(Examined { broker: format!("RabbitMQ {version}"), differences })
+        Ok(Examined { broker: version::of_server(&office.uri, &office.tls).await, differences })
     }
 }
 

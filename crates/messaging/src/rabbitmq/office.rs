@@ -11,6 +11,7 @@ use std::{
 use clock::Clock;
 use lapin::{tcp::OwnedTLSConfig, uri::AMQPUri};
 use protocol::{Exchange, Queue, WireMessage, headers};
+use tracing::error;
 
 use super::{
     ladder::Step,
@@ -22,7 +23,7 @@ use super::{
     topology::{Topology, queue_type},
     wire::{self, Sending, to_wire},
 };
-use crate::BoxError;
+use crate::{BoxError, count_dead_letter};
 
 /// Shared by the broker, its consumers and their deliveries.
 pub(super) struct Office {
@@ -60,6 +61,7 @@ impl Office {
             durable: queue.is_durable(),
             expires_in_ms: self.expires_in_ms(queue, message),
             unsettled,
+            queued_at: Some(self.clock.now()),
         };
         let exchange = self.names.exchange(Exchange::Jobs);
         let parcel = Parcel {
@@ -92,7 +94,8 @@ impl Office {
         let Some(step) = Step::nearest(delay) else {
             return self.send_work(queue, message, 0).await.map_err(cause);
         };
-        let sending = Sending { durable: queue.is_durable(), ..Sending::default() };
+        let queued_at = self.clock.now().checked_add(step.delay()).ok();
+        let sending = Sending { durable: queue.is_durable(), queued_at, ..Sending::default() };
         let parcel = Parcel {
             exchange: self.names.retry_exchange(step),
             key: self.names.queue(queue),
@@ -101,6 +104,19 @@ impl Office {
             body: message.body.clone(),
         };
         self.publisher.publish_to_topology(&parcel).await.map_err(cause)
+    }
+
+    /// Gives a message up that no consumer is to see.
+    pub(super) async fn give_up(
+        &self,
+        queue: Queue,
+        message: &WireMessage,
+        (death, reason): (Death, &str),
+    ) -> Result<(), BoxError> {
+        error!(%queue, "to the dead letters: {reason}");
+        self.bury(queue, message, reason).await?;
+        count_dead_letter(queue, death.label());
+        Ok(())
     }
 
     /// Puts a message into the dead letters of its queue, with the reason.
@@ -123,6 +139,27 @@ impl Office {
             body: message.body.clone(),
         };
         self.publisher.publish_to_topology(&parcel).await.map_err(cause)
+    }
+}
+
+/// Why the adapter gives up a message, as a label of the metric.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Death {
+    /// Its properties say something impossible.
+    Hostile,
+    /// The client library cannot read it.
+    Unreadable,
+    /// Its workers died with it.
+    NeverSettled,
+}
+
+impl Death {
+    fn label(self) -> &'static str {
+        match self {
+            Self::Hostile => "hostile",
+            Self::Unreadable => "unreadable",
+            Self::NeverSettled => "never_settled",
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use lapin::BasicProperties;
 use protocol::Queue;
 use tokio::time::Instant;
 
-use super::wire::kind_and_id;
+use super::wire::Identity;
 
 /// More are not remembered. One that is forgotten counts as delivered once more.
 const MOST: usize = 10_000;
@@ -22,14 +22,12 @@ const LONGEST: Duration = Duration::from_mins(10);
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct MessageKey {
     queue: Queue,
-    kind: String,
-    message_id: String,
+    identity: Identity,
 }
 
 impl MessageKey {
     pub(super) fn new(queue: Queue, properties: &BasicProperties) -> Self {
-        let (kind, message_id) = kind_and_id(properties);
-        Self { queue, kind, message_id }
+        Self { queue, identity: Identity::of(properties) }
     }
 }
 

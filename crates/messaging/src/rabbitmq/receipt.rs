@@ -8,7 +8,8 @@ use lapin::{
     options::{BasicAckOptions, BasicNackOptions, BasicRejectOptions},
 };
 use protocol::{Queue, WireMessage};
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::{sync::OwnedSemaphorePermit, time};
+use tracing::warn;
 
 use super::{
     office::Office,
@@ -32,7 +33,13 @@ pub(super) struct RabbitReceipt {
     /// Whether the consumer has seen it; else its drop does not count as a delivery.
     pub(super) handed_out: bool,
     pub(super) settled: bool,
+    /// Whether somebody began to settle it, so that it killed nobody.
+    pub(super) handled: bool,
 }
+
+/// Between two tries to publish a copy that the server does not take; it doubles, up to the longest.
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+const LONGEST_PAUSE: Duration = Duration::from_secs(3);
 
 #[async_trait]
 impl Receipt for RabbitReceipt {
@@ -44,30 +51,52 @@ impl Receipt for RabbitReceipt {
         if !self.acker.usable() {
             return Err(SettleError::LeaseLost);
         }
-        match settlement {
-            Settlement::Done => self.acknowledge().await,
+        self.handled = true;
+        let copy = match settlement {
+            Settlement::Done => return self.acknowledge().await,
+            Settlement::GiveBack => return self.give_back().await,
             Settlement::RetryAfter { delay, error } => {
                 count_failure(&mut message.properties, &error);
-                self.send_back(&message, delay).await
+                Copy::Back(delay)
             }
-            Settlement::Postpone { delay } => self.send_back(&message, delay).await,
-            Settlement::DeadLetter { reason } => {
-                let buried = self.office.bury(self.queue, &message, &reason).await;
-                buried.map_err(SettleError::Unavailable)?;
-                self.acknowledge().await
-            }
-            Settlement::GiveBack => self.give_back().await,
-        }
+            Settlement::Postpone { delay } => Copy::Back(delay),
+            Settlement::DeadLetter { reason } => Copy::Dead(reason),
+        };
+        // A confirmed copy first, then the acknowledgement: a crash in between doubles the message, and the other
+        // order would lose it.
+        self.publish(&message, &copy).await?;
+        self.acknowledge().await
     }
 }
 
+/// What a message goes on as.
+enum Copy {
+    /// To the end of its queue, after this time.
+    Back(Duration),
+    /// To the dead letters, for this reason.
+    Dead(String),
+}
+
 impl RabbitReceipt {
-    /// A confirmed copy first, then the acknowledgement: a crash in between doubles the message, and the
-    /// other order would lose it.
-    async fn send_back(&mut self, message: &WireMessage, delay: Duration) -> Result<(), SettleError> {
-        let sent = self.office.send_back(self.queue, message, delay).await;
-        sent.map_err(SettleError::Unavailable)?;
-        self.acknowledge().await
+    /// Publishes a copy, however long the server takes none, as long as the message is ours: put back it would come
+    /// again at once, and each time count as a delivery.
+    async fn publish(&self, message: &WireMessage, copy: &Copy) -> Result<(), SettleError> {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let published = match copy {
+                Copy::Back(delay) => self.office.send_back(self.queue, message, *delay).await,
+                Copy::Dead(reason) => self.office.bury(self.queue, message, reason).await,
+            };
+            let Err(fault) = published else { return Ok(()) };
+            if !self.acker.usable() {
+                return Err(SettleError::Unavailable(fault));
+            }
+            if pause == FIRST_PAUSE {
+                warn!(queue = %self.queue, "a message is kept, its copy cannot be published: {fault}");
+            }
+            time::sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
     }
 
     async fn acknowledge(&mut self) -> Result<(), SettleError> {
@@ -106,15 +135,15 @@ impl Drop for RabbitReceipt {
         let Ok(runtime) = tokio::runtime::Handle::try_current() else {
             return; // the process ends, and its connection with it
         };
+        let suspect = self.handed_out && !self.handled;
         if self.office.counts_itself(self.queue) {
-            let unsettled = self.unsettled.saturating_add(u32::from(self.handed_out));
+            let unsettled = self.unsettled.saturating_add(u32::from(suspect));
             self.office.put_back.note(self.key.clone(), unsettled);
         }
         let (acker, channel, permits) = (self.acker.clone(), self.channel.clone(), self.permits.take());
-        let handed_out = self.handed_out;
         runtime.spawn(async move {
             let put_back = async {
-                if handed_out {
+                if suspect {
                     acker.reject(BasicRejectOptions { requeue: true }).await // counts on every version
                 } else {
                     let (multiple, requeue) = (false, true);

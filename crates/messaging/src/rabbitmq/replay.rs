@@ -10,10 +10,10 @@ use super::{
     declare, look,
     office::Office,
     publisher::Undelivered,
-    wire::{from_wire, kind_and_id},
+    wire::{Identity, from_wire},
     within::{TO_ANSWER, within},
 };
-use crate::{BoxError, Chosen, delivery::forget_failures};
+use crate::{BoxError, Chosen, delivery::renew};
 
 /// What to do with a chosen letter before it is acknowledged.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -49,8 +49,7 @@ async fn go_through(office: &Office, queue: Queue, which: &Chosen, fate: Fate) -
         };
         let delivery = got.delivery;
         let tag = delivery.delivery_tag;
-        let (_kind, message_id) = kind_and_id(&delivery.properties);
-        let chosen = which.is(&message_id);
+        let chosen = which.is(&Identity::of(&delivery.properties).message_id);
         if !chosen || (fate == Fate::Replay && !put_back(office, queue, delivery).await?) {
             (held, last_held) = (held + 1, Some(tag));
             continue;
@@ -74,7 +73,7 @@ async fn put_back(
         return Ok(false);
     };
     let mut message = WireMessage { properties: incoming.properties, body: delivery.data.into() };
-    forget_failures(&mut message.properties);
+    renew(&mut message.properties);
     match office.send_work(queue, &message, 0).await {
         Ok(()) => Ok(true),
         Err(Undelivered::Unroutable) => Err(format!("{queue} does not exist").into()),

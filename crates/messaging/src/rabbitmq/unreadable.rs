@@ -4,10 +4,9 @@
 
 use lapin::{ErrorKind, protocol::basic::parse_properties};
 use protocol::{MAX_BODY_BYTES, Properties, Queue, WireMessage};
-use tracing::error;
 
 use super::{
-    office::Office,
+    office::{Death, Office},
     put_back::MessageKey,
     raw::{BODY, HEADER, RawConnection, short},
     wire::from_wire,
@@ -92,7 +91,6 @@ async fn get(connection: &mut RawConnection, office: &Office, queue: Queue) -> R
 
 async fn bury(office: &Office, queue: Queue, body: Vec<u8>) -> Result<(), BoxError> {
     let reason = "a property or the name of a header is not UTF-8";
-    error!(%queue, "to the dead letters: {reason}");
     let properties = Properties {
         content_type: String::new(),
         content_encoding: None,
@@ -107,5 +105,5 @@ async fn bury(office: &Office, queue: Queue, body: Vec<u8>) -> Result<(), BoxErr
         first_error: None,
     };
     let message = WireMessage { properties, body: body.into() };
-    office.bury(queue, &message, reason).await
+    office.give_up(queue, &message, (Death::Unreadable, reason)).await
 }

@@ -1,18 +1,30 @@
 //! Which server this is. The client library reads the server's greeting and keeps it to itself, so a
 //! connection of our own hears it, and hangs up.
 
+use std::time::Duration;
+
 use lapin::{tcp::OwnedTLSConfig, uri::AMQPUri};
+use tracing::info;
 
-use super::{
-    raw::RawConnection,
-    within::{TO_CONNECT, within},
-};
+use super::{raw::RawConnection, within::within};
+use crate::BoxError;
 
-/// The server's version; `None` if it does not tell.
-pub(super) async fn of_server(uri: &AMQPUri, tls: &OwnedTLSConfig) -> Option<String> {
-    let greeted = RawConnection::greet(uri, tls);
-    let connection = within(TO_CONNECT, "asking for the version", greeted).await;
-    version_in(&connection.ok()?.start)
+/// A server that is there says it at once.
+const TO_GREET: Duration = Duration::from_secs(2);
+
+/// The server's name and version, as far as it tells.
+pub(super) async fn of_server(uri: &AMQPUri, tls: &OwnedTLSConfig) -> String {
+    let greeted = within(TO_GREET, "asking for the version", RawConnection::greet(uri, tls)).await;
+    let version = greeted.ok().and_then(|connection| version_in(&connection.start));
+    format!("RabbitMQ {}", version.as_deref().unwrap_or("of unknown version"))
+}
+
+/// Says once which server this is, as soon as there is a connection. No connection waits for it.
+pub(super) async fn tell(up: impl Future<Output = Result<(), BoxError>>, uri: AMQPUri, tls: OwnedTLSConfig) {
+    if up.await.is_ok() {
+        let server = of_server(&uri, &tls).await;
+        info!("the broker is {server}");
+    }
 }
 
 /// The long string under the key `version` in the table of the server's properties.

@@ -11,7 +11,7 @@ use super::names::Names;
 
 /// A text in a header is at most this long; ours are shorter.
 const MAX_TEXT_BYTES: usize = 2_048;
-/// A text in a property, by AMQP itself.
+/// A property is at most this long. AMQP knows no longer ones.
 const MAX_PROPERTY_BYTES: usize = 255;
 
 /// A message's properties as they came.
@@ -20,6 +20,8 @@ pub(super) struct Incoming {
     pub(super) properties: Properties,
     /// See [`headers::UNSETTLED`].
     pub(super) unsettled: u32,
+    /// See [`headers::QUEUED_AT`].
+    pub(super) queued_at: Option<Timestamp>,
 }
 
 /// Properties that say something impossible.
@@ -40,6 +42,8 @@ pub(super) struct Sending {
     pub(super) expires_in_ms: Option<u64>,
     /// See [`headers::UNSETTLED`].
     pub(super) unsettled: u32,
+    /// See [`headers::QUEUED_AT`].
+    pub(super) queued_at: Option<Timestamp>,
 }
 
 /// The properties and headers of a message that is sent.
@@ -54,7 +58,7 @@ pub(super) fn to_wire(
         .with_type(short(&properties.kind)?)
         .with_message_id(short(&properties.message_id)?)
         .with_delivery_mode(if sending.durable { 2 } else { 1 })
-        .with_headers(headers_of(properties, sending.unsettled));
+        .with_headers(headers_of(properties, sending));
     if let Some(encoding) = &properties.content_encoding {
         wire = wire.with_content_encoding(short(encoding)?);
     }
@@ -70,7 +74,7 @@ pub(super) fn to_wire(
     Ok(wire)
 }
 
-fn headers_of(properties: &Properties, unsettled: u32) -> FieldTable {
+fn headers_of(properties: &Properties, sending: Sending) -> FieldTable {
     let mut headers = FieldTable::default();
     add_number(&mut headers, headers::ATTEMPT, properties.attempt.into());
     if let Some(deadline) = properties.deadline {
@@ -85,8 +89,11 @@ fn headers_of(properties: &Properties, unsettled: u32) -> FieldTable {
             add_text(&mut headers, name, text);
         }
     }
-    if unsettled > 0 {
-        add_number(&mut headers, headers::UNSETTLED, unsettled.into());
+    if sending.unsettled > 0 {
+        add_number(&mut headers, headers::UNSETTLED, sending.unsettled.into());
+    }
+    if let Some(queued_at) = sending.queued_at {
+        add_number(&mut headers, headers::QUEUED_AT, queued_at.as_millisecond());
     }
     headers
 }
@@ -108,29 +115,40 @@ pub(super) fn from_wire(wire: &BasicProperties, names: &Names) -> Result<Incomin
     let properties = Properties {
         content_type: text(wire.content_type()).unwrap_or_default(),
         content_encoding: text(wire.content_encoding()),
-        kind: reader.either(wire.kind(), headers::KIND).unwrap_or_default(),
-        message_id: reader.either(wire.message_id(), headers::MESSAGE_ID).unwrap_or_default(),
-        correlation_id: reader.either(wire.correlation_id(), headers::CORRELATION_ID),
+        kind: reader.property(wire.kind().as_ref(), headers::KIND).unwrap_or_default(),
+        message_id: reader.property(wire.message_id().as_ref(), headers::MESSAGE_ID).unwrap_or_default(),
+        correlation_id: reader.property(wire.correlation_id().as_ref(), headers::CORRELATION_ID),
         reply_to: reader.address(wire.reply_to().as_ref(), names),
-        deadline: reader.deadline(),
+        deadline: reader.instant(headers::DEADLINE),
         traceparent: reader.text(headers::TRACEPARENT),
         tracestate: reader.text(headers::TRACESTATE),
         attempt: reader.count(headers::ATTEMPT).unwrap_or(1),
         first_error: reader.text(headers::FIRST_ERROR),
     };
     let unsettled = reader.count(headers::UNSETTLED).unwrap_or(0);
+    let queued_at = reader.instant(headers::QUEUED_AT);
     match reader.problem {
-        None => Ok(Incoming { properties, unsettled }),
+        None => Ok(Incoming { properties, unsettled, queued_at }),
         Some(problem) => Err(Box::new(Hostile { readable: properties, problem })),
     }
 }
 
-/// Kind and id of a message, whatever else it says.
-pub(super) fn kind_and_id(wire: &BasicProperties) -> (String, String) {
-    let mut reader = Reader::new(wire);
-    let kind = reader.either(wire.kind(), headers::KIND);
-    let message_id = reader.either(wire.message_id(), headers::MESSAGE_ID);
-    (kind.unwrap_or_default(), message_id.unwrap_or_default())
+/// What a queue can tell a message by.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Identity {
+    pub(super) kind: String,
+    pub(super) message_id: String,
+}
+
+impl Identity {
+    /// As [`from_wire`] reads it, from whatever came.
+    pub(super) fn of(wire: &BasicProperties) -> Self {
+        let mut reader = Reader::new(wire);
+        Self {
+            kind: reader.property(wire.kind().as_ref(), headers::KIND).unwrap_or_default(),
+            message_id: reader.property(wire.message_id().as_ref(), headers::MESSAGE_ID).unwrap_or_default(),
+        }
+    }
 }
 
 /// Reads headers, and remembers the first that says something impossible.
@@ -178,6 +196,23 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// A property, or the header that stands in its place: some clients (amqp-tools) can set headers only. What is
+    /// too long for a property is cut, so that the message can be sent on, to the dead letters at least.
+    fn property(&mut self, property: Option<&ShortString>, header: &str) -> Option<String> {
+        if let Some(property) = property {
+            return Some(property.as_str().to_owned());
+        }
+        let mut text = self.text(header)?;
+        let length = text.len();
+        if length > MAX_PROPERTY_BYTES {
+            text.truncate(text.floor_char_boundary(MAX_PROPERTY_BYTES));
+            let most = MAX_PROPERTY_BYTES;
+            let problem = format!("header {header} of {length} bytes: at most {most} are allowed");
+            self.problem.get_or_insert(problem);
+        }
+        Some(text)
+    }
+
     fn count(&mut self, name: &str) -> Option<u32> {
         let value = self.get(name)?;
         match whole_number(value).and_then(|number| u32::try_from(number).ok()) {
@@ -186,14 +221,11 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn deadline(&mut self) -> Option<Timestamp> {
-        let value = self.get(headers::DEADLINE)?;
+    fn instant(&mut self, name: &str) -> Option<Timestamp> {
+        let value = self.get(name)?;
         match whole_number(value).and_then(|number| Timestamp::from_millisecond(number).ok()) {
-            Some(deadline) => Some(deadline),
-            None => {
-                let name = headers::DEADLINE;
-                self.impossible(format!("header {name} is not an instant in Unix milliseconds"))
-            }
+            Some(instant) => Some(instant),
+            None => self.impossible(format!("header {name} is not an instant in Unix milliseconds")),
         }
     }
 
@@ -226,8 +258,7 @@ pub(super) fn whole_number(value: &AMQPValue) -> Option<i64> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::RabbitSettings;
+    use super::{super::settings::RabbitSettings, *};
 
     const CONTRACT: &str = include_str!("../../../../protocol/asyncapi.yaml");
 
@@ -255,20 +286,59 @@ mod tests {
         Names::new(&settings)
     }
 
+    fn full_sending() -> Sending {
+        let queued_at = Some(Timestamp::UNIX_EPOCH);
+        Sending { durable: true, expires_in_ms: Some(5), unsettled: 2, queued_at }
+    }
+
     #[test]
     fn what_is_sent_is_what_is_read() {
-        let sending = Sending { durable: true, expires_in_ms: Some(5), unsettled: 2 };
+        let sending = full_sending();
         let wire = to_wire(&full(), sending, &names()).expect("it is short");
         assert_eq!(wire.reply_to().as_ref().map(ShortString::as_str), Some("tenant.replies.0190"));
-        assert_eq!(from_wire(&wire, &names()), Ok(Incoming { properties: full(), unsettled: 2 }));
+        let Sending { unsettled, queued_at, .. } = sending;
+        assert_eq!(from_wire(&wire, &names()), Ok(Incoming { properties: full(), unsettled, queued_at }));
     }
 
     #[test]
     fn every_header_that_is_sent_is_in_the_contract() {
-        let sending = Sending { unsettled: 1, ..Sending::default() };
-        let wire = to_wire(&full(), sending, &names()).expect("it is short");
+        let wire = to_wire(&full(), full_sending(), &names()).expect("it is short");
         for name in wire.headers().as_ref().expect("headers").inner().keys() {
             assert!(CONTRACT.contains(&format!("\n        {name}:\n")), "{name} is not in asyncapi.yaml");
         }
+    }
+
+    fn with_header(name: &'static str, text: &str) -> BasicProperties {
+        let mut headers = FieldTable::default();
+        add_text(&mut headers, name, text);
+        BasicProperties::default().with_headers(headers)
+    }
+
+    #[test]
+    fn whatever_can_be_read_can_be_sent_on() {
+        let names = Names::new(&RabbitSettings::new("amqp://localhost", "test"));
+        for name in [
+            headers::KIND,
+            headers::MESSAGE_ID,
+            headers::CORRELATION_ID,
+            headers::FIRST_ERROR,
+            headers::TRACEPARENT,
+            headers::TRACESTATE,
+        ] {
+            for length in [0, 1, 127, 128, 129, 200, 1024, 1025, 5000] {
+                let read = from_wire(&with_header(name, &"ü".repeat(length)), &names);
+                let properties = read.map_or_else(|hostile| hostile.readable, |incoming| incoming.properties);
+                let sent = to_wire(&properties, Sending::default(), &names);
+                assert!(sent.is_ok(), "{name} of {length} letters: {sent:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_message_is_known_by_its_headers_where_it_has_no_properties() {
+        let by_header = with_header(headers::MESSAGE_ID, "a");
+        let by_property = BasicProperties::default().with_message_id("a".into());
+        assert_eq!(Identity::of(&by_header), Identity::of(&by_property));
+        assert_ne!(Identity::of(&by_header), Identity::of(&with_header(headers::MESSAGE_ID, "b")));
     }
 }

@@ -5,6 +5,8 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use database::instant::from_micros;
+use jiff::Timestamp;
 use protocol::{Queue, WireMessage};
 use tokio::{
     sync::{
@@ -21,7 +23,7 @@ use super::{
     unavailable,
     work::Lease,
 };
-use crate::{ConsumeError, Deliveries, Delivery, Receipt, SettleError, Settlement};
+use crate::{ConsumeError, Deliveries, Delivery, Receipt, SettleError, Settlement, count_dead_letter};
 
 pub(super) struct SqliteDeliveries {
     leased: mpsc::Receiver<Result<Leased, ConsumeError>>,
@@ -33,6 +35,8 @@ pub(super) struct SqliteDeliveries {
 /// A message on its way to the consumer.
 struct Leased {
     message: WireMessage,
+    /// See [`Delivery::queued_at`].
+    queued_at: Option<Timestamp>,
     receipt: SqliteReceipt,
 }
 
@@ -57,9 +61,10 @@ impl Deliveries for SqliteDeliveries {
             return Err(unavailable(error));
         }
         let leased = self.handing_out.take();
-        let Leased { message, mut receipt } = leased.ok_or_else(|| unavailable("the consumer has ended"))?;
+        let Leased { message, queued_at, mut receipt } =
+            leased.ok_or_else(|| unavailable("the consumer has ended"))?;
         receipt.handed_out = true;
-        Ok(Delivery::new(message, Box::new(receipt)))
+        Ok(Delivery::new(message, queued_at, Box::new(receipt)))
     }
 
     async fn stop(mut self: Box<Self>) {
@@ -137,12 +142,14 @@ impl Feed {
             .collect();
         let mut leased = Vec::with_capacity(rows.len());
         for (mut receipt, row) in rows {
+            let queued_at = from_micros(receipt.lease.queued_at).ok();
             match row.read() {
-                Ok(message) => leased.push(Leased { message, receipt }),
+                Ok(message) => leased.push(Leased { message, queued_at, receipt }),
                 Err(e) => {
                     let reason = format!("the properties cannot be read: {e}");
                     error!(queue = %self.queue, id = receipt.lease.id, "to the dead letters: {reason}");
                     self.store.bury(&receipt.lease, &reason).await?;
+                    count_dead_letter(self.queue, "unreadable");
                     receipt.settled = true;
                 }
             }
@@ -163,7 +170,7 @@ impl Feed {
 
 /// Puts back what the consumer has not seen. Where that fails, the receipt's drop sees to it.
 async fn give_back(leased: Result<Leased, ConsumeError>) {
-    if let Ok(Leased { message, receipt }) = leased {
+    if let Ok(Leased { message, receipt, .. }) = leased {
         let _ = Box::new(receipt).settle(message, Settlement::GiveBack).await;
     }
 }

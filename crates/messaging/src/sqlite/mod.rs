@@ -102,8 +102,13 @@ impl Broker for SqliteBroker {
     }
 
     async fn dead_letters(&self, queue: Queue, limit: u32) -> Result<Vec<DeadLetter>, BrokerError> {
-        let dead = self.store.dead_letters(queue, limit).await;
+        let dead = self.store.dead_letters(queue, None, limit).await;
         dead.map_err(|e| BrokerError(e.into()))
+    }
+
+    async fn dead_letter(&self, queue: Queue, message_id: &str) -> Result<Option<DeadLetter>, BrokerError> {
+        let dead = self.store.dead_letters(queue, Some(message_id), 1).await;
+        dead.map(|mut letters| letters.pop()).map_err(|e| BrokerError(e.into()))
     }
 
     async fn replay_dead_letters(&self, queue: Queue, which: &Chosen) -> Result<u64, BrokerError> {

@@ -4,7 +4,7 @@ use protocol::Queue;
 use sqlx::Connection as _;
 
 use super::store::{Store, StoredMessage, properties_text};
-use crate::{Chosen, delivery::forget_failures};
+use crate::{Chosen, delivery::renew};
 
 impl Store {
     /// Puts dead letters back, all or none; returns how many. One whose properties cannot be read stays.
@@ -23,15 +23,16 @@ impl Store {
             .await?;
             for letter in letters {
                 let Ok(mut properties) = letter.properties() else { continue };
-                forget_failures(&mut properties);
+                renew(&mut properties);
                 // A message that was published again meanwhile is there already; its dead copy goes.
                 let there = sqlx::query(
                     "UPDATE OR IGNORE messages
-                     SET id = (SELECT max(id) + 1 FROM messages), state = 'ready', properties = ?, reason = NULL,
-                         died_at = NULL, unsettled = 0
+                     SET id = (SELECT max(id) + 1 FROM messages), state = 'ready', properties = ?, published_at = ?,
+                         reason = NULL, died_at = NULL, unsettled = 0
                      WHERE id = ?",
                 )
                 .bind(properties_text(&properties)?)
+                .bind(self.now())
                 .bind(letter.id)
                 .execute(&mut *transaction)
                 .await?;

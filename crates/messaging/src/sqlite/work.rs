@@ -3,13 +3,12 @@
 use std::time::Duration;
 
 use database::instant::from_micros;
-use jiff::Timestamp;
 use protocol::{Properties, Queue, WireMessage};
 use uuid::Uuid;
 
 use super::store::{Store, StoredMessage, properties_text};
 use crate::{
-    DeadLetter, Depth, Settlement,
+    DeadLetter, Depth, Settlement, count_dead_letter,
     delivery::{MAX_DELAY, count_failure, never_settled},
 };
 
@@ -19,6 +18,8 @@ pub(super) struct Lease {
     pub(super) queue: Queue,
     pub(super) id: i64,
     pub(super) name: String,
+    /// When it was published, or its delay had passed.
+    pub(super) queued_at: i64,
     /// Deliveries in a row that were not settled, before this one.
     unsettled_before: u32,
 }
@@ -28,6 +29,7 @@ struct LeasedRow {
     #[sqlx(flatten)]
     message: StoredMessage,
     unsettled: u32,
+    published_at: i64,
 }
 
 impl Store {
@@ -64,7 +66,7 @@ impl Store {
         let mut leased: Vec<LeasedRow> = sqlx::query_as(
             "UPDATE messages SET state = 'leased', lease = ?
              WHERE id IN (SELECT id FROM messages WHERE queue = ? AND state = 'ready' ORDER BY id LIMIT ?)
-             RETURNING id, properties, body, unsettled",
+             RETURNING id, properties, body, unsettled, published_at",
         )
         .bind(&name)
         .bind(queue.name())
@@ -76,6 +78,7 @@ impl Store {
             queue,
             id: row.message.id,
             name: name.clone(),
+            queued_at: row.published_at,
             unsettled_before: row.unsettled,
         };
         Ok(leased.into_iter().map(|row| (lease(&row), row.message)).collect())
@@ -129,12 +132,13 @@ impl Store {
         });
         let statement = sqlx::query(
             "UPDATE messages
-             SET id = (SELECT max(id) + 1 FROM messages), state = ?, due_at = ?, properties = ?,
+             SET id = (SELECT max(id) + 1 FROM messages), state = ?, due_at = ?, published_at = ?, properties = ?,
                  lease = NULL, unsettled = 0
              WHERE id = ? AND lease = ?",
         )
         .bind(if due_at.is_some() { "delayed" } else { "ready" })
         .bind(due_at)
+        .bind(due_at.unwrap_or_else(|| self.now()))
         .bind(properties_text(properties)?)
         .bind(lease.id)
         .bind(&lease.name);
@@ -188,13 +192,14 @@ impl Store {
     /// Ends one lease of the queue, or all.
     async fn end_leases(&self, queue: Queue, only: Option<&Lease>) -> Result<u64, sqlx::Error> {
         let limit = queue.delivery_limit();
-        let statement = sqlx::query(
+        let statement = sqlx::query_scalar::<_, bool>(
             "UPDATE messages
              SET state   = CASE WHEN unsettled < ?1 THEN 'ready' ELSE 'dead' END,
                  reason  = CASE WHEN unsettled < ?1 THEN NULL    ELSE ?2     END,
                  died_at = CASE WHEN unsettled < ?1 THEN NULL    ELSE ?3     END,
                  lease   = NULL
-             WHERE queue = ?4 AND state = 'leased' AND (?5 IS NULL OR (id = ?5 AND lease = ?6))",
+             WHERE queue = ?4 AND state = 'leased' AND (?5 IS NULL OR (id = ?5 AND lease = ?6))
+             RETURNING state = 'dead'",
         )
         .bind(limit)
         .bind(never_settled(limit))
@@ -202,8 +207,9 @@ impl Store {
         .bind(queue.name())
         .bind(only.map(|lease| lease.id))
         .bind(only.map(|lease| lease.name.as_str()));
-        let ended = statement.execute(&mut self.writer.lock().await.quick).await?;
-        Ok(ended.rows_affected())
+        let died = statement.fetch_all(&mut self.writer.lock().await.quick).await?;
+        died.iter().filter(|died| **died).for_each(|_| count_dead_letter(queue, "never_settled"));
+        Ok(died.len() as u64)
     }
 
     /// Makes ready what is due.
@@ -230,17 +236,21 @@ impl Store {
         Ok(Depth { ready, delayed, leased, dead })
     }
 
+    /// The oldest dead letters: all, or those with an id.
     pub(super) async fn dead_letters(
         &self,
         queue: Queue,
+        message_id: Option<&str>,
         limit: u32,
     ) -> Result<Vec<DeadLetter>, sqlx::Error> {
         let rows: Vec<DeadRow> = sqlx::query_as(
             "SELECT id, properties, body, CAST(kind AS BLOB) AS kind, CAST(message_id AS BLOB) AS message_id,
                     reason, died_at
-             FROM messages WHERE queue = ? AND state = 'dead' ORDER BY died_at, id LIMIT ?",
+             FROM messages WHERE queue = ?1 AND state = 'dead' AND (?2 IS NULL OR message_id = ?2)
+             ORDER BY died_at, id LIMIT ?3",
         )
         .bind(queue.name())
+        .bind(message_id)
         .bind(limit)
         .fetch_all(&mut *self.reader.lock().await)
         .await?;
@@ -268,15 +278,14 @@ struct DeadRow {
 }
 
 impl DeadRow {
-    /// The dead letter; one whose properties cannot be read gets some that say what is known, and what is
-    /// no time becomes the epoch.
+    /// The dead letter; one whose properties cannot be read gets some that say what is known.
     fn read(self) -> DeadLetter {
         let properties = self.message.properties();
         let properties = properties.unwrap_or_else(|_| what_is_known(&self.kind, &self.message_id));
         DeadLetter {
             message: WireMessage { properties, body: self.message.body.into() },
             reason: self.reason,
-            died_at: from_micros(self.died_at).unwrap_or(Timestamp::UNIX_EPOCH),
+            died_at: from_micros(self.died_at).ok(),
         }
     }
 }

@@ -58,6 +58,33 @@ async fn a_failing_message_is_tried_five_times_with_growing_waits_and_then_dead_
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_store_that_is_away_for_an_hour_uses_up_no_attempt_and_nothing_is_given_up() {
+    let start = Instant::now();
+    let back = start + Duration::from_hours(1);
+    let mut stage = Stage::start(LIMITS, move |job| match job.attempt {
+        _ if Instant::now() < back => Act::MissStore("PostgreSQL is away"),
+        5 => done(),
+        _ => Act::Fail("out of ink"),
+    });
+    let mut message = job("a");
+    message.properties.attempt = 4; // one failure of its own is left to it, and comes after the outage
+    stage.publish(message).await;
+    let mut calls = 0;
+    loop {
+        let call = stage.next_call().await;
+        if call.attempt == 5 {
+            break;
+        }
+        calls += 1;
+        assert!(call.at < back + Duration::from_mins(1), "it is not tried for a minute after the outage");
+    }
+    assert!((180..=320).contains(&calls), "{calls} tries in an hour");
+    let counts = stage.finish().await;
+    assert_eq!((counts.postponed, counts.retried), (calls - 1, 1));
+    assert_eq!((counts.done, counts.dead_lettered), (1, 0));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_failing_message_does_not_hold_up_the_others() {
     let mut stage = Stage::start(LIMITS, |job| match job.message_id.as_str() {
         "bad" => Act::Fail("no"),

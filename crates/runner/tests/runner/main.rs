@@ -10,3 +10,5 @@ mod failures;
 mod turns;
 
 mod stopping;
+
+mod measured;

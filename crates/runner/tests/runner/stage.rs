@@ -24,6 +24,7 @@ pub(crate) const LIMITS: Limits = Limits { prefetch: 1, time_limit: None, grace:
 pub(crate) enum Act {
     Answer(Answer),
     Fail(&'static str),
+    MissStore(&'static str),
     Reject(&'static str),
     Postpone(Duration),
     Panic(String),
@@ -70,6 +71,7 @@ impl Handler for Scripted {
         match (self.script)(job) {
             Act::Answer(answer) => Ok(answer),
             Act::Fail(error) => Err(HandleError::transient(error)),
+            Act::MissStore(error) => Err(HandleError::away(error)),
             Act::Reject(error) => Err(HandleError::rejected(error)),
             Act::Postpone(after) => Err(HandleError::Postponed { after }),
             Act::Panic(text) => panic!("{text}"),

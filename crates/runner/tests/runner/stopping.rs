@@ -1,10 +1,13 @@
 //! How a worker ends, and how it goes on when its consumer does.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use messaging::{Broker, Depth};
 use runner::CountsSoFar;
-use tokio::{sync::Semaphore, time::Instant};
+use tokio::{
+    sync::Semaphore,
+    time::{self, Instant},
+};
 
 use crate::stage::{Act, LIMITS, QUEUE, Stage, done, job};
 
@@ -59,6 +62,33 @@ async fn a_consumer_that_ends_is_replaced_however_often_that_fails() {
     stage.publish(job("b")).await;
     assert_eq!(stage.next_call().await.id, "b");
     assert_eq!(stage.finish().await.done, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_quiet_queue_is_consumed_again_within_seconds_however_often_its_consumer_was_lost() {
+    let mut stage = Stage::start(LIMITS, |_| done());
+    for _loss in 0..7 {
+        stage.broker.end_consumers();
+        time::sleep(Duration::from_hours(1)).await; // nothing is delivered meanwhile
+    }
+    stage.broker.end_consumers();
+    let lost_at = Instant::now();
+    stage.publish(job("a")).await;
+    stage.next_call().await;
+    assert!(lost_at.elapsed() <= Duration::from_secs(3), "{:?}", lost_at.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_settlement_that_does_not_end_holds_up_the_drain_for_seconds_only() {
+    let mut stage = Stage::start(LIMITS, |_| done());
+    stage.broker.hang_next_settlement();
+    stage.publish(job("a")).await;
+    stage.next_call().await;
+    let stopped_at = Instant::now();
+    time::timeout(Duration::from_hours(1), stage.finish()).await.expect("the worker ends");
+    let took = stopped_at.elapsed();
+    assert!(took <= LIMITS.grace + Duration::from_secs(3), "{took:?}");
+    assert_eq!(stage.depth(QUEUE).await.ready, 1, "the message is back on its queue");
 }
 
 #[tokio::test(start_paused = true)]

@@ -26,8 +26,8 @@ use self::local_copy::LocalCopy;
 use super::{Work, work};
 use crate::{environment::Environment, handlers::ForecastHandler};
 
-/// Durable requests in hand at once: few, since others are waited for.
-const BATCH_PREFETCH: u16 = 4;
+/// Durable requests in hand at once: others are waited for, and one that kills the process takes none along.
+const BATCH_PREFETCH: u16 = 1;
 /// With a local copy, answering does not wait longer for the registry and the history than this.
 const FIRST_LOOK: Duration = Duration::from_secs(1);
 

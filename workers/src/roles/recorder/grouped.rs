@@ -38,7 +38,7 @@ impl GroupedRecords {
     /// Records the observations of a message; returns when they are there to stay.
     ///
     /// # Errors
-    /// The inner one is the history's; the outer one means that it could not be written this time.
+    /// The inner one is the history's; the outer one means that nobody wrote it.
     pub async fn record(
         &self,
         dataset: DatasetSpec,
@@ -47,7 +47,7 @@ impl GroupedRecords {
         let (outcome, told) = oneshot::channel();
         let sent = self.waiting.send(Waiting { dataset, message, outcome }).await;
         sent.map_err(|_ended| HandleError::transient("the writer has ended"))?;
-        told.await.map_err(|_failed| HandleError::transient("the history could not be written"))
+        told.await.map_err(|_ended| HandleError::transient("the writer has ended"))
     }
 }
 
@@ -80,8 +80,16 @@ async fn write_one(history: &dyn History, clock: &dyn Clock, waiting: Vec<Waitin
             }
         }
         Err(fault) => {
-            let fault = anyhow::Error::from(fault);
-            tracing::warn!(dataset = %dataset.name, "{} messages could not be recorded: {fault:#}", askers.len());
+            let (is_away, cause) = match fault {
+                RecordError::Unavailable(cause) => (true, anyhow::anyhow!(cause)),
+                RecordError::Failed(cause) => (false, anyhow::anyhow!(cause)),
+                other => (false, other.into()),
+            };
+            for asker in askers {
+                let cause = format!("{cause:#}").into();
+                let told = if is_away { RecordError::Unavailable(cause) } else { RecordError::Failed(cause) };
+                let _ = asker.send(Err(told)); // likewise
+            }
         }
     }
 }
