@@ -136,6 +136,12 @@ impl PostgresSchema {
         Ok(transaction)
     }
 
+    /// Begins a transaction for rows that may come in any order between those of others: it waits for nobody.
+    pub async fn append(&self) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+        self.check_once().await?;
+        self.pool.begin().await
+    }
+
     /// Begins a transaction whose reads all see the same committed state.
     pub async fn read(&self) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
         self.check_once().await?;
