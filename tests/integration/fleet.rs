@@ -39,6 +39,8 @@ pub(crate) struct Fleet {
     pub(crate) database_url: String,
     /// Where Redis is; likewise.
     pub(crate) redis_url: String,
+    /// What the processes find in their environment beside the configuration of this share.
+    pub(crate) variables: Vec<(&'static str, String)>,
     folder: TempDir,
     logs: AtomicU32,
 }
@@ -57,8 +59,15 @@ impl Fleet {
         let folder = tempfile::tempdir().expect("a folder");
         let database = FreshDatabase::new().await;
         let database_url = database.url.clone();
-        let fleet =
-            Self { rabbit, _database: database, database_url, redis_url, folder, logs: AtomicU32::new(0) };
+        let fleet = Self {
+            rabbit,
+            _database: database,
+            database_url,
+            redis_url,
+            variables: Vec::new(),
+            folder,
+            logs: AtomicU32::new(0),
+        };
         succeed(fleet.gatecast().arg("migrate"));
         fleet
     }
@@ -109,6 +118,7 @@ impl Fleet {
             .env("GATECAST__REGISTRY__URL", config.registry.url.with_password())
             .env("GATECAST__HISTORY__URL", config.history.url.with_password())
             .env("GATECAST__CACHE__URL", config.cache.url.with_password())
+            .envs(self.variables.iter().cloned())
             .arg("--data-folder")
             .arg(&config.data_folder);
         command

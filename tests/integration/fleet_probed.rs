@@ -43,6 +43,26 @@ async fn a_process_is_ready_while_its_queues_are_consumed_and_alive_all_the_time
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_process_is_not_ready_before_each_of_its_roles_is_at_work() {
+    let proxy = Proxy::to(address_in(&rabbit::url())).await;
+    let fleet = Fleet::on(Tenant::on(Proxy::in_front_of(&rabbit::url(), &proxy))).await;
+    proxy.set(Mode::Refused);
+    let port = free_port();
+    let mut process = Process::start_probed(&fleet, "forecaster,recorder,trainer,gatekeeper,scheduler", port);
+    in_time(answers(port, "/livez", 200)).await;
+    let first = get(port, "/readyz").expect("an answer");
+    assert_eq!(status(&first), 503, "{first}");
+    for queue in ["forecast-requests", "forecast-batches", "observations", "train-jobs", "train-results"] {
+        assert!(first.contains(&format!("failed consumes {queue}\n")), "{first}");
+    }
+    proxy.set(Mode::Open);
+    in_time(answers(port, "/readyz", 200)).await;
+    let ready = get(port, "/readyz").expect("an answer");
+    assert!(ready.contains("ok     publishes train jobs"), "{ready}");
+    process.terminate();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_a_process_does_is_counted_in_a_form_that_prometheus_reads() {
     let fleet = Fleet::with_bikes().await;
     let environment = Arc::new(fleet.environment_now().await);
@@ -65,6 +85,7 @@ async fn what_a_process_does_is_counted_in_a_form_that_prometheus_reads() {
         "gatecast_handle_seconds_bucket{queue=\"forecast-requests\",le=",
         "gatecast_queue_wait_seconds_count{queue=\"train-jobs\"} 1",
         "gatecast_cache_requests_total{tier=\"redis\",result=",
+        "gatecast_cache_requests_total{tier=\"disk\",result=",
     ] {
         assert!(text.contains(line), "{line} is not in\n{text}");
     }
@@ -108,7 +129,7 @@ fn is_healthy(fleet: &Fleet, port: u16) -> bool {
 }
 
 /// Waits until the process answers with this status.
-async fn answers(port: u16, path: &str, expected: u16) {
+pub(crate) async fn answers(port: u16, path: &str, expected: u16) {
     while get(port, path).is_none_or(|answer| status(&answer) != expected) {
         tokio::time::sleep(Duration::from_millis(20)).await; // polls for the event it waits for
     }
@@ -119,7 +140,7 @@ fn status(answer: &str) -> u16 {
 }
 
 /// The answer as a whole; none while nobody listens.
-fn get(port: u16, path: &str) -> Option<String> {
+pub(crate) fn get(port: u16, path: &str) -> Option<String> {
     let mut connection = TcpStream::connect(("127.0.0.1", port)).ok()?;
     let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
     connection.write_all(request.as_bytes()).ok()?;
@@ -128,7 +149,7 @@ fn get(port: u16, path: &str) -> Option<String> {
     Some(answer)
 }
 
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port is free");
     listener.local_addr().expect("it is bound").port()
 }

@@ -28,6 +28,8 @@ mod main_job;
 
 mod old_event;
 
+mod followed;
+
 mod fallback;
 
 mod scheduled;
@@ -49,6 +51,10 @@ mod fleet_foreign;
 mod fleet_poison;
 
 mod fleet_outages;
+
+mod fleet_frozen;
+
+mod fleet_locked;
 
 mod fleet_gatekeepers;
 
