@@ -50,13 +50,12 @@ pub(super) async fn run(environment: &Arc<Environment>, stop: CancellationToken)
     } else {
         LocalCopy::open(&config.forecaster_folder(), config.forecaster.disk.as_u64())?
     };
-    let mut keeper = Keeper::new(environment, local);
+    let keeper = Keeper::new(environment, local);
     let up_to_date = keeper.up_to_date();
     let answers = up_to_date.clone();
     environment.health.report(KNOWS_ANSWERS, move || answers.looks.is_servable());
     let (broker, models) = (environment.broker.clone(), keeper.models());
     let hearing = tokio::spawn(events::hear(broker, up_to_date.clone(), models, stop.clone()));
-    keeper.restore().await;
     let keeping = tokio::spawn(keeper.keep(stop.clone()));
     // Requests that cannot be answered yet are left to forecasters that can.
     let servable = up_to_date.looks.wait_until_servable(FIRST_LOOK);

@@ -96,9 +96,10 @@ impl Keeper {
         info!(models, %since, "{models} models restored from the local copy of {since}");
     }
 
-    /// Looks whenever that is wanted, and as often as `forecaster.poll` says, until `stop`.
+    /// Restores, then looks whenever that is wanted, and as often as `forecaster.poll` says, until `stop`.
     pub async fn keep(mut self, stop: CancellationToken) {
         let keeping = async {
+            self.restore().await;
             loop {
                 self.look().await;
                 self.up_to_date.looks.wait_until_due().await;
