@@ -1,6 +1,6 @@
 //! What was published, and what has to have come of it.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, fmt::Write as _, time::Duration};
 
 use forecasting::{
     names::{DatasetName, ModelName},
@@ -89,6 +89,25 @@ pub(crate) async fn wait_for_hours(environment: &Environment, batches: u32) {
         }
         tokio::time::sleep(Duration::from_millis(100)).await; // polls for the event it waits for
     }
+}
+
+/// What has not come of so many hours and these train jobs, and where it may be.
+pub(crate) async fn missing(environment: &Environment, jobs: &BTreeSet<String>, hours: u32) -> String {
+    let (model, dataset, grid) = bikes();
+    let range = Range { from: Some(at(NEW_YEAR)), ..Range::default() };
+    let read = environment.history.read(&dataset, &grid, &range).await.expect("reads");
+    let known = read.series.first().map_or(0, |series| {
+        series.values.iter().zip(0_u32..).filter(|(value, hour)| **value == f64::from(*hour)).count()
+    });
+    let decisions = environment.registry.decisions(&model, 1_000_000).await.expect("reads");
+    let decided: BTreeSet<&str> = decisions.iter().map(|decision| decision.job.as_str()).collect();
+    let undecided: Vec<&String> = jobs.iter().filter(|job| !decided.contains(job.as_str())).collect();
+    let mut told = format!("{known} of {hours} hours, no decision on {undecided:?}");
+    for queue in Queue::ALL {
+        let depth = environment.broker.depth(queue).await.expect("a depth");
+        write!(told, "; {queue}: {depth:?}").expect("a string has room");
+    }
+    told
 }
 
 /// Waits until every durable queue is empty, and fails if one has dead letters.

@@ -31,10 +31,11 @@ async fn eight_gatekeepers_on_one_result_make_one_decision() {
             confirmed(&environment, Queue::TrainResults, result).await;
         }
     }
-    let mut gatekeepers: Vec<Process> =
-        (0..GATEKEEPERS).map(|_| Process::start(&fleet, "gatekeeper")).collect();
+    // The first one is alone until it holds a result, and is frozen with it.
+    let mut gatekeepers = vec![Process::start(&fleet, "gatekeeper")];
     in_time(first_taken(&environment, GATEKEEPERS * results.len())).await;
     gatekeepers[0].signal("STOP");
+    gatekeepers.extend((1..GATEKEEPERS).map(|_| Process::start(&fleet, "gatekeeper")));
     tokio::time::sleep(FROZEN).await; // how long the fault lasts
     gatekeepers[0].signal("CONT");
 

@@ -7,11 +7,13 @@ use workers::environment::Environment;
 
 use crate::{
     books::{
-        check_decisions, confirmed, hour, train_job, wait_for_decisions, wait_for_hours, wait_until_empty,
+        check_decisions, confirmed, hour, missing, train_job, wait_for_decisions, wait_for_hours,
+        wait_until_empty,
     },
     fleet::Fleet,
     process::Process,
     random::Random,
+    stack::PATIENCE,
 };
 
 /// Small numbers for every run, large ones for `scripts/chaos` (reliability.md).
@@ -34,6 +36,13 @@ impl Size {
             kills: number("CHAOS_KILLS", 20),
         }
     }
+
+    /// Far more than everything takes, so that only what is lost fails.
+    fn patience(&self) -> Duration {
+        PATIENCE
+            + Duration::from_secs(3) * (self.fits + self.kills)
+            + Duration::from_millis(50) * self.batches
+    }
 }
 
 const ROLES: [&str; 7] =
@@ -43,7 +52,9 @@ const BETWEEN_KILLS_MS: u64 = 1_200;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_job_is_lost_and_none_is_done_twice_however_often_workers_are_killed() {
-    let Size { fits, batches, kills } = Size::chosen();
+    let size = Size::chosen();
+    let patience = size.patience();
+    let Size { fits, batches, kills } = size;
     let mut random = Random::new();
     let fleet = Fleet::with_bikes().await;
     let environment = Arc::new(fleet.environment_now().await);
@@ -59,9 +70,13 @@ async fn no_job_is_lost_and_none_is_done_twice_however_often_workers_are_killed(
     }
     let jobs = publishing.await.expect("everything is confirmed");
 
-    wait_for_hours(&environment, batches).await;
-    wait_for_decisions(&environment, &jobs).await;
-    wait_until_empty(&environment).await;
+    let done = async {
+        wait_for_hours(&environment, batches).await;
+        wait_for_decisions(&environment, &jobs).await;
+        wait_until_empty(&environment).await;
+    };
+    let in_time = tokio::time::timeout(patience, done).await.is_ok();
+    assert!(in_time, "{random}: not done in time: {}", missing(&environment, &jobs, batches).await);
     for worker in &mut workers {
         worker.terminate();
     }

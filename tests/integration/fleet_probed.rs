@@ -43,6 +43,26 @@ async fn a_process_is_ready_while_its_queues_are_consumed_and_alive_all_the_time
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_process_is_not_ready_before_each_of_its_roles_is_at_work() {
+    let proxy = Proxy::to(address_in(&rabbit::url())).await;
+    let fleet = Fleet::on(Tenant::on(Proxy::in_front_of(&rabbit::url(), &proxy))).await;
+    proxy.set(Mode::Refused);
+    let port = free_port();
+    let mut process = Process::start_probed(&fleet, "forecaster,recorder,trainer,gatekeeper,scheduler", port);
+    in_time(answers(port, "/livez", 200)).await;
+    let first = get(port, "/readyz").expect("an answer");
+    assert_eq!(status(&first), 503, "{first}");
+    for queue in ["forecast-requests", "forecast-batches", "observations", "train-jobs", "train-results"] {
+        assert!(first.contains(&format!("failed consumes {queue}\n")), "{first}");
+    }
+    proxy.set(Mode::Open);
+    in_time(answers(port, "/readyz", 200)).await;
+    let ready = get(port, "/readyz").expect("an answer");
+    assert!(ready.contains("ok     publishes train jobs"), "{ready}");
+    process.terminate();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_a_process_does_is_counted_in_a_form_that_prometheus_reads() {
     let fleet = Fleet::with_bikes().await;
     let environment = Arc::new(fleet.environment_now().await);
@@ -65,6 +85,7 @@ async fn what_a_process_does_is_counted_in_a_form_that_prometheus_reads() {
         "gatecast_handle_seconds_bucket{queue=\"forecast-requests\",le=",
         "gatecast_queue_wait_seconds_count{queue=\"train-jobs\"} 1",
         "gatecast_cache_requests_total{tier=\"redis\",result=",
+        "gatecast_cache_requests_total{tier=\"disk\",result=",
     ] {
         assert!(text.contains(line), "{line} is not in\n{text}");
     }

@@ -30,6 +30,8 @@ mod main_job;
 
 mod old_event;
 
+mod followed;
+
 mod fallback;
 
 mod scheduled;
@@ -59,6 +61,10 @@ mod fleet_poison;
 mod fleet_outages;
 
 mod fleet_patience;
+
+mod fleet_frozen;
+
+mod fleet_locked;
 
 mod fleet_gatekeepers;
 

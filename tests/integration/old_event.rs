@@ -7,7 +7,7 @@ use protocol::{
 };
 use workers::roles::{
     Role,
-    forecaster::{Heard, UpToDate},
+    forecaster::{EVENTS, Heard, Keeper},
 };
 
 use crate::stack::{Stack, in_time, promoted, request};
@@ -42,9 +42,10 @@ async fn old_events_from_the_broker_switch_nothing_back() {
     let (stack, model) = Stack::with_bikes(&[Role::Trainer, Role::Gatekeeper]).await;
     let (old, new) = two_promotions(&stack, &model).await;
     let environment = &stack.environment;
-    let forecaster = UpToDate::new(environment, None);
-    forecaster.look().await;
-    let mut events = environment.broker.listen(&UpToDate::EVENTS).await.expect("listens");
+    let mut keeper = Keeper::new(environment, None);
+    keeper.look().await;
+    let forecaster = keeper.up_to_date();
+    let mut events = environment.broker.listen(&EVENTS).await.expect("listens");
     for event in [&old, &new, &old] {
         publish(&stack, event).await;
     }
@@ -63,13 +64,14 @@ async fn hearing_an_old_promotion_is_told_from_hearing_a_new_one() {
     let (stack, model) = Stack::with_bikes(&[Role::Trainer, Role::Gatekeeper]).await;
     let (old, new) = two_promotions(&stack, &model).await;
     let environment = &stack.environment;
-    let forecaster = UpToDate::new(environment, None);
+    let mut keeper = Keeper::new(environment, None);
+    let forecaster = keeper.up_to_date();
     assert_eq!(
         forecaster.serving.hear(&old, &environment.models).await,
         Heard::NotServable,
         "knows no model yet"
     );
-    forecaster.look().await;
+    keeper.look().await;
     let generation = || {
         let model = new.model.parse().expect("a name");
         forecaster.serving.current(&model).expect("known").incumbent.as_ref().map(|live| live.generation)

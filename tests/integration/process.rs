@@ -4,9 +4,16 @@ use std::{
     fs::{self, File},
     path::PathBuf,
     process::{Child, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
 };
 
+use workers::config::Config;
+
 use crate::fleet::Fleet;
+
+/// What an end may take beside the grace, where other tests run too.
+const SLOW_MACHINE: Duration = Duration::from_secs(20);
 
 /// A running `gatecast run --role …`, killed when it is dropped.
 pub(crate) struct Process {
@@ -46,10 +53,22 @@ impl Process {
         assert!(told.expect("kill is there").success());
     }
 
-    /// Tells it to stop, and waits until it has.
+    /// Tells it to stop, and waits until it has; fails unless that is within its grace, as configured by default.
     pub(crate) fn terminate(&mut self) {
+        self.terminate_within(Config::default().runner.grace);
+    }
+
+    /// The same with another grace.
+    pub(crate) fn terminate_within(&mut self, grace: Duration) {
         self.signal("TERM");
-        let ended = self.child.wait().expect("ends");
+        let told = Instant::now();
+        let ended = loop {
+            if let Some(ended) = self.child.try_wait().expect("is asked") {
+                break ended;
+            }
+            assert!(told.elapsed() < grace + SLOW_MACHINE, "it does not end within {grace:?}");
+            thread::sleep(Duration::from_millis(10)); // polls for the event it waits for
+        };
         assert!(ended.success(), "it ends well when it is told to stop: {ended}\n{}", self.said());
     }
 
@@ -64,7 +83,7 @@ impl Drop for Process {
         // Fails where the process has ended, which is as good.
         let _ = self.child.kill();
         let _ = self.child.wait();
-        if std::thread::panicking() {
+        if thread::panicking() {
             eprintln!("--- {}\n{}", self.log.display(), self.said());
         }
     }

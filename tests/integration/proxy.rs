@@ -11,7 +11,7 @@ use std::{
 };
 
 use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional},
+    io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _, copy, copy_bidirectional},
     net::{TcpListener, TcpStream},
     sync::watch,
 };
@@ -25,6 +25,8 @@ pub(crate) enum Mode {
     Refused,
     /// They are accepted and never answered.
     Frozen,
+    /// The server is heard, but nothing reaches it.
+    Deaf,
     /// They are answered with bytes that mean nothing.
     Garbage,
 }
@@ -78,30 +80,43 @@ pub(crate) fn address_in(url: &str) -> SocketAddr {
 
 async fn serve(mut client: TcpStream, server: SocketAddr, mut mode: watch::Receiver<Mode>) {
     let now = *mode.borrow_and_update();
+    let mut server = match now {
+        Mode::Open => TcpStream::connect(server).await.ok(),
+        Mode::Refused | Mode::Frozen | Mode::Deaf | Mode::Garbage => None,
+    };
     let talking = async {
-        match now {
-            Mode::Open => {
-                let Ok(mut server) = TcpStream::connect(server).await else { return };
+        match (now, &mut server) {
+            (Mode::Open, Some(server)) => {
                 let _ = server.set_nodelay(true);
                 let _ = client.set_nodelay(true);
-                let _ = copy_bidirectional(&mut client, &mut server).await;
+                let _ = copy_bidirectional(&mut client, server).await;
             }
-            Mode::Refused => {}
-            Mode::Frozen => swallow(&mut client).await,
-            Mode::Garbage => {
+            (Mode::Open | Mode::Refused, _) => {}
+            (Mode::Frozen | Mode::Deaf, _) => swallow(&mut client).await,
+            (Mode::Garbage, _) => {
                 let _ = client.write_all(&[0xff; 512]).await;
                 swallow(&mut client).await;
             }
         }
     };
     tokio::select! {
-        () = talking => {}
-        // A frozen server takes its old connections along; any other change closes them.
-        _ = mode.changed() => {
-            if *mode.borrow() == Mode::Frozen {
-                swallow_until_change(client, mode).await;
+        () = talking => return,
+        _ = mode.changed() => {}
+    }
+    let next = *mode.borrow();
+    match (next, server) {
+        // A frozen server takes its old connections along, …
+        (Mode::Frozen, _) => swallow_until_change(client, mode).await,
+        // … and a deaf one goes on talking. Any other change closes them.
+        (Mode::Deaf, Some(mut server)) => {
+            let (mut from_client, mut to_client) = client.split();
+            tokio::select! {
+                _ = copy(&mut server, &mut to_client) => {}
+                () = swallow(&mut from_client) => {}
+                _ = mode.changed() => {}
             }
         }
+        _ => {}
     }
 }
 
@@ -113,7 +128,7 @@ async fn swallow_until_change(mut client: TcpStream, mut mode: watch::Receiver<M
 }
 
 /// Reads until the client gives up.
-async fn swallow(client: &mut TcpStream) {
+async fn swallow(client: &mut (impl AsyncRead + Unpin)) {
     let mut bytes = [0; 4096];
     while client.read(&mut bytes).await.is_ok_and(|length| length > 0) {}
 }

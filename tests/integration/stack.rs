@@ -92,7 +92,10 @@ impl Stack {
 
     /// Starts `roles`.
     pub(crate) fn run(&mut self, roles: &[Role]) {
-        self.consumed = roles.iter().flat_map(|&role| queues(role)).copied().collect();
+        self.consumed = roles.iter().flat_map(|role| role.queues()).copied().collect();
+        // The last batch of forecasts issued leaves when the forecaster stops, and a recorder that stops with it
+        // may leave that for its successor.
+        self.consumed.retain(|queue| *queue != Queue::ForecastsIssued);
         let (environment, stop, roles) = (self.environment.clone(), self.stop.clone(), roles.to_vec());
         let running = tokio::spawn(async move { roles::run(&environment, &roles, stop).await });
         assert!(self.running.replace(running).is_none(), "the roles run already");
@@ -205,18 +208,6 @@ impl Stack {
 /// What `event` becomes; fails if it does not come in time.
 pub(crate) async fn in_time<T>(event: impl Future<Output = T>) -> T {
     tokio::time::timeout(PATIENCE, event).await.expect("in time")
-}
-
-/// The queues that a role consumes. Not those of forecasts issued: the last batch leaves when the forecaster
-/// stops, and a recorder that stops with it may leave that for its successor.
-fn queues(role: Role) -> &'static [Queue] {
-    match role {
-        Role::Scheduler => &[],
-        Role::Trainer => &[Queue::TrainJobs],
-        Role::Gatekeeper => &[Queue::TrainResults],
-        Role::Forecaster => &[Queue::ForecastRequests],
-        Role::Recorder => &[Queue::Observations],
-    }
 }
 
 fn memory(clock: &Arc<ManualClock>) -> Parts {

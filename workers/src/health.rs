@@ -1,10 +1,11 @@
 //! Probes and metrics over HTTP, on a port of their own: `/livez`, `/readyz`, `/metrics`.
 //!
 //! Liveness asks nobody: a process that is restarted because a server is away helps nobody. Readiness means
-//! that the process does its work: every queue is consumed on a connection that works, and a forecaster has
-//! something to answer with.
+//! that the process does its work: every queue of its roles is consumed on a connection that works, a forecaster
+//! has something to answer with, a scheduler has seen the schedules.
 
 use std::{
+    collections::BTreeMap,
     net::SocketAddr,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -18,26 +19,34 @@ use axum::{
     routing::get,
 };
 use protocol::Queue;
-use runner::Counts;
 use telemetry::Metrics;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
-use crate::{
-    failure::{ExitCode, Failure},
-    roles::forecaster::UpToDate,
-};
+use crate::failure::{ExitCode, Failure};
 
 /// How long connections may go on after the stop.
 const DRAIN: Duration = Duration::from_secs(1);
 
-/// What readiness depends on, as roles report it.
+/// The check of a forecaster.
+pub const KNOWS_ANSWERS: &str = "knows what to answer with";
+/// The check of a scheduler.
+pub const SCHEDULES: &str = "publishes train jobs";
+
+/// The check of whoever consumes a queue.
+pub fn consumes(queue: Queue) -> String {
+    format!("consumes {queue}")
+}
+
+/// What readiness depends on. Nothing is well before it was reported.
 #[derive(Default)]
 pub struct Health {
-    consumers: Mutex<Vec<(Queue, Arc<Counts>)>>,
-    forecaster: Mutex<Option<Arc<UpToDate>>>,
+    checks: Mutex<BTreeMap<String, Look>>,
 }
+
+/// Whether something is well now.
+type Look = Box<dyn Fn() -> bool + Send + Sync>;
 
 /// One thing that must be well.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,27 +58,26 @@ pub struct Check {
 }
 
 impl Health {
-    /// A queue is to be consumed from now on.
-    pub fn consumes(&self, queue: Queue, counts: Arc<Counts>) {
-        self.consumers.lock().unwrap_or_else(PoisonError::into_inner).push((queue, counts));
+    /// Something has to be well that will be reported later.
+    pub fn expect(&self, name: impl Into<String>) {
+        self.report(name, || false);
     }
 
-    /// Forecasts are to be answered from now on.
-    pub fn answers_from(&self, up_to_date: Arc<UpToDate>) {
-        *self.forecaster.lock().unwrap_or_else(PoisonError::into_inner) = Some(up_to_date);
+    /// Something is well from now on whenever `is_well` says so.
+    pub fn report(&self, name: impl Into<String>, is_well: impl Fn() -> bool + Send + Sync + 'static) {
+        self.checks.lock().unwrap_or_else(PoisonError::into_inner).insert(name.into(), Box::new(is_well));
     }
 
-    /// Everything that readiness depends on.
+    /// Everything that readiness depends on, by name.
     pub fn checks(&self) -> Vec<Check> {
-        let consumers = self.consumers.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut checks: Vec<Check> = consumers
-            .iter()
-            .map(|(queue, counts)| Check { name: format!("consumes {queue}"), ok: counts.is_consuming() })
-            .collect();
-        if let Some(up_to_date) = &*self.forecaster.lock().unwrap_or_else(PoisonError::into_inner) {
-            checks.push(Check { name: "knows what to answer with".to_owned(), ok: up_to_date.is_servable() });
-        }
-        checks
+        let checks = self.checks.lock().unwrap_or_else(PoisonError::into_inner);
+        checks.iter().map(|(name, is_well)| Check { name: name.clone(), ok: is_well() }).collect()
+    }
+
+    /// Whether all of it is well. A process that nothing is expected of is none that should be asked for work.
+    pub fn is_ready(&self) -> bool {
+        let checks = self.checks();
+        !checks.is_empty() && checks.iter().all(|check| check.ok)
     }
 }
 
@@ -124,12 +132,31 @@ struct Probed {
 /// One line per check; 503 unless all are well.
 async fn ready(State(probed): State<Probed>) -> impl IntoResponse {
     let checks = probed.health.checks();
-    let code =
-        if checks.iter().all(|check| check.ok) { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let code = if probed.health.is_ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let line = |check: &Check| format!("{} {}\n", if check.ok { "ok    " } else { "failed" }, check.name);
     (code, checks.iter().map(line).collect::<String>())
 }
 
 async fn render(State(probed): State<Probed>) -> impl IntoResponse {
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], probed.metrics.render())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_ready_before_everything_was_reported_and_is_well() {
+        let health = Health::default();
+        assert!(!health.is_ready(), "nothing is expected yet");
+        health.expect(consumes(Queue::TrainJobs));
+        health.expect(KNOWS_ANSWERS);
+        assert!(!health.is_ready());
+        health.report(consumes(Queue::TrainJobs), || true);
+        assert!(!health.is_ready());
+        health.report(KNOWS_ANSWERS, || true);
+        assert!(health.is_ready());
+        health.report(KNOWS_ANSWERS, || false);
+        assert!(!health.is_ready());
+    }
 }

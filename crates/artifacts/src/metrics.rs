@@ -7,7 +7,11 @@ const REFUSED: &str = "gatecast_artifact_refused_total";
 
 /// Says what the metrics of this crate mean; once, after a recorder was installed.
 pub fn describe_metrics() {
-    describe_counter!(CACHE, Unit::Count, "Artifacts asked for, by tier (memory, redis, storage) and result");
+    describe_counter!(
+        CACHE,
+        Unit::Count,
+        "Artifacts asked for, by tier (memory, disk, redis, storage) and result"
+    );
     describe_counter!(
         REFUSED,
         Unit::Count,

@@ -17,7 +17,11 @@ use crate::{ArtifactStore, ArtifactStoreError, Listed, MOST_BYTES, metrics};
 #[derive(Debug)]
 pub struct ObjectArtifacts {
     store: Arc<dyn ObjectStore>,
+    tier: &'static str,
 }
+
+/// What metrics call a store that nothing else was said about.
+const STORAGE: &str = "storage";
 
 impl ObjectArtifacts {
     /// In a folder, which is made where there is none.
@@ -28,12 +32,18 @@ impl ObjectArtifacts {
     pub fn folder(path: impl AsRef<Path>) -> Result<Self, ArtifactStoreError> {
         std::fs::create_dir_all(&path).map_err(unavailable)?;
         let folder = LocalFileSystem::new_with_prefix(path).map_err(unavailable)?;
-        Ok(Self { store: Arc::new(folder.with_fsync(true)) })
+        Ok(Self { store: Arc::new(folder.with_fsync(true)), tier: STORAGE })
     }
 
     /// In memory, for tests.
     pub fn memory() -> Self {
-        Self { store: Arc::new(InMemory::new()) }
+        Self { store: Arc::new(InMemory::new()), tier: STORAGE }
+    }
+
+    /// The same store, as another tier in metrics.
+    #[must_use]
+    pub fn counted_as(self, tier: &'static str) -> Self {
+        Self { tier, ..self }
     }
 }
 
@@ -49,7 +59,7 @@ impl ArtifactStore for ObjectArtifacts {
 
     async fn get(&self, name: &ArtifactName) -> Result<Bytes, ArtifactStoreError> {
         let found = self.store.get(&key(name)).await;
-        metrics::asked("storage", found.is_ok());
+        metrics::asked(self.tier, found.is_ok());
         let found = found.map_err(|error| match error {
             object_store::Error::NotFound { .. } => ArtifactStoreError::Missing { name: *name },
             other => unavailable(other),

@@ -136,10 +136,15 @@ impl PostgresSchema {
     /// Begins a transaction that nobody else's write to `what` can come before or between. Dropped without a
     /// commit it changes nothing.
     pub async fn write(&self, what: &str) -> Result<PostgresTransaction, sqlx::Error> {
-        self.check_once().await?;
-        let mut transaction = PostgresTransaction::new(unless_silent(self.pool.begin()).await?);
+        let mut transaction = self.append().await?;
         sqlx::query(LOCK).bind(format!("{}.{what}", self.name)).execute(&mut *transaction).await?;
         Ok(transaction)
+    }
+
+    /// Begins a transaction for rows that may come in any order between those of others: it waits for nobody.
+    pub async fn append(&self) -> Result<PostgresTransaction, sqlx::Error> {
+        self.check_once().await?;
+        Ok(PostgresTransaction::new(unless_silent(self.pool.begin()).await?))
     }
 
     /// Begins a transaction whose reads all see the same committed state.

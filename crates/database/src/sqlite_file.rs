@@ -89,6 +89,12 @@ impl SqliteFile {
         self.writer.begin_with("BEGIN IMMEDIATE").await
     }
 
+    /// Begins a transaction for rows that may come in any order between those of others. One file has one
+    /// writer all the same.
+    pub async fn append(&self) -> Result<Transaction<'static, Sqlite>, sqlx::Error> {
+        self.write("").await
+    }
+
     /// Begins a transaction whose reads all see the same committed state.
     pub async fn read(&self) -> Result<Transaction<'static, Sqlite>, sqlx::Error> {
         self.readers.begin().await

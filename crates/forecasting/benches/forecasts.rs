@@ -58,7 +58,7 @@ fn scene() -> (Serving, Frame) {
     };
     let bundle = Arc::new(train(&request).expect("is enough history").bundle);
     let artifact = forecasting::artifact::ArtifactName::of(b"an artifact");
-    let incumbent = Some(Live { version: 1, generation: 1, artifact, bundle });
+    let incumbent = Some(Live { version: 1, generation: 1, since: cut_off, artifact, bundle });
     (Serving { model, dataset, incumbent }, frame)
 }
 

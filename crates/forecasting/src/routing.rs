@@ -66,6 +66,8 @@ pub struct Live {
     pub version: u32,
     /// Counts the model's changes of incumbent, from 1.
     pub generation: u64,
+    /// Since when it is in use.
+    pub since: Timestamp,
     /// The artifact that it was loaded from.
     pub artifact: ArtifactName,
     /// What the version is made of.
@@ -358,8 +360,13 @@ mod tests {
 
     fn serving(primary: Option<Model>) -> Serving {
         let artifact = ArtifactName::of(b"an artifact");
-        let live =
-            |primary| Live { version: 3, generation: 2, artifact, bundle: Arc::new(version(primary, 30)) };
+        let live = |primary| Live {
+            version: 3,
+            generation: 2,
+            since: Timestamp::UNIX_EPOCH,
+            artifact,
+            bundle: Arc::new(version(primary, 30)),
+        };
         Serving { model: model(), dataset: dataset(), incumbent: primary.map(live) }
     }
 

@@ -48,7 +48,9 @@ macro_rules! history_contract {
             coverage_counts_values_as_of_an_instant
             values_come_back_to_the_bit
             zero_has_no_sign
+            the_newest_value_is_the_last_one_that_was_not_taken_back
             the_revision_grows_with_news_only
+            the_same_changes_at_another_time_are_another_revision
             recorders_that_race_lose_nothing
             a_forecast_is_recorded_once
             forecasts_come_back_latest_first
@@ -435,6 +437,42 @@ pub async fn the_revision_grows_with_news_only(history: Arc<dyn History>, other:
     assert_eq!(revision().await, first);
     record(&*history, &[observed("a", 0, 2.0)], minute(2)).await;
     assert!(0 < first && first < revision().await);
+}
+
+pub async fn the_same_changes_at_another_time_are_another_revision(
+    history: Arc<dyn History>,
+    _: Arc<dyn History>,
+) {
+    let mut revisions = Vec::new();
+    for (later, name) in [(0, "one"), (10, "another")] {
+        let dataset = DatasetName::new(name).expect("is a name");
+        for change in 0..2_u8 {
+            let now = minute(i64::from(change)) + SignedDuration::from_micros(later);
+            let rows = [observed("a", 0, f64::from(change))];
+            history.record(&dataset, &hourly(), &rows, now).await.expect("can be recorded");
+        }
+        revisions.push(history.revision(&dataset).await.expect("can be read"));
+    }
+    assert_ne!(revisions[0], revisions[1]);
+}
+
+pub async fn the_newest_value_is_the_last_one_that_was_not_taken_back(
+    history: Arc<dyn History>,
+    other: Arc<dyn History>,
+) {
+    let newest = async || other.newest(&dataset()).await.expect("can be read");
+    assert_eq!(newest().await, None);
+    record(&*history, &[observed("a", 3, 1.0), observed("b", 5, 2.0)], minute(0)).await;
+    assert_eq!(newest().await, Some(hour(5)));
+    // A stray value of the far future, and one that was declared missing from the start.
+    record(&*history, &[observed("a", 900, 1.0), observed("b", 901, f64::NAN)], minute(1)).await;
+    assert_eq!(newest().await, Some(hour(900)));
+    record(&*history, &[observed("a", 900, f64::NAN), observed("b", 5, f64::NAN)], minute(2)).await;
+    assert_eq!(newest().await, Some(hour(3)));
+    record(&*history, &[observed("a", 3, f64::NAN)], minute(3)).await;
+    assert_eq!(newest().await, None, "a series without a value");
+    record(&*history, &[observed("b", 5, 7.0)], minute(4)).await;
+    assert_eq!(newest().await, Some(hour(5)), "a value that came back");
 }
 
 pub async fn recorders_that_race_lose_nothing(one: Arc<dyn History>, other: Arc<dyn History>) {

@@ -30,6 +30,13 @@ pub struct IssuedForecast {
     pub values: Vec<f64>,
 }
 
+impl IssuedForecast {
+    /// As databases keep them.
+    pub(crate) fn values_as_json(&self) -> String {
+        serde_json::to_string(&self.values).expect("numbers are JSON")
+    }
+}
+
 /// A forecast that is no number was never issued; a store could not give it back either.
 pub(crate) fn refuse_missing_values(forecasts: &[IssuedForecast]) -> Result<(), RecordError> {
     let finite = |forecast: &&IssuedForecast| forecast.values.iter().all(|value| value.is_finite());

@@ -76,13 +76,17 @@ pub trait History: Send + Sync + 'static {
         as_of: Option<Timestamp>,
     ) -> Result<Option<Coverage>, ReadError>;
 
+    /// The last step at which any series of the dataset has a value; `None` if none has. Cheap to ask.
+    async fn newest(&self, dataset: &DatasetName) -> Result<Option<Timestamp>, ReadError>;
+
     /// The observations in a range, laid on the dataset's grid, from one state of the store.
     ///
     /// Each series begins with its first value in the range and ends with its last; a series without any,
     /// or unknown, is left out.
     async fn read(&self, dataset: &DatasetName, grid: &Grid, range: &Range) -> Result<Frame, ReadError>;
 
-    /// A number that grows whenever something new about the dataset was recorded; 0 before. Cheap to ask.
+    /// A number that grows whenever something new about the dataset was recorded; 0 before. Cheap to ask. It
+    /// follows the clock, so that another history (one made anew, or from a backup) has other ones.
     async fn revision(&self, dataset: &DatasetName) -> Result<u64, ReadError>;
 
     /// Records forecasts that were issued, all or none, and says how many were not yet known by their

@@ -106,6 +106,10 @@ impl History for MemoryHistory {
         Ok(Coverage::of(covered.collect()))
     }
 
+    async fn newest(&self, dataset: &DatasetName) -> Result<Option<Timestamp>, ReadError> {
+        Ok(self.coverage(dataset, None).await?.and_then(|coverage| coverage.last()))
+    }
+
     async fn read(&self, dataset: &DatasetName, grid: &Grid, range: &Range) -> Result<Frame, ReadError> {
         let state = self.state();
         let mut series = Vec::new();
@@ -201,7 +205,9 @@ impl Dataset {
                 rows.extend(change.recorded_at().map(|recorded_at| Known { recorded_at, y }));
             }
         }
-        self.revision += u64::from(recorded.changed_anything());
+        if recorded.changed_anything() {
+            self.revision = (self.revision + 1).max(u64::try_from(to_micros(recorded_at)).unwrap_or(0));
+        }
         Ok(recorded)
     }
 }

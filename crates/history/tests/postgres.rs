@@ -94,3 +94,38 @@ async fn a_message_that_the_database_refuses_takes_no_other_of_its_group_along()
     let new = |outcome: &Result<history::Recorded, RecordError>| outcome.as_ref().map(|it| it.new).ok();
     assert_eq!(outcomes.iter().map(new).collect::<Vec<_>>(), [Some(1), None, Some(1)]);
 }
+
+#[tokio::test]
+async fn forecasts_issued_wait_for_nobody() {
+    let (database, history) = fresh().await;
+    let forecast = |request: &str, series: &str| IssuedForecast {
+        request_id: request.into(),
+        model: ModelName::new("bike-demand").expect("a name"),
+        series: SeriesId::new(series).expect("an id"),
+        origin: hour(3),
+        issued_at: hour(4),
+        version: None,
+        generation: 0,
+        route: "fallback".into(),
+        reason: Some("no_incumbent".into()),
+        values: vec![1.0],
+    };
+    // Another recorder is in the middle of a message, whatever it may lock beside its rows.
+    let mut other = PgConnection::connect(&database.url).await.expect("connects");
+    let mut unfinished = other.begin().await.expect("begins");
+    sqlx::query("SELECT pg_advisory_xact_lock(hashtextextended('gatecast.history.forecasts issued', 0))")
+        .execute(&mut *unfinished)
+        .await
+        .expect("locks");
+    sqlx::query(
+        "INSERT INTO history.forecast_issued
+             (request_id, model, series, origin, issued_at, recorded_at, generation, route, forecast)
+         VALUES ('r0', 'bike-demand', 'a', 0, 0, 0, 0, 'fallback', '[1.0]')",
+    )
+    .execute(&mut *unfinished)
+    .await
+    .expect("inserts");
+    let batch: Vec<IssuedForecast> = (0..2_500).map(|number| forecast("r1", &format!("s{number}"))).collect();
+    assert_eq!(history.record_forecasts(&batch, hour(5)).await.expect("records"), 2_500);
+    assert_eq!(history.record_forecasts(&batch[1_000..], hour(6)).await.expect("records"), 0);
+}

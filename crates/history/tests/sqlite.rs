@@ -31,11 +31,12 @@ async fn what_was_recorded_is_there_after_a_restart() {
     let path = folder.path().join("history.db");
     let before = SqliteHistory::open(&path).await.unwrap();
     before.record(&dataset(), &grid(), &[observation(0, 0, 1.5)], second(9)).await.unwrap();
+    let revision = before.revision(&dataset()).await.unwrap();
     before.close().await;
     let after = SqliteHistory::open(&path).await.unwrap();
     let frame = after.read(&dataset(), &grid(), &Range::default()).await.unwrap();
     assert_eq!(frame.series[0].values, [1.5]);
-    assert_eq!(after.revision(&dataset()).await.unwrap(), 1);
+    assert_eq!(after.revision(&dataset()).await.unwrap(), revision);
 }
 
 /// Few series, steps, values and clock readings, so that they meet often; clocks may go back, and now and
@@ -67,6 +68,10 @@ async fn agree(batches: Vec<(Vec<Observation>, i64)>) {
         let one = sqlite.coverage(&dataset(), as_of).await.expect("can be read");
         assert_eq!(one, memory.coverage(&dataset(), as_of).await.expect("can be read"), "as of {as_of:?}");
     }
+    assert_eq!(
+        sqlite.newest(&dataset()).await.expect("can be read"),
+        memory.newest(&dataset()).await.expect("can be read")
+    );
     assert_eq!(
         sqlite.revision(&dataset()).await.expect("can be read"),
         memory.revision(&dataset()).await.expect("can be read")

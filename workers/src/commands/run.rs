@@ -31,6 +31,9 @@ pub(super) async fn run(config: Config, roles: &[Role]) -> CommandResult {
         Ok(address) => {
             let metrics = telemetry::start_metrics();
             metrics::describe();
+            for role in roles {
+                role.expect(&environment.health); // before anyone can ask
+            }
             Some(HealthServer::start(address, environment.health.clone(), metrics).await?)
         }
         Err(_none) => None, // checked with the configuration: it is empty

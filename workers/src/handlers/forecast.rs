@@ -39,7 +39,10 @@ impl Handler for ForecastHandler {
             let message = format!("model {:?}: no such model was applied", request.model);
             return Ok(ForecastReply::Refused { reason: RefusalReason::UnknownModel, message });
         };
-        let recorded = self.recorded(&serving.dataset.name).await;
+        let recorded = match request.history.as_slice() {
+            [] => self.recorded(&serving.dataset.name).await,
+            _inline => None,
+        };
         let (question, history) = match convert::question(&request, &serving, recorded) {
             Ok(asked) => asked,
             Err(refused) => return Ok(refused.into()),
@@ -50,7 +53,7 @@ impl Handler for ForecastHandler {
 
         // Save.
         self.issued.note(convert::issued(&answer, &serving, &job.message_id, self.issued.now()));
-        let reply = convert::reply(&answer, &serving, self.up_to_date.stale_since());
+        let reply = convert::reply(&answer, &serving, self.up_to_date.looks.stale_since());
         metrics::answered(&reply);
         Ok(reply)
     }
@@ -63,7 +66,7 @@ impl ForecastHandler {
         if let Some(recorded) = self.up_to_date.recent.of(dataset) {
             return Some(recorded);
         }
-        self.up_to_date.look().await;
+        self.up_to_date.looks.wait_for_next().await;
         self.up_to_date.recent.of(dataset)
     }
 
@@ -73,7 +76,7 @@ impl ForecastHandler {
         if let Some(serving) = self.up_to_date.serving.current(&model) {
             return Some(serving);
         }
-        self.up_to_date.look().await;
+        self.up_to_date.looks.wait_for_next().await;
         self.up_to_date.serving.current(&model)
     }
 

@@ -39,7 +39,7 @@ impl Handler for RecordObservationsHandler {
 
         // Save, together with whatever else waits to be.
         let message = ObservationMessage { message_id: job.message_id.clone(), observations };
-        let recorded = self.records.record(dataset.spec, message).await?.map_err(record_error)?;
+        let recorded = self.records.record(dataset.spec, message).await.map_err(record_error)?;
         Ok(ObservationsRecorded {
             dataset: batch.dataset,
             new: recorded.new,

@@ -14,7 +14,10 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
-use crate::environment::Environment;
+use crate::{
+    environment::Environment,
+    health::{self, Health},
+};
 
 /// A role of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -44,6 +47,29 @@ impl Role {
             Self::Gatekeeper => "gatekeeper",
             Self::Forecaster => "forecaster",
             Self::Recorder => "recorder",
+        }
+    }
+
+    /// The queues that it consumes.
+    pub fn queues(self) -> &'static [Queue] {
+        match self {
+            Self::Scheduler => &[],
+            Self::Trainer => &[Queue::TrainJobs],
+            Self::Gatekeeper => &[Queue::TrainResults],
+            Self::Forecaster => &[Queue::ForecastRequests, Queue::ForecastBatches],
+            Self::Recorder => &[Queue::Observations, Queue::ForecastsIssued],
+        }
+    }
+
+    /// What it will report; until then nothing of it is well.
+    pub fn expect(self, health: &Health) {
+        for &queue in self.queues() {
+            health.expect(health::consumes(queue));
+        }
+        match self {
+            Self::Scheduler => health.expect(health::SCHEDULES),
+            Self::Forecaster => health.expect(health::KNOWS_ANSWERS),
+            Self::Trainer | Self::Gatekeeper | Self::Recorder => {}
         }
     }
 
@@ -119,7 +145,8 @@ struct Work {
 async fn work<H: Handler>(environment: &Environment, what: Work, handler: H, stop: CancellationToken) {
     let Work { queue, prefetch, time_limit } = what;
     let counts = Arc::new(Counts::default());
-    environment.health.consumes(queue, counts.clone());
+    let consumed = counts.clone();
+    environment.health.report(health::consumes(queue), move || consumed.is_consuming());
     let worker = Worker {
         broker: environment.broker.clone(),
         clock: environment.clock.clone(),

@@ -1,6 +1,12 @@
 //! Publishes train jobs when the models' schedules say so.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use anyhow::Context as _;
 use forecasting::{names::ModelName, spec::ModelSpec};
@@ -15,6 +21,7 @@ use tracing::{error, info, warn};
 
 use crate::{
     environment::Environment,
+    health::SCHEDULES,
     holdout, metrics,
     schedule::{CheckedSchedule, Due, job_id},
 };
@@ -24,8 +31,13 @@ const LOOK: Duration = Duration::from_secs(30);
 
 /// Runs until `stop`.
 pub(super) async fn run(environment: &Arc<Environment>, stop: CancellationToken) -> anyhow::Result<()> {
+    let is_well = Arc::new(AtomicBool::new(false));
+    let reported = is_well.clone();
+    environment.health.report(SCHEDULES, move || reported.load(Ordering::Relaxed));
     loop {
-        let pause = match publish_due(environment).await {
+        let due = publish_due(environment).await;
+        is_well.store(due.is_ok(), Ordering::Relaxed);
+        let pause = match due {
             Ok(next) => pause_until(next, environment.clock.now()),
             Err(fault) => {
                 error!("train jobs could not be scheduled, next look in {LOOK:?}: {fault:#}");

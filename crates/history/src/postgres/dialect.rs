@@ -2,9 +2,9 @@
 
 use std::fmt::Write as _;
 
-use database::PatientConnection;
+use database::{PatientConnection, instant::to_micros};
 
-use crate::observations::NewRow;
+use crate::{IssuedForecast, observations::NewRow};
 
 /// The series of a dataset ($1) whose names are in a JSON array ($2), or all.
 pub(super) const SERIES: &str = "
@@ -70,4 +70,40 @@ async fn copy(db: &mut PatientConnection, rows: &[NewRow]) -> sqlx::Result<()> {
         written.expect("a string has room");
     }
     db.copy_in("COPY observation (series_id, ds, recorded_at, y) FROM STDIN", text.into_bytes()).await
+}
+
+/// Forecasts that one statement inserts: more than a message may hold.
+pub(super) const FORECASTS_PER_INSERT: usize = 1_000;
+
+/// Inserts those of at most [`FORECASTS_PER_INSERT`] forecasts that are not there, in their order; returns how
+/// many.
+pub(super) async fn insert_forecasts(
+    db: &mut PatientConnection,
+    forecasts: &[&IssuedForecast],
+    recorded_at: i64,
+) -> sqlx::Result<u64> {
+    fn column<'a, T>(of: &[&'a IssuedForecast], value: impl Fn(&'a IssuedForecast) -> T) -> Vec<T> {
+        of.iter().map(|forecast| value(forecast)).collect()
+    }
+    let insert = sqlx::query(
+        "INSERT INTO forecast_issued (request_id, model, series, origin, issued_at, recorded_at,
+                                      version, generation, route, reason, forecast)
+         SELECT request_id, model, series, origin, issued_at, $1, version, generation, route, reason, forecast
+         FROM unnest($2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[],
+                     $7::bigint[], $8::bigint[], $9::text[], $10::text[], $11::text[])
+              AS given (request_id, model, series, origin, issued_at, version, generation, route, reason, forecast)
+         ON CONFLICT DO NOTHING",
+    )
+    .bind(recorded_at)
+    .bind(column(forecasts, |forecast| forecast.request_id.as_str()))
+    .bind(column(forecasts, |forecast| forecast.model.as_str()))
+    .bind(column(forecasts, |forecast| forecast.series.as_str()))
+    .bind(column(forecasts, |forecast| to_micros(forecast.origin)))
+    .bind(column(forecasts, |forecast| to_micros(forecast.issued_at)))
+    .bind(column(forecasts, |forecast| forecast.version.map(i64::from)))
+    .bind(column(forecasts, |forecast| forecast.generation.cast_signed()))
+    .bind(column(forecasts, |forecast| forecast.route.as_str()))
+    .bind(column(forecasts, |forecast| forecast.reason.as_deref()))
+    .bind(column(forecasts, IssuedForecast::values_as_json));
+    Ok(insert.execute(db).await?.rows_affected())
 }

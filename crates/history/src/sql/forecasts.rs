@@ -5,7 +5,7 @@ use forecasting::names::ModelName;
 use jiff::Timestamp;
 use sqlx::{FromRow, Row};
 
-use super::super::{DbRow, Store};
+use super::super::{DbRow, Store, dialect};
 use crate::{IssuedForecast, RecordError, forecasts::refuse_missing_values};
 
 pub(super) async fn record(
@@ -14,28 +14,13 @@ pub(super) async fn record(
     recorded_at: Timestamp,
 ) -> Result<u64, RecordError> {
     refuse_missing_values(forecasts)?;
-    let mut transaction = store.write("forecasts issued").await?;
+    // One order for everyone: two recorders that were given the same forecasts do not wait for each other in turn.
+    let mut forecasts: Vec<&IssuedForecast> = forecasts.iter().collect();
+    forecasts.sort_by_key(|forecast| (&forecast.request_id, &forecast.series));
+    let mut transaction = store.append().await?;
     let mut new = 0;
-    for forecast in forecasts {
-        let inserted = sqlx::query(
-            "INSERT INTO forecast_issued (request_id, model, series, origin, issued_at, recorded_at,
-                                          version, generation, route, reason, forecast)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING",
-        )
-        .bind(forecast.request_id.as_str())
-        .bind(forecast.model.as_str())
-        .bind(forecast.series.as_str())
-        .bind(to_micros(forecast.origin))
-        .bind(to_micros(forecast.issued_at))
-        .bind(to_micros(recorded_at))
-        .bind(forecast.version.map(i64::from))
-        .bind(forecast.generation.cast_signed())
-        .bind(forecast.route.as_str())
-        .bind(forecast.reason.as_deref())
-        .bind(serde_json::to_string(&forecast.values).expect("numbers are JSON"))
-        .execute(&mut *transaction)
-        .await?;
-        new += inserted.rows_affected();
+    for forecasts in forecasts.chunks(dialect::FORECASTS_PER_INSERT) {
+        new += dialect::insert_forecasts(&mut transaction, forecasts, to_micros(recorded_at)).await?;
     }
     transaction.commit().await?;
     Ok(new)

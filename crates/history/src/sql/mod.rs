@@ -62,6 +62,10 @@ impl History for SqlHistory {
         Ok(read::coverage(&self.store, dataset, as_of).await?)
     }
 
+    async fn newest(&self, dataset: &DatasetName) -> Result<Option<Timestamp>, ReadError> {
+        Ok(read::newest(&self.store, dataset).await?)
+    }
+
     async fn read(&self, dataset: &DatasetName, grid: &Grid, range: &Range) -> Result<Frame, ReadError> {
         read::frame(&self.store, dataset, grid, range).await
     }

@@ -1,6 +1,9 @@
 //! Reads observations as they were known at an instant.
 
-use database::{Columns, instant::to_micros};
+use database::{
+    Columns,
+    instant::{from_micros, to_micros},
+};
 use forecasting::{
     names::{DatasetName, SeriesId},
     series::{Frame, Grid, Series},
@@ -87,6 +90,26 @@ pub(super) async fn coverage(
         })
     });
     Ok(Coverage::of(series.collect::<sqlx::Result<_>>()?))
+}
+
+/// Of each series the newest step whose latest row has a value: mostly the very first that is looked at.
+const NEWEST: &str = "
+    SELECT max(ds) FROM (
+        SELECT (SELECT ds FROM observation AS latest
+                WHERE series_id = series.series_id AND y IS NOT NULL AND NOT EXISTS (
+                    SELECT 1 FROM observation
+                    WHERE series_id = latest.series_id AND ds = latest.ds AND recorded_at > latest.recorded_at
+                )
+                ORDER BY ds DESC LIMIT 1) AS ds
+        FROM series JOIN dataset USING (dataset_id)
+        WHERE dataset.name = $1
+    ) AS newest";
+
+pub(super) async fn newest(store: &Store, dataset: &DatasetName) -> sqlx::Result<Option<Timestamp>> {
+    let mut snapshot = store.read().await?;
+    let newest: Option<i64> =
+        sqlx::query_scalar(NEWEST).bind(dataset.as_str()).fetch_one(&mut *snapshot).await?;
+    newest.map(from_micros).transpose()
 }
 
 pub(super) async fn revision(store: &Store, dataset: &DatasetName) -> sqlx::Result<u64> {

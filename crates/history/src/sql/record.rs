@@ -142,8 +142,9 @@ impl Dataset<'_> {
         }
         rows.write(db).await?;
         if recorded.changed_anything() {
-            let update = sqlx::query("UPDATE dataset SET revision = revision + 1 WHERE dataset_id = $1");
-            update.bind(self.id).execute(db).await?;
+            let update = "UPDATE dataset SET revision = CASE WHEN revision < $2 THEN $2 ELSE revision + 1 END
+                          WHERE dataset_id = $1";
+            sqlx::query(update).bind(self.id).bind(self.recorded_at).execute(db).await?;
         }
         Ok(recorded)
     }

@@ -1,8 +1,9 @@
 //! What SQLite says in its own way.
 
+use database::instant::to_micros;
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
-use crate::observations::NewRow;
+use crate::{IssuedForecast, observations::NewRow};
 
 /// The series of a dataset ($1) whose names are in a JSON array ($2), or all.
 pub(super) const SERIES: &str = "
@@ -43,4 +44,36 @@ pub(super) async fn insert(db: &mut SqliteConnection, rows: &[NewRow]) -> sqlx::
     // Only the statement of a full set is worth keeping compiled.
     insert.build().persistent(rows.len() == ROWS_PER_INSERT).execute(db).await?;
     Ok(())
+}
+
+/// Forecasts that one statement inserts, with eleven parameters each.
+pub(super) const FORECASTS_PER_INSERT: usize = 500;
+
+/// Inserts those of at most [`FORECASTS_PER_INSERT`] forecasts that are not there, in their order; returns how
+/// many.
+pub(super) async fn insert_forecasts(
+    db: &mut SqliteConnection,
+    forecasts: &[&IssuedForecast],
+    recorded_at: i64,
+) -> sqlx::Result<u64> {
+    let mut insert: QueryBuilder<Sqlite> = QueryBuilder::new(
+        "INSERT INTO forecast_issued (request_id, model, series, origin, issued_at, recorded_at,
+                                      version, generation, route, reason, forecast) ",
+    );
+    insert.push_values(forecasts, |mut values, forecast| {
+        values
+            .push_bind(forecast.request_id.as_str())
+            .push_bind(forecast.model.as_str())
+            .push_bind(forecast.series.as_str())
+            .push_bind(to_micros(forecast.origin))
+            .push_bind(to_micros(forecast.issued_at))
+            .push_bind(recorded_at)
+            .push_bind(forecast.version.map(i64::from))
+            .push_bind(forecast.generation.cast_signed())
+            .push_bind(forecast.route.as_str())
+            .push_bind(forecast.reason.as_deref())
+            .push_bind(forecast.values_as_json());
+    });
+    insert.push(" ON CONFLICT DO NOTHING");
+    Ok(insert.build().persistent(false).execute(db).await?.rows_affected())
 }

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use anyhow::anyhow;
 use clock::Clock;
 use messaging::Broker;
 use protocol::{
@@ -9,6 +10,7 @@ use protocol::{
     messages::{ForecastsIssued, IssuedForecast},
 };
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 use tracing::warn;
 use uuid::Uuid;
 
@@ -63,12 +65,17 @@ impl IssuedLog {
 }
 
 impl Outgoing {
-    /// Publishes batches until every [`IssuedLog`] is gone and nothing is left.
-    pub async fn publish(mut self, broker: Arc<dyn Broker>) {
+    /// Publishes batches until every [`IssuedLog`] is gone and nothing is left. What is left once it is
+    /// `out_of_time` is dropped.
+    pub async fn publish(mut self, broker: Arc<dyn Broker>, out_of_time: CancellationToken) {
         while let Some(first) = self.receiver.recv().await {
             let batch = self.batch(first).await;
             let forecasts = batch.len();
-            if let Err(fault) = publish(&*broker, ForecastsIssued { forecasts: batch }).await {
+            let publishing = publish(&*broker, ForecastsIssued { forecasts: batch });
+            let published = out_of_time.run_until_cancelled(publishing).await;
+            let published =
+                published.unwrap_or_else(|| Err(anyhow!("there is no time left to publish them")));
+            if let Err(fault) = published {
                 metrics::issued_dropped(forecasts);
                 warn!(forecasts, "{forecasts} forecasts issued will be missing in the history: {fault:#}");
             }

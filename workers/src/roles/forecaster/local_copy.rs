@@ -5,37 +5,43 @@
 //! a file that is torn, damaged or another's is as good as none.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fs::{self, File},
     io::{self, Write as _},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
+    time::Duration,
 };
 
+use anyhow::{Context as _, bail};
 use artifacts::{ArtifactStore, ArtifactStoreError, Listed, ObjectArtifacts};
 use async_trait::async_trait;
 use bytes::Bytes;
 use forecasting::{
     artifact::ArtifactName,
-    names::DatasetName,
+    names::{DatasetName, ModelName},
     series::Frame,
     spec::{DatasetSpec, ModelSpec},
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use tokio::{task::spawn_blocking, time::timeout};
 use tracing::{info, warn};
 
 use crate::data_folder::{self, DataFolderError, Ownership};
 
 const POINTERS: &str = "pointers";
 const WINDOW: &str = "window-";
+const ARTIFACTS: &str = "artifacts";
+/// An artifact that takes longer to get is not kept this time.
+const FETCH_LIMIT: Duration = Duration::from_secs(30);
 /// Before the content of each file stands its SHA-256 in hex.
 const HASH_BYTES: usize = 64;
 
 /// Which version answered for each model when the registry was last looked at.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Pointers {
-    /// When registry and history were last seen.
+    /// When registry and history were last seen as a whole.
     pub looked_at: Timestamp,
     /// The models.
     pub models: Vec<Pointer>,
@@ -61,6 +67,8 @@ pub struct PointedAt {
     pub generation: u64,
     /// Its artifact.
     pub artifact: ArtifactName,
+    /// Since when it is in use.
+    pub since: Timestamp,
 }
 
 /// The look-back window of a dataset.
@@ -74,13 +82,16 @@ pub struct Window {
     pub steps: usize,
 }
 
-/// A folder that one forecaster keeps its copies in.
+/// A folder that one forecaster keeps its copies in. Only [`save`](Self::save) changes what is there.
 pub struct LocalCopy {
     folder: PathBuf,
     max_bytes: u64,
-    artifacts: ObjectArtifacts,
-    /// What lies on the disk, so that nothing is written twice.
-    written: Mutex<BTreeSet<(DatasetName, u64, usize)>>,
+    artifacts: Arc<ObjectArtifacts>,
+    /// The artifacts that are there and whole, with their sizes.
+    kept: BTreeMap<ArtifactName, u64>,
+    /// The windows that are there, so that nothing is written twice.
+    written: BTreeMap<DatasetName, Arc<Frame>>,
+    pointers: Option<Pointers>,
     _ownership: Ownership,
 }
 
@@ -100,64 +111,199 @@ impl LocalCopy {
             }
             Err(unusable) => return Err(unusable),
         };
-        let artifacts = ObjectArtifacts::folder(folder.join("artifacts")).map_err(|fault| {
+        let artifacts = ObjectArtifacts::folder(folder.join(ARTIFACTS)).map_err(|fault| {
             DataFolderError::Unusable { path: folder.to_owned(), source: io::Error::other(fault) }
         })?;
-        let written = Mutex::default();
-        Ok(Some(Self { folder: folder.to_owned(), max_bytes, artifacts, written, _ownership: ownership }))
+        Ok(Some(Self {
+            max_bytes,
+            artifacts: Arc::new(artifacts.counted_as("disk")),
+            kept: BTreeMap::new(),
+            written: BTreeMap::new(),
+            pointers: read(&folder.join(POINTERS), |bytes| serde_json::from_slice(bytes).ok()),
+            folder: folder.to_owned(),
+            _ownership: ownership,
+        }))
     }
 
-    /// Writes pointers, and the windows that are not written yet. Blocks. A failure is logged: what was there
-    /// before stays.
-    pub fn save(&self, pointers: &Pointers, windows: &[(DatasetName, Window)]) {
-        if let Err(fault) = self.try_save(pointers, windows) {
-            warn!("the local copy could not be brought up to date: {fault}");
+    /// The artifacts that are kept here.
+    pub fn artifacts(&self) -> Arc<ObjectArtifacts> {
+        self.artifacts.clone()
+    }
+
+    /// What was kept last, if it could be read.
+    pub fn pointers(&self) -> Option<&Pointers> {
+        self.pointers.as_ref()
+    }
+
+    /// The windows of the models that were kept, as far as they can be read.
+    pub async fn windows(&mut self) -> Vec<(DatasetName, Window)> {
+        let models = self.pointers.iter().flat_map(|pointers| &pointers.models);
+        let datasets: BTreeSet<DatasetName> = models.map(|model| model.dataset.name.clone()).collect();
+        let folder = self.folder.clone();
+        let read_one = move |dataset: DatasetName| {
+            let window: Window = read(&folder.join(window_file(&dataset)), decoded)?;
+            Some((dataset, window))
+        };
+        let reading = move || datasets.into_iter().filter_map(read_one).collect::<Vec<_>>();
+        let windows = spawn_blocking(reading).await.expect("reading does not panic");
+        self.written.extend(windows.iter().map(|(dataset, window)| (dataset.clone(), window.frame.clone())));
+        windows
+    }
+
+    /// Brings the copy up to date: what the pointers name first, then the pointers, and only then goes what
+    /// they do not name any more. What cannot be had or kept is logged, and what was there before stays in its
+    /// place. `forecaster.disk` limits what stays; until then there is as much more as is replaced.
+    pub async fn save(
+        &mut self,
+        mut pointers: Pointers,
+        windows: Vec<(DatasetName, Window)>,
+        store: &dyn ArtifactStore,
+    ) {
+        let room = self.keep_artifacts(&mut pointers, store).await;
+        let new = |(dataset, window): &(DatasetName, Window)| {
+            self.written.get(dataset).is_none_or(|written| !Arc::ptr_eq(written, &window.frame))
+        };
+        let windows: Vec<_> = windows.into_iter().filter(new).collect();
+        let folder = self.folder.clone();
+        let writing = spawn_blocking(move || {
+            let written = write_windows(&folder, windows, room);
+            let saved = write_pointers(&folder, &pointers);
+            if saved.is_ok() {
+                remove_other_artifacts(&folder, &pointers);
+            }
+            (written, saved.map(|()| pointers))
+        });
+        let (written, saved) = writing.await.expect("writing does not panic");
+        self.written.extend(written);
+        match saved {
+            Ok(pointers) => {
+                let names = pointers.artifacts();
+                self.kept.retain(|name, _size| names.contains(name));
+                self.pointers = Some(pointers);
+            }
+            Err(fault) => warn!("the local copy could not be brought up to date: {fault}"),
         }
     }
 
-    fn try_save(&self, pointers: &Pointers, windows: &[(DatasetName, Window)]) -> io::Result<()> {
-        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
-        for (dataset, window) in windows {
-            let key = (dataset.clone(), window.revision, window.steps);
-            if written.contains(&key) {
+    /// Sees to it that every artifact is there that the pointers name, or names the one that was there before.
+    /// Returns what room is left beside all of them and the windows.
+    async fn keep_artifacts(&mut self, pointers: &mut Pointers, store: &dyn ArtifactStore) -> u64 {
+        let folder = self.folder.clone();
+        let windows = spawn_blocking(move || windows_size(&folder)).await.expect("it does not panic");
+        let mut room = self.room_beside(pointers, windows);
+        for pointer in &mut pointers.models {
+            let Some(at) = &pointer.incumbent else { continue };
+            if self.kept.contains_key(&at.artifact) {
                 continue;
             }
-            let bytes = postcard::to_stdvec(window).map_err(io::Error::other)?;
-            if self.size_bytes()? + bytes.len() as u64 > self.max_bytes {
-                warn!(%dataset, "the window of {dataset} would not fit into forecaster.disk, so it is not kept");
-                continue;
-            }
-            write(&self.folder, &format!("{WINDOW}{dataset}"), &bytes)?;
-            written.retain(|(other, _, _)| other != dataset);
-            written.insert(key);
-        }
-        // Last, so that what they point at is there.
-        write(&self.folder, POINTERS, &serde_json::to_vec(pointers).map_err(io::Error::other)?)
-    }
-
-    /// What was kept, if it can be read. Blocks.
-    pub fn pointers(&self) -> Option<Pointers> {
-        read(&self.folder.join(POINTERS), |bytes| serde_json::from_slice(bytes).ok())
-    }
-
-    /// The window of a dataset that was kept, if it can be read. Blocks.
-    pub fn window(&self, dataset: &DatasetName) -> Option<Window> {
-        read(&self.folder.join(format!("{WINDOW}{dataset}")), decoded)
-    }
-
-    /// Removes the artifacts that none of these are. Blocks.
-    pub fn keep_only(&self, artifacts: &BTreeSet<ArtifactName>) {
-        let kept: BTreeSet<String> = artifacts.iter().map(ToString::to_string).collect();
-        for file in files_below(&self.folder.join("artifacts")) {
-            let named = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-            if !kept.contains(named) {
-                let _ = fs::remove_file(file); // one that stays is tried again the next time
+            match self.keep_artifact(&at.artifact, room, store).await {
+                Ok(size) => room = room.saturating_sub(size),
+                Err(fault) => {
+                    let (model, version) = (&pointer.model.name, at.version);
+                    warn!(%model, version, "version {version} of {model} is not on the local disk: {fault:#}");
+                    pointer.incumbent = self.pointed_at_before(model).await;
+                }
             }
         }
+        self.room_beside(pointers, windows)
     }
 
-    fn size_bytes(&self) -> io::Result<u64> {
-        files_below(&self.folder).into_iter().map(|file| Ok(file.metadata()?.len())).sum()
+    fn room_beside(&self, pointers: &Pointers, windows: u64) -> u64 {
+        let artifacts: u64 = pointers.artifacts().iter().filter_map(|name| self.kept.get(name)).sum();
+        self.max_bytes.saturating_sub(windows + artifacts)
+    }
+
+    /// Gets an artifact from the store unless it is there; returns its size.
+    async fn keep_artifact(
+        &mut self,
+        name: &ArtifactName,
+        room: u64,
+        store: &dyn ArtifactStore,
+    ) -> anyhow::Result<u64> {
+        let size = match self.artifacts.get(name).await {
+            Ok(bytes) => bytes.len() as u64,
+            Err(_missing) => {
+                let bytes = timeout(FETCH_LIMIT, store.get(name)).await.context("getting the artifact")??;
+                let size = bytes.len() as u64;
+                if size > room {
+                    bail!("its artifact would not fit into forecaster.disk");
+                }
+                self.artifacts.put(bytes).await?;
+                size
+            }
+        };
+        self.kept.insert(*name, size);
+        Ok(size)
+    }
+
+    /// What the pointers on the disk say about a model, if that is there.
+    async fn pointed_at_before(&mut self, model: &ModelName) -> Option<PointedAt> {
+        let mut models = self.pointers.iter().flat_map(|pointers| &pointers.models);
+        let before = models.find(|pointer| pointer.model.name == *model)?.incumbent.clone()?;
+        let size = self.artifacts.get(&before.artifact).await.ok()?.len() as u64;
+        self.kept.insert(before.artifact, size);
+        Some(before)
+    }
+}
+
+impl Pointers {
+    fn artifacts(&self) -> BTreeSet<ArtifactName> {
+        let incumbents = self.models.iter().filter_map(|model| model.incumbent.as_ref());
+        incumbents.map(|incumbent| incumbent.artifact).collect()
+    }
+}
+
+fn window_file(dataset: &DatasetName) -> String {
+    format!("{WINDOW}{dataset}")
+}
+
+/// Size of the windows that are there.
+fn windows_size(folder: &Path) -> u64 {
+    let Ok(entries) = fs::read_dir(folder) else { return 0 };
+    let entries = entries.filter_map(Result::ok);
+    let windows = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(WINDOW));
+    windows.filter_map(|window| Some(window.metadata().ok()?.len())).sum()
+}
+
+/// Writes the windows that can be written, each within the room and that of the window before it; returns them.
+fn write_windows(
+    folder: &Path,
+    windows: Vec<(DatasetName, Window)>,
+    mut room: u64,
+) -> Vec<(DatasetName, Arc<Frame>)> {
+    let mut written = Vec::new();
+    for (dataset, window) in windows {
+        let file = window_file(&dataset);
+        let replaced = fs::metadata(folder.join(&file)).map_or(0, |before| before.len());
+        let bytes = postcard::to_stdvec(&window).expect("a window is plain data");
+        let size = (HASH_BYTES + bytes.len()) as u64;
+        if size > room + replaced {
+            warn!(%dataset, "the window of {dataset} would not fit into forecaster.disk, so it is not kept");
+            continue;
+        }
+        match write(folder, &file, &bytes) {
+            Ok(()) => {
+                room = room + replaced - size;
+                written.push((dataset, window.frame));
+            }
+            Err(fault) => warn!(%dataset, "the window of {dataset} could not be kept: {fault}"),
+        }
+    }
+    written
+}
+
+fn write_pointers(folder: &Path, pointers: &Pointers) -> io::Result<()> {
+    write(folder, POINTERS, &serde_json::to_vec(pointers).map_err(io::Error::other)?)
+}
+
+/// Removes the artifacts that these pointers do not name, and what killed writers left.
+fn remove_other_artifacts(folder: &Path, pointers: &Pointers) {
+    let kept: BTreeSet<String> = pointers.artifacts().iter().map(ToString::to_string).collect();
+    for file in files_below(&folder.join(ARTIFACTS)) {
+        let named = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if !kept.contains(named) {
+            let _ = fs::remove_file(file); // one that stays is tried again the next time
+        }
     }
 }
 
@@ -168,12 +314,19 @@ fn decoded<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
 /// Writes a file that is either there as a whole or not at all.
 fn write(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
     let beside = folder.join(format!(".{name}.new"));
-    let mut file = File::create(&beside)?;
+    let written = write_beside(&beside, bytes).and_then(|()| fs::rename(&beside, folder.join(name)));
+    if written.is_err() {
+        let _ = fs::remove_file(&beside); // half a file takes room on a disk that may be full
+    }
+    written?;
+    File::open(folder)?.sync_all()
+}
+
+fn write_beside(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = File::create(path)?;
     file.write_all(ArtifactName::of(bytes).to_string().as_bytes())?;
     file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(beside, folder.join(name))?;
-    File::open(folder)?.sync_all()
+    file.sync_all()
 }
 
 /// The content of a file, if its bytes are those that were written.
@@ -196,10 +349,10 @@ fn files_below(folder: &Path) -> Vec<PathBuf> {
     paths.flat_map(|path| if path.is_dir() { files_below(&path) } else { vec![path] }).collect()
 }
 
-/// A store with the local copy before it: what is there needs no server, and what comes from the store stays.
+/// A store with the local copy before it: what is there needs no server.
 pub struct LocalFirst {
-    /// The copies.
-    pub local: Arc<LocalCopy>,
+    /// The artifacts of the local copy.
+    pub local: Arc<ObjectArtifacts>,
     /// Where everything else is.
     pub store: Arc<dyn ArtifactStore>,
 }
@@ -211,18 +364,10 @@ impl ArtifactStore for LocalFirst {
     }
 
     async fn get(&self, name: &ArtifactName) -> Result<Bytes, ArtifactStoreError> {
-        if let Ok(bytes) = self.local.artifacts.get(name).await {
-            return Ok(bytes);
+        match self.local.get(name).await {
+            Ok(bytes) => Ok(bytes),
+            Err(_missing) => self.store.get(name).await,
         }
-        let bytes = self.store.get(name).await?;
-        let fits =
-            self.local.size_bytes().is_ok_and(|used| used + bytes.len() as u64 <= self.local.max_bytes);
-        if !fits {
-            warn!("artifact {name} would not fit into forecaster.disk, so it is not kept");
-        } else if let Err(fault) = self.local.artifacts.put(bytes.clone()).await {
-            warn!("artifact {name} could not be kept on the local disk: {fault}");
-        }
-        Ok(bytes)
     }
 
     async fn list(&self, first_byte: u8) -> Result<Vec<Listed>, ArtifactStoreError> {
@@ -238,41 +383,100 @@ impl ArtifactStore for LocalFirst {
 mod tests {
     use super::*;
 
-    fn window(revision: u64) -> Window {
+    fn window(revision: u64, steps: usize) -> Window {
         let grid = forecasting::series::Grid::new(forecasting::series::Frequency::Minutes(60), "UTC");
         let series = forecasting::series::Series {
             id: "a".parse().expect("an id"),
             start: Timestamp::UNIX_EPOCH,
-            values: vec![1.0, f64::NAN, 0.1 + 0.2],
+            values: [1.0, f64::NAN, 0.1 + 0.2].into_iter().cycle().take(steps).collect(),
         };
         let frame = Frame { grid: grid.expect("a grid"), series: vec![series] };
         Window { frame: Arc::new(frame), revision, steps: 7 }
     }
 
-    fn nothing() -> Pointers {
-        Pointers { looked_at: Timestamp::UNIX_EPOCH, models: Vec::new() }
+    fn bikes() -> DatasetName {
+        "bikes".parse().expect("a name")
     }
 
-    #[test]
-    fn what_was_saved_comes_back_to_the_bit_and_any_damage_is_noticed() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let dataset: DatasetName = "bikes".parse().expect("a name");
-        let copy = LocalCopy::open(folder.path(), 1 << 20).expect("usable").expect("nobody's");
-        copy.save(&nothing(), &[(dataset.clone(), window(3))]);
-        assert_eq!(copy.pointers(), Some(nothing()));
-        let back = copy.window(&dataset).expect("is there");
-        assert_eq!(format!("{back:?}"), format!("{:?}", window(3)));
+    /// A folder with what a test does to it, and a store that has every artifact.
+    struct Disk {
+        folder: tempfile::TempDir,
+        store: ObjectArtifacts,
+    }
 
-        let path = folder.path().join("window-bikes");
+    impl Disk {
+        fn new() -> Self {
+            Self { folder: tempfile::tempdir().expect("a folder"), store: ObjectArtifacts::memory() }
+        }
+
+        fn open(&self, max_bytes: u64) -> LocalCopy {
+            LocalCopy::open(self.folder.path(), max_bytes).expect("usable").expect("nobody's")
+        }
+
+        /// Pointers at a version whose artifact has a thousand bytes.
+        async fn version(&self, version: u8) -> Pointers {
+            let artifact = self.store.put(vec![version; 1000].into()).await.expect("memory has room");
+            let at = Timestamp::from_second(version.into()).expect("a time stamp");
+            let incumbent =
+                PointedAt { version: version.into(), generation: version.into(), artifact, since: at };
+            let model = toml::from_str(MODEL).expect("a specification");
+            let dataset = toml::from_str(DATASET).expect("a specification");
+            Pointers { looked_at: at, models: vec![Pointer { model, dataset, incumbent: Some(incumbent) }] }
+        }
+
+        /// The version that a process without any server would answer with.
+        async fn answers(&self) -> Option<u32> {
+            let copy = self.open(u64::MAX);
+            let incumbent = copy.pointers()?.models[0].incumbent.clone()?;
+            copy.artifacts().get(&incumbent.artifact).await.is_ok().then_some(incumbent.version)
+        }
+
+        fn artifacts(&self) -> usize {
+            files_below(&self.folder.path().join(ARTIFACTS)).len()
+        }
+
+        /// A folder in the place of a file: it cannot be written, as on a full disk.
+        fn block(&self, file: impl AsRef<Path>) {
+            fs::create_dir_all(self.folder.path().join(file)).expect("the disk has room");
+        }
+    }
+
+    const MODEL: &str = r#"
+        name = "bike-demand"
+        dataset = "bikes"
+        horizon = 24
+        [[learners]]
+        learner = "seasonal-naive"
+    "#;
+    const DATASET: &str = r#"
+        name = "bikes"
+        frequency = "PT1H"
+        time_zone = "UTC"
+    "#;
+
+    #[tokio::test]
+    async fn what_was_saved_comes_back_to_the_bit_and_any_damage_is_noticed() {
+        let disk = Disk::new();
+        let saved = disk.version(7).await;
+        disk.open(1 << 20).save(saved.clone(), vec![(bikes(), window(3, 3))], &disk.store).await;
+        let back = async || {
+            let mut copy = disk.open(1 << 20);
+            assert_eq!(copy.pointers(), Some(&saved));
+            copy.windows().await.pop()
+        };
+        let (dataset, found) = back().await.expect("is there");
+        assert_eq!((dataset, format!("{found:?}")), (bikes(), format!("{:?}", window(3, 3))));
+
+        let path = disk.folder.path().join("window-bikes");
         let good = fs::read(&path).expect("is there");
         for bit in 0..good.len() * 8 {
             let mut flipped = good.clone();
             flipped[bit / 8] ^= 1 << (bit % 8);
             fs::write(&path, flipped).expect("writes");
-            assert!(copy.window(&dataset).is_none(), "bit {bit}");
+            assert!(back().await.is_none(), "bit {bit}");
         }
         fs::write(&path, &good[..20]).expect("writes");
-        assert!(copy.window(&dataset).is_none());
+        assert!(back().await.is_none());
     }
 
     #[test]
@@ -282,13 +486,85 @@ mod tests {
         assert!(LocalCopy::open(folder.path(), 1).expect("usable").is_none());
     }
 
-    #[test]
-    fn what_would_not_fit_is_not_kept() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let dataset: DatasetName = "bikes".parse().expect("a name");
-        let copy = LocalCopy::open(folder.path(), 50).expect("usable").expect("nobody's");
-        copy.save(&nothing(), &[(dataset.clone(), window(3))]);
-        assert!(copy.window(&dataset).is_none());
-        assert_eq!(copy.pointers(), Some(nothing()));
+    #[tokio::test]
+    async fn what_would_not_fit_is_not_kept() {
+        let disk = Disk::new();
+        let (pointers, windows) = (disk.version(7).await, vec![(bikes(), window(3, 3))]);
+        let mut copy = disk.open(50);
+        copy.save(pointers, windows, &disk.store).await;
+        assert!(copy.windows().await.is_empty());
+        assert_eq!(copy.pointers().expect("they always fit").models[0].incumbent, None);
+        assert_eq!(disk.artifacts(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_new_version_takes_the_place_of_the_one_before() {
+        let disk = Disk::new();
+        for version in 1..=3 {
+            disk.open(1 << 20).save(disk.version(version).await, Vec::new(), &disk.store).await;
+            assert_eq!((disk.answers().await, disk.artifacts()), (Some(version.into()), 1));
+        }
+    }
+
+    #[tokio::test]
+    async fn room_for_one_and_a_half_versions_is_enough_to_change_them() {
+        let disk = Disk::new();
+        let mut copy = disk.open(1_500);
+        for version in 1..=3 {
+            copy.save(disk.version(version).await, Vec::new(), &disk.store).await;
+        }
+        drop(copy);
+        assert_eq!((disk.answers().await, disk.artifacts()), (Some(3), 1));
+    }
+
+    #[tokio::test]
+    async fn a_window_may_take_the_room_of_the_one_that_it_replaces() {
+        let disk = Disk::new();
+        let mut copy = disk.open(1_500);
+        for revision in 1..=3 {
+            copy.save(disk.version(7).await, vec![(bikes(), window(revision, 40))], &disk.store).await;
+        }
+        let (_, found) = copy.windows().await.pop().expect("is there");
+        assert_eq!(found.revision, 3);
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_keeps_the_version_that_it_has() {
+        let full: [fn(&Disk, &Pointers); 3] = [
+            |disk, _new| disk.block(".pointers.new"),
+            |disk, _new| disk.block(".window-bikes.new"),
+            |disk, new| {
+                let artifact = new.models[0].incumbent.as_ref().expect("is there").artifact.to_string();
+                let place = Path::new(ARTIFACTS).join(&artifact[..2]).join(&artifact[2..4]);
+                disk.block(place.join(&artifact));
+            },
+        ];
+        for (fill, expected) in full.into_iter().zip([7, 8, 7]) {
+            let disk = Disk::new();
+            let mut copy = disk.open(1 << 20);
+            copy.save(disk.version(7).await, vec![(bikes(), window(3, 3))], &disk.store).await;
+            let new = disk.version(8).await;
+            fill(&disk, &new);
+            copy.save(new, vec![(bikes(), window(4, 3))], &disk.store).await;
+            assert_eq!(copy.windows().await.len(), 1, "the old window or the new one");
+            drop(copy);
+            assert_eq!(disk.answers().await, Some(expected));
+        }
+    }
+
+    #[tokio::test]
+    async fn what_could_not_be_kept_is_tried_again() {
+        let disk = Disk::new();
+        let mut copy = disk.open(1 << 20);
+        copy.save(disk.version(7).await, Vec::new(), &disk.store).await;
+        let new = disk.version(8).await;
+        copy.save(new.clone(), Vec::new(), &ObjectArtifacts::memory()).await; // a store that has lost it
+        assert_eq!(
+            copy.pointers().expect("are there").models[0].incumbent.as_ref().map(|at| at.version),
+            Some(7)
+        );
+        copy.save(new, Vec::new(), &disk.store).await;
+        drop(copy);
+        assert_eq!((disk.answers().await, disk.artifacts()), (Some(8), 1));
     }
 }

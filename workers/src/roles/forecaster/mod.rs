@@ -1,34 +1,44 @@
 //! Answers forecast requests from memory: no query per request.
 //!
-//! A task of its own keeps the models (`serving`) and the recent history (`recent`) up to date: an
-//! event says that something changed, the registry and the history say what. Forecasts that were given
-//! out leave in batches (`issued`) and never hold up a reply.
+//! What answers is in memory (`up_to_date`: models in `serving`, recent history in `recent`). One task looks
+//! at registry and history and keeps the local copy, as `looks` says when; another one hears the `events`
+//! that make a look worth while. Forecasts that were given out leave in batches (`issued`) and never hold up
+//! a reply.
 
-mod issued;
-pub mod local_copy;
-mod recent;
-mod serving;
 mod up_to_date;
 
+mod looks;
+
+mod serving;
+
+mod recent;
+
+mod events;
+
+pub mod local_copy;
+
+mod issued;
+
+pub use events::EVENTS;
 pub use issued::IssuedLog;
+pub use looks::{Looked, Looks};
 pub use recent::RecentHistory;
-pub use serving::{Heard, ServingModels};
-pub use up_to_date::UpToDate;
+pub use serving::{Heard, InRegistry, ServingModels};
+pub use up_to_date::{Keeper, UpToDate};
 
 use std::{sync::Arc, time::Duration};
 
 use protocol::Queue;
 use runner::CpuPool;
-use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use self::local_copy::LocalCopy;
 use super::{Work, work};
-use crate::{environment::Environment, handlers::ForecastHandler};
+use crate::{environment::Environment, handlers::ForecastHandler, health::KNOWS_ANSWERS};
 
 /// Durable requests in hand at once: others are waited for, and one that kills the process takes none along.
 const BATCH_PREFETCH: u16 = 1;
-/// With a local copy, answering does not wait longer for the registry and the history than this.
+/// With something in the local copy, answering does not wait longer for registry and history than this.
 const FIRST_LOOK: Duration = Duration::from_secs(1);
 
 /// Runs until `stop`.
@@ -40,19 +50,34 @@ pub(super) async fn run(environment: &Arc<Environment>, stop: CancellationToken)
     } else {
         LocalCopy::open(&config.forecaster_folder(), config.forecaster.disk.as_u64())?
     };
-    let has_local_copy = local.is_some();
-    let up_to_date = Arc::new(UpToDate::new(environment, local.map(Arc::new)));
-    environment.health.answers_from(up_to_date.clone());
-    up_to_date.restore().await;
-    let Some(events) = up_to_date.listen(config.forecaster.poll, &stop).await else { return Ok(()) };
-    // The events are listened to before the first look, so that nothing falls in between.
-    if timeout(FIRST_LOOK, up_to_date.look()).await.is_err() && !has_local_copy {
-        up_to_date.look().await; // there is nothing to answer with before
+    let keeper = Keeper::new(environment, local);
+    let up_to_date = keeper.up_to_date();
+    let answers = up_to_date.clone();
+    environment.health.report(KNOWS_ANSWERS, move || answers.looks.is_servable());
+    let (broker, models) = (environment.broker.clone(), keeper.models());
+    let hearing = tokio::spawn(events::hear(broker, up_to_date.clone(), models, stop.clone()));
+    let keeping = tokio::spawn(keeper.keep(stop.clone()));
+    // Requests that cannot be answered yet are left to forecasters that can.
+    let servable = up_to_date.looks.wait_until_servable(FIRST_LOOK);
+    if stop.run_until_cancelled(servable).await.is_some() {
+        answer(environment, up_to_date.clone(), stop).await?;
     }
-    let keeping = tokio::spawn(up_to_date.clone().keep(events, config.forecaster.poll, stop.clone()));
+    hearing.await?;
+    keeping.await?;
+    Ok(())
+}
 
+/// Answers requests until `stop`.
+async fn answer(
+    environment: &Arc<Environment>,
+    up_to_date: Arc<UpToDate>,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    let config = &environment.config;
+    let out_of_time = CancellationToken::new();
+    let grace = tokio::spawn(end_of_grace(stop.clone(), config.runner.grace, out_of_time.clone()));
     let (issued, log) = IssuedLog::new(environment.clock.clone());
-    let logging = tokio::spawn(log.publish(environment.broker.clone()));
+    let logging = tokio::spawn(log.publish(environment.broker.clone(), out_of_time));
 
     let cpu = CpuPool::new(std::thread::available_parallelism().map_or(2, usize::from));
     let handler =
@@ -64,8 +89,15 @@ pub(super) async fn run(environment: &Arc<Environment>, stop: CancellationToken)
     );
     drop(issued);
     tokio::join!(requests, batches);
-    // The handlers are gone and with them the log's sender: what was issued is published, then the log ends.
+    // The handlers are gone and with them the log's sender: what was issued is published, while there is time.
     logging.await?;
-    keeping.await?;
+    grace.abort();
     Ok(())
+}
+
+/// Ends `out_of_time` when the grace after `stop` is over.
+async fn end_of_grace(stop: CancellationToken, grace: Duration, out_of_time: CancellationToken) {
+    stop.cancelled().await;
+    tokio::time::sleep(grace).await;
+    out_of_time.cancel();
 }

@@ -32,14 +32,6 @@ struct Recent {
     steps: usize,
 }
 
-/// Some windows are as they were before.
-#[derive(Debug, thiserror::Error)]
-#[error("the recent history is stale of {}", datasets.join(", "))]
-pub struct StaleWindows {
-    /// Of which datasets.
-    pub datasets: Vec<String>,
-}
-
 impl RecentHistory {
     /// The recent history of a dataset; none if nothing was recorded.
     pub fn of(&self, dataset: &DatasetName) -> Option<Arc<Frame>> {
@@ -48,31 +40,35 @@ impl RecentHistory {
     }
 
     /// Reads the windows of those datasets again whose history has changed, or whose models look further
-    /// back than before.
+    /// back than before. Returns what could not be read and stays as it was.
     ///
     /// # Errors
-    /// `StaleWindows` if the history of some datasets cannot be read, each of which is logged: their
-    /// windows stay as they were, the others are new.
-    pub async fn look(&self, history: &dyn History, served: &[Arc<Serving>]) -> Result<(), StaleWindows> {
+    /// If the history is away for all of them.
+    pub async fn look(
+        &self,
+        history: &dyn History,
+        served: &[Arc<Serving>],
+    ) -> Result<Vec<String>, ReadError> {
         let mut wanted: HashMap<&DatasetName, (Grid, usize)> = HashMap::new();
         for serving in served {
             let (_, steps) =
                 wanted.entry(&serving.dataset.name).or_insert_with(|| (serving.dataset.grid(), 0));
             *steps = (*steps).max(serving.liked_steps());
         }
-        let mut stale = Vec::new();
+        let all = wanted.len();
+        let mut behind = Vec::new();
         for (dataset, (grid, steps)) in wanted {
-            if let Err(fault) = self.refresh(history, dataset, &grid, steps).await {
-                let fault = anyhow::Error::from(fault);
-                error!(%dataset, "the recent history of {dataset} cannot be read again: {fault:#}");
-                stale.push(dataset.to_string());
+            match self.refresh(history, dataset, &grid, steps).await {
+                Ok(()) => {}
+                Err(away @ ReadError::Unavailable(_)) if behind.len() + 1 == all => return Err(away),
+                Err(fault) => {
+                    let fault = anyhow::Error::from(fault);
+                    error!(%dataset, "the recent history of {dataset} cannot be read again: {fault:#}");
+                    behind.push(format!("the recent history of {dataset}"));
+                }
             }
         }
-        if stale.is_empty() {
-            return Ok(());
-        }
-        stale.sort();
-        Err(StaleWindows { datasets: stale })
+        Ok(behind)
     }
 
     /// Takes over a window of the local copy.
@@ -100,7 +96,7 @@ impl RecentHistory {
         steps: usize,
     ) -> Result<(), ReadError> {
         let revision = history.revision(dataset).await?;
-        if self.covers(dataset, revision, steps) {
+        if self.covers(dataset, revision, grid, steps) {
             return Ok(());
         }
         let frame = window(history, dataset, grid, steps).await?;
@@ -109,9 +105,13 @@ impl RecentHistory {
         Ok(())
     }
 
-    fn covers(&self, dataset: &DatasetName, revision: u64, steps: usize) -> bool {
+    /// Whether the window is of this revision. No other history has the same one, and another grid of the dataset
+    /// would lay its values out anew.
+    fn covers(&self, dataset: &DatasetName, revision: u64, grid: &Grid, steps: usize) -> bool {
         let by_dataset = self.by_dataset.read().unwrap_or_else(PoisonError::into_inner);
-        by_dataset.get(dataset).is_some_and(|recent| recent.revision == revision && recent.steps >= steps)
+        by_dataset.get(dataset).is_some_and(|recent| {
+            recent.revision == revision && recent.steps >= steps && recent.frame.grid == *grid
+        })
     }
 }
 
@@ -121,7 +121,7 @@ async fn window(
     grid: &Grid,
     steps: usize,
 ) -> Result<Frame, ReadError> {
-    let newest = history.coverage(dataset, None).await?.and_then(|coverage| coverage.last());
+    let newest = history.newest(dataset).await?;
     let back = i64::try_from(steps).unwrap_or(i64::MAX);
     let from = newest.map(|newest| grid.start_of_day(grid.advance(newest, -back), -ORIGINS_BACK_DAYS));
     history.read(dataset, grid, &Range { from, ..Range::default() }).await

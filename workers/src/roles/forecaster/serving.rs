@@ -1,10 +1,12 @@
 //! Which version answers for which model.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, PoisonError, RwLock},
+    time::Duration,
 };
 
+use anyhow::anyhow;
 use artifacts::DecodedModels;
 use forecasting::{
     artifact::{ArtifactName, Bundle},
@@ -15,10 +17,14 @@ use forecasting::{
 use jiff::Timestamp;
 use protocol::messages::ModelPromoted;
 use registry::{Incumbent, Registry, RegistryError};
-use tracing::{error, info};
+use tokio::time::timeout;
+use tracing::{error, info, warn};
 
 use super::local_copy::{PointedAt, Pointer, Pointers};
 use crate::metrics;
+
+/// An artifact that takes longer to load cannot be had for now.
+const LOAD_LIMIT: Duration = Duration::from_secs(30);
 
 /// The models that a forecaster can answer for, each with its incumbent.
 #[derive(Default)]
@@ -46,37 +52,66 @@ impl ServingModels {
 
     /// Everything that answers.
     pub fn all(&self) -> Vec<Arc<Serving>> {
-        self.by_name.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+        self.by_name().into_values().collect()
     }
 
-    /// Takes over specifications and incumbents from the registry, which is the truth.
-    ///
-    /// # Errors
-    /// If the registry cannot be read; everything stays as it was then.
-    pub async fn look(
+    /// Everything that answers, by model.
+    pub fn by_name(&self) -> HashMap<ModelName, Arc<Serving>> {
+        self.by_name.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Does as the registry says, which is the truth: of what answered `before` the registry was read, nothing
+    /// stays that the registry does not know. It may be another one than before, or have been restored from a
+    /// backup. Returns what could not be brought up to date.
+    pub async fn follow(
         &self,
-        registry: &dyn Registry,
+        found: &InRegistry,
+        before: &HashMap<ModelName, Arc<Serving>>,
         models: &DecodedModels,
-        now: Timestamp,
-    ) -> Result<(), RegistryError> {
-        let datasets: HashMap<_, _> = registry
-            .datasets()
-            .await?
-            .into_iter()
-            .map(|stored| (stored.spec.name.clone(), stored.spec))
-            .collect();
-        let specs = registry.models().await?;
-        let incumbents = registry.incumbents().await?;
-        for model in specs {
-            if let Some(dataset) = datasets.get(&model.spec.dataset) {
-                self.know(&model.spec, dataset);
+    ) -> Vec<String> {
+        for (model, dataset) in &found.models {
+            self.know(model, dataset);
+        }
+        self.forget_unknown(found, before);
+        let mut behind = Vec::new();
+        for incumbent in &found.incumbents {
+            let before = before.get(&incumbent.model).map(Arc::as_ref);
+            if self.switch(&Announced::from(incumbent), before, models).await == Heard::NotServable {
+                behind.push(format!("version {} of {}", incumbent.version, incumbent.model));
             }
         }
-        for incumbent in &incumbents {
-            metrics::in_use(&incumbent.model, incumbent.since, now);
-            self.switch(&Announced::from(incumbent), models).await;
+        behind
+    }
+
+    /// Forgets models and incumbents that the registry does not have, if they answered `before` it was read.
+    fn forget_unknown(&self, found: &InRegistry, before: &HashMap<ModelName, Arc<Serving>>) {
+        let models: HashSet<&ModelName> = found.models.iter().map(|(model, _)| &model.name).collect();
+        let incumbents: HashSet<&ModelName> =
+            found.incumbents.iter().map(|incumbent| &incumbent.model).collect();
+        let mut by_name = self.by_name.write().unwrap_or_else(PoisonError::into_inner);
+        by_name.retain(|model, _serving| {
+            let stays = models.contains(model) || !before.contains_key(model);
+            if !stays {
+                warn!(%model, "the registry knows no model {model} any more: it is forgotten");
+            }
+            stays
+        });
+        for (model, serving) in by_name.iter_mut() {
+            let was_before = before.get(model).is_some_and(|before| has_same_incumbent(before, serving));
+            if was_before && serving.incumbent.is_some() && !incumbents.contains(model) {
+                warn!(%model, "the registry knows no incumbent of {model} any more: it is forgotten");
+                *serving = Arc::new(Serving { incumbent: None, ..Serving::clone(serving) });
+            }
         }
-        Ok(())
+    }
+
+    /// Measures since when each incumbent is in use.
+    pub fn measure_ages(&self, now: Timestamp) {
+        for serving in self.all() {
+            if let Some(live) = &serving.incumbent {
+                metrics::in_use(&serving.model.name, live.since, now);
+            }
+        }
     }
 
     /// Takes over what the local copy points at, as far as it is newer than what answers.
@@ -89,8 +124,9 @@ impl ServingModels {
                     version: at.version,
                     generation: at.generation,
                     artifact: at.artifact,
+                    since: at.since,
                 };
-                self.switch(&announced, models).await;
+                self.switch(&announced, None, models).await;
             }
         }
     }
@@ -104,6 +140,7 @@ impl ServingModels {
                 version: live.version,
                 generation: live.generation,
                 artifact: live.artifact,
+                since: live.since,
             }),
         };
         let mut models: Vec<Pointer> = self.all().iter().map(pointer).collect();
@@ -118,8 +155,14 @@ impl ServingModels {
             error!(model = %event.model, "a model-promoted event names no model or no artifact");
             return Heard::NotServable;
         };
-        let announced = Announced { model, version: event.version, generation: event.generation, artifact };
-        self.switch(&announced, models).await
+        let announced = Announced {
+            model,
+            version: event.version,
+            generation: event.generation,
+            artifact,
+            since: event.decided_at,
+        };
+        self.switch(&announced, None, models).await
     }
 
     /// The model with this specification can be asked for.
@@ -134,60 +177,110 @@ impl ServingModels {
         by_name.insert(model.name.clone(), Arc::new(serving));
     }
 
-    /// Loads the announced incumbent into memory, then switches to it, unless a newer one answers.
-    async fn switch(&self, announced: &Announced, models: &DecodedModels) -> Heard {
-        let Announced { model, version, generation, artifact } = announced;
-        match self.current(model) {
+    /// Loads the announced incumbent into memory, then switches to it, unless what answers then is as new. What
+    /// answered `before` the registry was read gives way to anything else that the registry says.
+    async fn switch(&self, to: &Announced, before: Option<&Serving>, models: &DecodedModels) -> Heard {
+        match self.current(&to.model) {
             None => return Heard::NotServable,
-            Some(serving) if serving.generation() >= *generation => return Heard::Old,
+            Some(serving) if !to.replaces(&serving, before) => return Heard::Old,
             Some(_) => {}
         }
-        let bundle = match models.get(artifact).await {
-            Ok(bundle) if bundle.model == *model => bundle,
-            Ok(other) => {
-                error!(%model, version, "artifact {artifact} of {model} is one of model {}: not served", other.model);
-                return Heard::NotServable;
-            }
-            Err(fault) => {
-                let fault = anyhow::Error::from(fault);
-                error!(%model, version, "version {version} of {model} cannot be loaded, what answered goes on: {fault:#}");
-                return Heard::NotServable;
-            }
-        };
-        let heard = self.replace(announced, bundle);
+        let Some(bundle) = load(to, models).await else { return Heard::NotServable };
+        let heard = self.replace(to, before, bundle);
         if heard == Heard::Switched {
+            let Announced { model, version, generation, .. } = to;
             info!(%model, version, generation, "version {version} of {model} answers from now on");
         }
         heard
     }
 
-    fn replace(&self, announced: &Announced, bundle: Arc<Bundle>) -> Heard {
+    fn replace(&self, to: &Announced, before: Option<&Serving>, bundle: Arc<Bundle>) -> Heard {
         let mut by_name = self.by_name.write().unwrap_or_else(PoisonError::into_inner);
-        let Some(known) = by_name.get(&announced.model) else {
+        let Some(known) = by_name.get(&to.model) else {
             return Heard::NotServable;
         };
         // Another event may have switched while this one was loading.
-        if known.generation() >= announced.generation {
+        if !to.replaces(known, before) {
             return Heard::Old;
         }
         let live = Live {
-            version: announced.version,
-            generation: announced.generation,
-            artifact: announced.artifact,
+            version: to.version,
+            generation: to.generation,
+            artifact: to.artifact,
+            since: to.since,
             bundle,
         };
         let serving = Serving { incumbent: Some(live), ..Serving::clone(known) };
-        by_name.insert(announced.model.clone(), Arc::new(serving));
+        by_name.insert(to.model.clone(), Arc::new(serving));
         Heard::Switched
     }
 }
 
-/// An incumbent by name, from an event or from the registry.
+/// The artifact of an incumbent; none, and a reason in the log, if it cannot be had.
+async fn load(announced: &Announced, models: &DecodedModels) -> Option<Arc<Bundle>> {
+    let Announced { model, version, artifact, .. } = announced;
+    let fault = match timeout(LOAD_LIMIT, models.get(artifact)).await {
+        Ok(Ok(bundle)) if bundle.model == *model => return Some(bundle),
+        Ok(Ok(other)) => anyhow!("artifact {artifact} is one of model {}", other.model),
+        Ok(Err(fault)) => fault.into(),
+        Err(_silence) => anyhow!("the artifact store does not answer"),
+    };
+    error!(%model, version, "version {version} of {model} cannot be loaded, what answered goes on: {fault:#}");
+    None
+}
+
+/// What the registry says about what is served.
+pub struct InRegistry {
+    /// Each model with its dataset.
+    models: Vec<(ModelSpec, DatasetSpec)>,
+    incumbents: Vec<Incumbent>,
+}
+
+impl InRegistry {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// If the registry cannot be read.
+    pub async fn read(registry: &dyn Registry) -> Result<Self, RegistryError> {
+        let datasets = registry.datasets().await?.into_iter();
+        let datasets: HashMap<_, _> =
+            datasets.map(|stored| (stored.spec.name.clone(), stored.spec)).collect();
+        let models = registry.models().await?.into_iter();
+        let models = models.filter_map(|model| {
+            let dataset = datasets.get(&model.spec.dataset)?.clone();
+            Some((model.spec, dataset))
+        });
+        Ok(Self { models: models.collect(), incumbents: registry.incumbents().await? })
+    }
+}
+
+/// An incumbent by name, from an event, the local copy, or the registry.
 struct Announced {
     model: ModelName,
     version: u32,
     generation: u64,
     artifact: ArtifactName,
+    since: Timestamp,
+}
+
+impl Announced {
+    /// A newer one replaces an older one. What answered `before` the registry was read and still does is
+    /// replaced by whatever else the registry says.
+    fn replaces(&self, current: &Serving, before: Option<&Serving>) -> bool {
+        if self.generation > current.generation() {
+            return true;
+        }
+        let is_other = current
+            .incumbent
+            .as_ref()
+            .is_some_and(|live| (live.generation, live.artifact) != (self.generation, self.artifact));
+        is_other && before.is_some_and(|before| has_same_incumbent(before, current))
+    }
+}
+
+fn has_same_incumbent(one: &Serving, other: &Serving) -> bool {
+    let which = |serving: &Serving| serving.incumbent.as_ref().map(|live| (live.generation, live.artifact));
+    which(one) == which(other)
 }
 
 impl From<&Incumbent> for Announced {
@@ -197,6 +290,7 @@ impl From<&Incumbent> for Announced {
             version: incumbent.version,
             generation: incumbent.generation,
             artifact: incumbent.artifact,
+            since: incumbent.since,
         }
     }
 }

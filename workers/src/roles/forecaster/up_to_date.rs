@@ -1,32 +1,21 @@
-//! Keeps what a forecaster answers with up to date.
+//! What a forecaster answers with, and who keeps it up to date.
 
-use std::{
-    collections::BTreeSet,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use anyhow::Context as _;
-use artifacts::DecodedModels;
+use artifacts::{ArtifactStore, DecodedModels};
 use clock::Clock;
 use history::History;
-use jiff::Timestamp;
-use messaging::{Broker, Listener};
-use protocol::{
-    Message as _, WireMessage, decode,
-    messages::{ModelPromoted, ObservationsRecorded},
-};
 use registry::Registry;
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::{
     RecentHistory, ServingModels,
     local_copy::{LocalCopy, LocalFirst},
+    looks::{Looked, Looks},
+    serving::InRegistry,
 };
 use crate::environment::Environment;
 
@@ -34,217 +23,130 @@ use crate::environment::Environment;
 const REGISTRY_LIMIT: Duration = Duration::from_secs(10);
 /// A look at the history, which may have much to read, likewise.
 const HISTORY_LIMIT: Duration = Duration::from_mins(2);
-/// After a look that failed, the next one comes this soon.
-const STALE_POLL: Duration = Duration::from_secs(2);
-/// What lies on the local disk may be this much older than what is in memory.
-const SAVE_EVERY: Duration = Duration::from_secs(1);
 
-/// Lost events are listened to again after this, then after twice as long each time …
-const FIRST_PAUSE: Duration = Duration::from_millis(200);
-/// … and at last at this distance.
-const LONGEST_PAUSE: Duration = Duration::from_secs(10);
-
-/// Models and recent history, with what is needed to look at them again.
+/// Models and recent history, in memory. Requests read it, the [`Keeper`] changes it.
 pub struct UpToDate {
     /// Which version answers for which model.
     pub serving: ServingModels,
     /// The look-back windows.
     pub recent: RecentHistory,
-    broker: Arc<dyn Broker>,
+    /// How far all that is up to date.
+    pub looks: Looks,
+}
+
+/// Looks at the stores, one look after the other, and keeps the local copy. What events do is but to ask for a
+/// look, or to switch to a newer version.
+pub struct Keeper {
+    up_to_date: Arc<UpToDate>,
     registry: Arc<dyn Registry>,
     history: Arc<dyn History>,
     models: DecodedModels,
-    local: Option<Arc<LocalCopy>>,
-    last_saved: Mutex<Option<Instant>>,
+    artifacts: Arc<dyn ArtifactStore>,
+    local: Option<LocalCopy>,
     clock: Arc<dyn Clock>,
-    stale_since: Mutex<Option<Timestamp>>,
-    /// Whether anything was ever looked at or restored.
-    servable: AtomicBool,
-    /// One look at a time; the next one waits and then finds everything as it is.
-    looking: tokio::sync::Mutex<()>,
 }
 
-impl UpToDate {
-    /// The events that make a look worth while.
-    pub const EVENTS: [&'static str; 2] = ["model-promoted.*", "observations-recorded.*"];
-
+impl Keeper {
     /// Knows nothing yet. With a local copy, artifacts are read there first.
-    pub fn new(environment: &Environment, local: Option<Arc<LocalCopy>>) -> Self {
-        let models = match local.clone() {
+    pub fn new(environment: &Environment, local: Option<LocalCopy>) -> Self {
+        let artifacts = environment.artifacts.clone();
+        let models = match &local {
             None => DecodedModels::clone(&environment.models),
             Some(local) => {
-                let store = Arc::new(LocalFirst { local, store: environment.artifacts.clone() });
+                let store = Arc::new(LocalFirst { local: local.artifacts(), store: artifacts.clone() });
                 DecodedModels::new(store, environment.config.artifacts.memory.as_u64())
             }
         };
-        Self {
+        let up_to_date = UpToDate {
             serving: ServingModels::default(),
             recent: RecentHistory::default(),
-            broker: environment.broker.clone(),
+            looks: Looks::new(environment.config.forecaster.poll),
+        };
+        Self {
+            up_to_date: Arc::new(up_to_date),
             registry: environment.registry.clone(),
             history: environment.history.clone(),
             models,
+            artifacts,
             local,
-            last_saved: Mutex::default(),
             clock: environment.clock.clone(),
-            stale_since: Mutex::new(None),
-            servable: AtomicBool::new(false),
-            looking: tokio::sync::Mutex::new(()),
         }
     }
 
-    /// Whether there is anything to answer with: the stores were looked at once, or the local copy was read.
-    pub fn is_servable(&self) -> bool {
-        self.servable.load(Ordering::Relaxed)
+    /// What is kept up to date.
+    pub fn up_to_date(&self) -> Arc<UpToDate> {
+        self.up_to_date.clone()
     }
 
-    /// Since when the registry or the history could not be looked at.
-    pub fn stale_since(&self) -> Option<Timestamp> {
-        *self.stale_since.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The decoded models that answer.
+    pub fn models(&self) -> DecodedModels {
+        self.models.clone()
     }
 
     /// Takes over what the local copy has. It is stale until the next look.
-    pub async fn restore(&self) {
-        let Some(local) = self.local.clone() else { return };
-        let reading = tokio::task::spawn_blocking(move || {
-            let pointers = local.pointers()?;
-            let datasets: BTreeSet<_> = pointers.models.iter().map(|model| &model.dataset.name).collect();
-            let windows: Vec<_> = datasets
-                .into_iter()
-                .filter_map(|dataset| Some((dataset.clone(), local.window(dataset)?)))
-                .collect();
-            Some((pointers, windows))
-        });
-        let Some((pointers, windows)) = reading.await.expect("reading does not panic") else { return };
-        for (dataset, window) in windows {
-            self.recent.restore(dataset, window);
+    pub async fn restore(&mut self) {
+        let Some(local) = &mut self.local else { return };
+        let Some(pointers) = local.pointers().cloned() else { return };
+        for (dataset, window) in local.windows().await {
+            self.up_to_date.recent.restore(dataset, window);
         }
-        self.serving.restore(&pointers, &self.models).await;
-        *self.stale_since.lock().unwrap_or_else(PoisonError::into_inner) = Some(pointers.looked_at);
-        self.servable.store(true, Ordering::Relaxed);
+        self.up_to_date.serving.restore(&pointers, &self.models).await;
+        self.up_to_date.looks.restored(pointers.looked_at);
         let (models, since) = (pointers.models.len(), pointers.looked_at);
         info!(models, %since, "{models} models restored from the local copy of {since}");
     }
 
-    /// Brings the local copy up to date, not more often than it pays.
-    async fn save(&self) {
-        let Some(local) = self.local.clone() else { return };
-        let due = {
-            let mut last = self.last_saved.lock().unwrap_or_else(PoisonError::into_inner);
-            let due = last.is_none_or(|last| last.elapsed() >= SAVE_EVERY);
-            if due {
-                *last = Some(Instant::now());
+    /// Restores, then looks whenever that is wanted, and as often as `forecaster.poll` says, until `stop`.
+    pub async fn keep(mut self, stop: CancellationToken) {
+        let keeping = async {
+            self.restore().await;
+            loop {
+                self.look().await;
+                self.up_to_date.looks.wait_until_due().await;
             }
-            due
         };
-        if !due {
-            return;
-        }
-        let (pointers, windows) = (self.serving.pointers(self.clock.now()), self.recent.windows());
-        let saving = tokio::task::spawn_blocking(move || {
-            local.save(&pointers, &windows);
-            let incumbents = pointers.models.iter().filter_map(|model| model.incumbent.as_ref());
-            local.keep_only(&incumbents.map(|incumbent| incumbent.artifact).collect());
-        });
-        saving.await.expect("saving does not panic");
+        stop.run_until_cancelled(keeping).await;
     }
 
-    /// Looks at the registry and the history. A look that fails changes nothing but
-    /// [`stale_since`](Self::stale_since).
-    pub async fn look(&self) {
-        let _one_at_a_time = self.looking.lock().await;
-        let looked = self.try_look().await;
-        if looked.is_ok() {
-            self.servable.store(true, Ordering::Relaxed);
-            self.save().await;
-        }
-        let mut stale_since = self.stale_since.lock().unwrap_or_else(PoisonError::into_inner);
-        match looked {
-            Ok(()) => *stale_since = None,
+    /// Looks at the registry and the history. What cannot be looked at stays as it was.
+    pub async fn look(&mut self) {
+        let UpToDate { serving, recent, looks } = &*self.up_to_date;
+        let began = self.clock.now();
+        serving.measure_ages(began);
+        looks.begin();
+        let looked = match self.try_look().await {
+            Ok(behind) if behind.is_empty() => Looked::Well,
+            Ok(behind) => {
+                warn!("answering with what was before for {}", behind.join(", "));
+                Looked::Behind
+            }
             Err(fault) => {
-                stale_since.get_or_insert_with(|| self.clock.now());
                 warn!("answering from what is in memory: {fault:#}");
+                Looked::Away
             }
-        }
-    }
-
-    async fn try_look(&self) -> anyhow::Result<()> {
-        let models = self.serving.look(&*self.registry, &self.models, self.clock.now());
-        timeout(REGISTRY_LIMIT, models).await.context("looking at the registry")??;
-        let served = self.serving.all();
-        let windows = self.recent.look(&*self.history, &served);
-        timeout(HISTORY_LIMIT, windows).await.context("looking at the history")??;
-        Ok(())
-    }
-
-    /// Listens to the events, however long the broker is away; none once stopped.
-    pub async fn listen(&self, poll: Duration, stop: &CancellationToken) -> Option<Box<dyn Listener>> {
-        match stop.run_until_cancelled(self.broker.listen(&Self::EVENTS)).await? {
-            Ok(events) => Some(events),
-            Err(away) => {
-                let away = anyhow::Error::from(away);
-                warn!("events cannot be heard yet, trying on: {away:#}");
-                self.listen_anew(poll, stop).await
-            }
-        }
-    }
-
-    /// Looks again whenever an event says so, and every `poll`, until `stop`. Where events are lost, they
-    /// are listened to anew; until then the poll alone goes on.
-    pub async fn keep(
-        self: Arc<Self>,
-        mut events: Box<dyn Listener>,
-        poll: Duration,
-        stop: CancellationToken,
-    ) {
-        loop {
-            let pause = if self.stale_since().is_some() { poll.min(STALE_POLL) } else { poll };
-            tokio::select! {
-                () = stop.cancelled() => return,
-                () = tokio::time::sleep(pause) => self.look().await,
-                event = events.next() => match event {
-                    Ok(event) => self.hear(&event).await,
-                    Err(lost) => {
-                        let lost = anyhow::Error::from(lost);
-                        warn!("events were lost, the registry is looked at every {poll:?} until they are back: {lost:#}");
-                        let Some(again) = self.listen_anew(poll, &stop).await else { return };
-                        events = again;
-                    }
-                },
-            }
-        }
-    }
-
-    /// Listens again, with growing pauses, and looks as often as `poll` says meanwhile; none once stopped.
-    async fn listen_anew(&self, poll: Duration, stop: &CancellationToken) -> Option<Box<dyn Listener>> {
-        let mut pause = FIRST_PAUSE;
-        let mut next_look = Instant::now() + poll;
-        loop {
-            stop.run_until_cancelled(tokio::time::sleep(pause)).await?;
-            pause = (pause * 2).min(LONGEST_PAUSE);
-            let listening = stop.run_until_cancelled(self.broker.listen(&Self::EVENTS)).await?;
-            if let Ok(events) = listening {
-                // Listening comes before looking, so that nothing falls in between.
-                self.look().await;
-                info!("events are heard again");
-                return Some(events);
-            }
-            if Instant::now() >= next_look {
-                self.look().await;
-                next_look = Instant::now() + poll;
-            }
-        }
-    }
-
-    async fn hear(&self, event: &WireMessage) {
-        let kind = event.properties.kind.split('.').next().unwrap_or_default();
-        if kind == ModelPromoted::KIND
-            && let Ok(promoted) = decode::<ModelPromoted>(event)
+        };
+        let served = serving.all();
+        let has_window = served.iter().any(|serving| recent.of(&serving.dataset.name).is_some());
+        looks.end(looked, began, looked != Looked::Away && (has_window || served.is_empty()));
+        if looked != Looked::Away
+            && let Some(local) = &mut self.local
         {
-            self.serving.hear(&promoted, &self.models).await;
+            let pointers = serving.pointers(looks.seen_at().unwrap_or(began));
+            local.save(pointers, recent.windows(), &*self.artifacts).await;
         }
-        if kind == ModelPromoted::KIND || kind == ObservationsRecorded::KIND {
-            self.look().await;
-        }
+    }
+
+    /// Returns what could not be brought up to date.
+    async fn try_look(&self) -> anyhow::Result<Vec<String>> {
+        let UpToDate { serving, recent, .. } = &*self.up_to_date;
+        let before = serving.by_name(); // whatever is newer than the registry's was heard of after this
+        let found = timeout(REGISTRY_LIMIT, InRegistry::read(&*self.registry)).await;
+        let found = found.context("looking at the registry")?.context("looking at the registry")?;
+        let mut behind = serving.follow(&found, &before, &self.models).await;
+        let served = serving.all();
+        let windows = recent.look(&*self.history, &served);
+        let windows = timeout(HISTORY_LIMIT, windows).await.context("looking at the history")?;
+        behind.extend(windows.context("looking at the history")?);
+        Ok(behind)
     }
 }

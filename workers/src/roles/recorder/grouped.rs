@@ -1,24 +1,26 @@
 //! Observations of many messages in one transaction: its commit costs far more than what a small message
-//! writes. Nobody waits for a group to fill: it is what came while the one before was written.
+//! writes. Nobody waits for a group to fill: it is what came while the one before was written. Each dataset has
+//! groups of its own, so that one that is slow or locked (by an import) holds up no other.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use clock::Clock;
 use forecasting::{names::DatasetName, spec::DatasetSpec};
 use history::{History, ObservationMessage, RecordError, Recorded};
-use runner::HandleError;
 use tokio::sync::{mpsc, oneshot};
 
-/// The end that handlers hold.
-#[derive(Clone)]
-pub struct GroupedRecords {
-    waiting: mpsc::Sender<Waiting>,
-}
+/// Messages written together, at the most.
+const GROUP: usize = 64;
 
-/// The end that writes.
-pub struct GroupWriter {
-    waiting: mpsc::Receiver<Waiting>,
-    most: usize,
+/// Writes observations, dataset by dataset.
+pub struct GroupedRecords {
+    history: Arc<dyn History>,
+    clock: Arc<dyn Clock>,
+    /// The writer of each dataset that something came for. It ends with this.
+    writers: Mutex<HashMap<DatasetName, mpsc::UnboundedSender<Waiting>>>,
 }
 
 /// A message with its dataset, and where its outcome is waited for.
@@ -29,67 +31,67 @@ struct Waiting {
 }
 
 impl GroupedRecords {
-    /// Both ends. At most `most` messages, at least 1, are written together.
-    pub fn new(most: usize) -> (Self, GroupWriter) {
-        let (sender, waiting) = mpsc::channel(most);
-        (Self { waiting: sender }, GroupWriter { waiting, most })
+    /// Writes into `history`.
+    pub fn new(history: Arc<dyn History>, clock: Arc<dyn Clock>) -> Self {
+        Self { history, clock, writers: Mutex::default() }
     }
 
     /// Records the observations of a message; returns when they are there to stay.
     ///
     /// # Errors
-    /// The inner one is the history's; the outer one means that nobody wrote it.
+    /// The history's.
     pub async fn record(
         &self,
         dataset: DatasetSpec,
         message: ObservationMessage,
-    ) -> Result<Result<Recorded, RecordError>, HandleError> {
+    ) -> Result<Recorded, RecordError> {
         let (outcome, told) = oneshot::channel();
-        let sent = self.waiting.send(Waiting { dataset, message, outcome }).await;
-        sent.map_err(|_ended| HandleError::transient("the writer has ended"))?;
-        told.await.map_err(|_ended| HandleError::transient("the writer has ended"))
+        self.hand_over(Waiting { dataset, message, outcome });
+        told.await.unwrap_or_else(|_ended| Err(RecordError::Failed("the writer has ended".into())))
+    }
+
+    /// Gives a message to the writer of its dataset. One that has panicked is replaced.
+    fn hand_over(&self, waiting: Waiting) {
+        let mut writers = self.writers.lock().unwrap_or_else(PoisonError::into_inner);
+        let dataset = waiting.dataset.name.clone();
+        let waiting = match writers.get(&dataset) {
+            None => waiting,
+            Some(writer) => match writer.send(waiting) {
+                Ok(()) => return,
+                Err(mpsc::error::SendError(waiting)) => waiting,
+            },
+        };
+        let (writer, came) = mpsc::unbounded_channel(); // bounded by what the worker holds
+        let _ = writer.send(waiting); // its other end is here
+        tokio::spawn(write(came, self.history.clone(), self.clock.clone()));
+        writers.insert(dataset, writer);
     }
 }
 
-impl GroupWriter {
-    /// Writes group after group until every other end is gone.
-    pub async fn write(mut self, history: Arc<dyn History>, clock: Arc<dyn Clock>) {
-        let mut group = Vec::with_capacity(self.most);
-        while self.waiting.recv_many(&mut group, self.most).await > 0 {
-            let mut by_dataset: HashMap<DatasetName, Vec<Waiting>> = HashMap::new();
-            for waiting in group.drain(..) {
-                by_dataset.entry(waiting.dataset.name.clone()).or_default().push(waiting);
-            }
-            for waiting in by_dataset.into_values() {
-                write_one(&*history, &*clock, waiting).await;
-            }
-        }
+/// Writes group after group until the other end is gone.
+async fn write(mut came: mpsc::UnboundedReceiver<Waiting>, history: Arc<dyn History>, clock: Arc<dyn Clock>) {
+    let mut group = Vec::new();
+    while came.recv_many(&mut group, GROUP).await > 0 {
+        write_group(&*history, &*clock, std::mem::take(&mut group)).await;
     }
 }
 
 /// Writes what waits for one dataset, and tells each its outcome.
-async fn write_one(history: &dyn History, clock: &dyn Clock, waiting: Vec<Waiting>) {
-    let Some(dataset) = waiting.last().map(|last| last.dataset.clone()) else { return };
+async fn write_group(history: &dyn History, clock: &dyn Clock, group: Vec<Waiting>) {
+    let Some(dataset) = group.last().map(|last| last.dataset.clone()) else { return };
     let (messages, askers): (Vec<_>, Vec<_>) =
-        waiting.into_iter().map(|waiting| (waiting.message, waiting.outcome)).unzip();
+        group.into_iter().map(|waiting| (waiting.message, waiting.outcome)).unzip();
     let written = history.record_messages(&dataset.name, &dataset.grid(), &messages, clock.now()).await;
-    match written {
-        Ok(outcomes) => {
-            for (asker, outcome) in askers.into_iter().zip(outcomes) {
-                let _ = asker.send(outcome); // one that has gone sees to its message again
-            }
-        }
-        Err(fault) => {
-            let (is_away, cause) = match fault {
-                RecordError::Unavailable(cause) => (true, anyhow::anyhow!(cause)),
-                RecordError::Failed(cause) => (false, anyhow::anyhow!(cause)),
-                other => (false, other.into()),
-            };
-            for asker in askers {
-                let cause = format!("{cause:#}").into();
-                let told = if is_away { RecordError::Unavailable(cause) } else { RecordError::Failed(cause) };
-                let _ = asker.send(Err(told)); // likewise
-            }
-        }
+    let outcomes = written.unwrap_or_else(|fault| {
+        let is_away = matches!(fault, RecordError::Unavailable(_));
+        let fault = format!("{:#}", anyhow::Error::from(fault));
+        let told = |fault: String| match is_away {
+            true => RecordError::Unavailable(fault.into()),
+            false => RecordError::Failed(fault.into()),
+        };
+        askers.iter().map(|_| Err(told(fault.clone()))).collect()
+    });
+    for (asker, outcome) in askers.into_iter().zip(outcomes) {
+        let _ = asker.send(outcome); // one that has gone sees to its message again
     }
 }

@@ -16,13 +16,15 @@ use crate::{
     handlers::{RecordForecastsHandler, RecordObservationsHandler},
 };
 
-/// Messages in hand at once. Those that wait for the history are written in one transaction.
-const PREFETCH: u16 = 64;
+/// Messages of observations in hand at once. Those that wait for the history are written in one transaction.
+const OBSERVATIONS: u16 = 64;
+/// Messages of forecasts issued likewise: each is a statement of its own with many forecasts, and takes a
+/// connection from the observations.
+const FORECASTS: u16 = 4;
 
 /// Runs until `stop`.
 pub(super) async fn run(environment: &Arc<Environment>, stop: CancellationToken) -> anyhow::Result<()> {
-    let (records, writer) = GroupedRecords::new(usize::from(PREFETCH));
-    let writing = tokio::spawn(writer.write(environment.history.clone(), environment.clock.clone()));
+    let records = GroupedRecords::new(environment.history.clone(), environment.clock.clone());
     let forgetting = tokio::spawn(retention::keep(
         environment.history.clone(),
         environment.clock.clone(),
@@ -31,12 +33,11 @@ pub(super) async fn run(environment: &Arc<Environment>, stop: CancellationToken)
     ));
     let observations = RecordObservationsHandler { registry: environment.registry.clone(), records };
     let forecasts = RecordForecastsHandler { history: environment.history.clone() };
-    let on = |queue| Work { queue, prefetch: PREFETCH, time_limit: None };
+    let on = |queue, prefetch| Work { queue, prefetch, time_limit: None };
     tokio::join!(
-        work(environment, on(Queue::Observations), observations, stop.clone()),
-        work(environment, on(Queue::ForecastsIssued), forecasts, stop),
+        work(environment, on(Queue::Observations, OBSERVATIONS), observations, stop.clone()),
+        work(environment, on(Queue::ForecastsIssued, FORECASTS), forecasts, stop),
     );
     forgetting.await?;
-    writing.await?; // ends with the handler, which holds the other end
     Ok(())
 }
