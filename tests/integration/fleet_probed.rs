@@ -108,7 +108,7 @@ fn is_healthy(fleet: &Fleet, port: u16) -> bool {
 }
 
 /// Waits until the process answers with this status.
-async fn answers(port: u16, path: &str, expected: u16) {
+pub(crate) async fn answers(port: u16, path: &str, expected: u16) {
     while get(port, path).is_none_or(|answer| status(&answer) != expected) {
         tokio::time::sleep(Duration::from_millis(20)).await; // polls for the event it waits for
     }
@@ -119,7 +119,7 @@ fn status(answer: &str) -> u16 {
 }
 
 /// The answer as a whole; none while nobody listens.
-fn get(port: u16, path: &str) -> Option<String> {
+pub(crate) fn get(port: u16, path: &str) -> Option<String> {
     let mut connection = TcpStream::connect(("127.0.0.1", port)).ok()?;
     let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
     connection.write_all(request.as_bytes()).ok()?;
@@ -128,7 +128,7 @@ fn get(port: u16, path: &str) -> Option<String> {
     Some(answer)
 }
 
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port is free");
     listener.local_addr().expect("it is bound").port()
 }

@@ -50,6 +50,12 @@ mod fleet_poison;
 
 mod fleet_outages;
 
+mod fleet_faults;
+
+mod fleet_bad_input;
+
+mod fleet_overload;
+
 mod fleet_gatekeepers;
 
 mod command_line;

@@ -15,8 +15,11 @@ pub(crate) enum Mode {
     Open,
     /// They are closed at once.
     Refused,
-    /// They are accepted and never answered.
+    /// They are accepted and never answered; those of before are cut when that ends.
     Frozen,
+    /// They are accepted and never answered, and stay silent afterwards too: every packet is lost, and who had a
+    /// connection must find out by himself.
+    BlackHole,
     /// They are answered with bytes that mean nothing.
     Garbage,
 }
@@ -61,31 +64,36 @@ pub(crate) fn address_in(url: &str) -> SocketAddr {
 
 async fn serve(mut client: TcpStream, server: SocketAddr, mut mode: watch::Receiver<Mode>) {
     let now = *mode.borrow_and_update();
+    let mut server = match now {
+        Mode::Open => TcpStream::connect(server).await.ok(),
+        Mode::Refused | Mode::Frozen | Mode::BlackHole | Mode::Garbage => None,
+    };
     let talking = async {
-        match now {
-            Mode::Open => {
-                let Ok(mut server) = TcpStream::connect(server).await else { return };
+        match (now, &mut server) {
+            (Mode::Open, Some(server)) => {
                 let _ = server.set_nodelay(true);
                 let _ = client.set_nodelay(true);
-                let _ = copy_bidirectional(&mut client, &mut server).await;
+                let _ = copy_bidirectional(&mut client, server).await;
             }
-            Mode::Refused => {}
-            Mode::Frozen => swallow(&mut client).await,
-            Mode::Garbage => {
+            (Mode::Open | Mode::Refused, _) => {}
+            (Mode::Frozen | Mode::BlackHole, _) => swallow(&mut client).await,
+            (Mode::Garbage, _) => {
                 let _ = client.write_all(&[0xff; 512]).await;
                 swallow(&mut client).await;
             }
         }
     };
     tokio::select! {
-        () = talking => {}
-        // A frozen server takes its old connections along; any other change closes them.
-        _ = mode.changed() => {
-            if *mode.borrow() == Mode::Frozen {
-                swallow_until_change(client, mode).await;
-            }
-        }
+        () = talking => return,
+        _ = mode.changed() => {}
     }
+    let next = *mode.borrow();
+    if now == Mode::BlackHole || next == Mode::BlackHole {
+        swallow(&mut client).await; // nor does the server hear that its client has gone
+    } else if next == Mode::Frozen {
+        swallow_until_change(client, mode).await; // a frozen server takes its old connections along
+    } // any other change closes them
+    drop(server);
 }
 
 async fn swallow_until_change(mut client: TcpStream, mut mode: watch::Receiver<Mode>) {

@@ -5,6 +5,7 @@ mod rabbit;
 
 use std::{
     collections::BTreeSet,
+    fs::File,
     path::PathBuf,
     sync::{Arc, Mutex},
     time::{Duration, Instant},
@@ -139,7 +140,7 @@ async fn settle_until_it_ends(
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_confirmed_is_lost_when_the_server_is_killed_under_load() {
-    let server = Server::start(45_680);
+    let server = Server::start(10);
     let load = Load::start(&broker(&server));
     load.until_delivered().await;
     for _ in 0..2 {
@@ -158,7 +159,7 @@ async fn nothing_confirmed_is_lost_when_the_server_is_killed_under_load() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn connections_that_the_server_closes_are_made_again() {
-    let server = Server::start(45_684);
+    let server = Server::start(14);
     let load = Load::start(&broker(&server));
     load.until_delivered().await;
     for _ in 0..3 {
@@ -180,10 +181,9 @@ async fn connections_that_the_server_closes_are_made_again() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_shipped_definitions_are_accepted_and_agree_with_what_we_declare() {
-    let server = Server::start(45_688);
+    let server = Server::start(18);
     let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../deploy/rabbitmq/definitions.json");
-    let import = ["import_definitions", file.to_str().expect("a path")];
-    server.ctl(&import);
+    server.ctl_reading(File::open(file).expect("is there"), &["import_definitions"]);
     let listed = |what: &str, columns: &[&str]| {
         let listing = [&["--quiet", what, "--no-table-headers"], columns].concat();
         let mut lines: Vec<String> = server.ctl(&listing).lines().map(str::to_owned).collect();

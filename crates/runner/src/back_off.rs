@@ -9,6 +9,8 @@ use std::{
 pub(crate) const MAX_ATTEMPTS: u32 = 5;
 /// The longest wait between two tries of anything, before jitter.
 const LONGEST: Duration = Duration::from_secs(64);
+/// The longest wait without a consumer, before jitter: 5 s after an outage every queue is consumed again.
+const LONGEST_WITHOUT_CONSUMER: Duration = Duration::from_secs(2);
 /// Waits differ by up to this share, so that what failed together does not come back together.
 const JITTER: f64 = 0.25;
 
@@ -28,9 +30,10 @@ pub(crate) fn before_publishing_again(message_id: &str, tries: u32) -> Duration 
     spread(growing(Duration::from_millis(50), tries), &(message_id, tries))
 }
 
-/// The wait after the failed try number `tries` (from 1) to consume: 0.25 s, 1 s, 4 s … 64 s ±25 %.
+/// The wait after the failed try number `tries` (from 1) to consume: 0.25 s, 1 s, then 2 s ±25 %.
 pub(crate) fn before_consuming_again(queue: &str, tries: u32) -> Duration {
-    spread(growing(Duration::from_millis(250), tries), &(queue, std::process::id(), tries))
+    let wait = growing(Duration::from_millis(250), tries).min(LONGEST_WITHOUT_CONSUMER);
+    spread(wait, &(queue, std::process::id(), tries))
 }
 
 /// `first`, then four times as long each time.

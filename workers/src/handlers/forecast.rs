@@ -63,7 +63,7 @@ impl ForecastHandler {
         if let Some(recorded) = self.up_to_date.recent.of(dataset) {
             return Some(recorded);
         }
-        self.up_to_date.look().await;
+        self.up_to_date.look_briefly().await;
         self.up_to_date.recent.of(dataset)
     }
 
@@ -73,7 +73,7 @@ impl ForecastHandler {
         if let Some(serving) = self.up_to_date.serving.current(&model) {
             return Some(serving);
         }
-        self.up_to_date.look().await;
+        self.up_to_date.look_briefly().await;
         self.up_to_date.serving.current(&model)
     }
 

@@ -9,8 +9,9 @@ use std::{
 };
 
 use clock::Clock;
-use lapin::{tcp::OwnedTLSConfig, uri::AMQPUri};
+use lapin::{tcp::OwnedTLSConfig, types::ShortString, uri::AMQPUri};
 use protocol::{Exchange, Queue, WireMessage};
+use tracing::{error, warn};
 
 use super::{
     ladder::Step,
@@ -22,7 +23,7 @@ use super::{
     topology::{Topology, queue_type},
     wire::{self, Sending, to_wire},
 };
-use crate::BoxError;
+use crate::{BoxError, delivery::never_settled};
 
 /// Shared by the broker, its consumers and their deliveries.
 pub(super) struct Office {
@@ -44,14 +45,31 @@ pub(super) struct Office {
 }
 
 impl Office {
-    /// Whether the server leaves the counting of deliveries to us.
-    pub(super) fn counts_itself(&self, queue: Queue) -> bool {
-        queue_type(queue, &self.settings) == QueueType::Classic
+    /// Publishes to the end of a work queue.
+    pub(super) async fn send_work(&self, queue: Queue, message: &WireMessage) -> Result<(), Undelivered> {
+        self.send_to(self.names.queue(queue), queue, message, 0).await
     }
 
-    /// Publishes to the end of a work queue. `unsettled` is what [`Office::counts_itself`] counts.
-    pub(super) async fn send_work(
+    /// Sets a message apart that came back from a consumer for the `unsettled`-th time; it is buried if that is too
+    /// often.
+    pub(super) async fn set_apart(
         &self,
+        queue: Queue,
+        message: &WireMessage,
+        unsettled: u32,
+    ) -> Result<(), BoxError> {
+        if unsettled >= queue.delivery_limit() {
+            let reason = never_settled(unsettled);
+            error!(%queue, "to the dead letters: {reason}");
+            return self.bury(queue, message, &reason).await;
+        }
+        warn!(%queue, unsettled, "a message came back unsettled, it will be handled alone");
+        self.send_to(self.names.suspects(queue), queue, message, unsettled).await.map_err(cause)
+    }
+
+    async fn send_to(
+        &self,
+        key: ShortString,
         queue: Queue,
         message: &WireMessage,
         unsettled: u32,
@@ -61,10 +79,9 @@ impl Office {
             expires_in_ms: self.expires_in_ms(queue, message),
             unsettled,
         };
-        let exchange = self.names.exchange(Exchange::Jobs);
         let parcel = Parcel {
-            exchange,
-            key: self.names.queue(queue),
+            exchange: self.names.exchange(Exchange::Jobs),
+            key,
             mandatory: true,
             properties: to_wire(&message.properties, sending, &self.names).map_err(too_long)?,
             body: message.body.clone(),
@@ -75,7 +92,7 @@ impl Office {
     /// Where a queue has no dead letters of the server's, the server may drop what nobody waits for any
     /// more. What has expired already is left to the runner, which counts it.
     fn expires_in_ms(&self, queue: Queue, message: &WireMessage) -> Option<u64> {
-        if !self.counts_itself(queue) {
+        if queue_type(queue, &self.settings) != QueueType::Classic {
             return None;
         }
         let left = message.properties.deadline?.duration_since(self.clock.now());
@@ -90,7 +107,7 @@ impl Office {
         delay: Duration,
     ) -> Result<(), BoxError> {
         let Some(step) = Step::nearest(delay) else {
-            return self.send_work(queue, message, 0).await.map_err(cause);
+            return self.send_work(queue, message).await.map_err(cause);
         };
         let sending = Sending { durable: queue.is_durable(), ..Sending::default() };
         let parcel = Parcel {

@@ -13,6 +13,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::{
     office::Office,
     put_back::MessageKey,
+    topology::has_suspects,
     within::{TO_ANSWER, within},
 };
 use crate::{Receipt, SettleError, Settlement, delivery::count_failure};
@@ -22,7 +23,7 @@ pub(super) struct RabbitReceipt {
     pub(super) office: Arc<Office>,
     pub(super) queue: Queue,
     pub(super) key: MessageKey,
-    /// Deliveries before this one that were not settled, as far as the queue leaves the counting to us.
+    /// Deliveries before this one that were not settled: 0, unless it was set apart.
     pub(super) unsettled: u32,
     pub(super) acker: Acker,
     /// Closed with its last owner, and not before: that would take this delivery away.
@@ -56,7 +57,7 @@ impl Receipt for RabbitReceipt {
                 buried.map_err(SettleError::Unavailable)?;
                 self.acknowledge().await
             }
-            Settlement::GiveBack => self.give_back().await,
+            Settlement::GiveBack => self.give_back(&message).await,
         }
     }
 }
@@ -75,9 +76,15 @@ impl RabbitReceipt {
         self.finish(within(TO_ANSWER, "the acknowledgement", acknowledged).await)
     }
 
-    async fn give_back(&mut self) -> Result<(), SettleError> {
-        if !self.handed_out || self.office.counts_itself(self.queue) {
-            self.office.put_back.note(self.key.clone(), self.unsettled);
+    /// A message that is set apart stays so, and its count is in it; any other finds its old place.
+    async fn give_back(&mut self, message: &WireMessage) -> Result<(), SettleError> {
+        if self.unsettled > 0 {
+            let sent = self.office.set_apart(self.queue, message, self.unsettled).await;
+            sent.map_err(SettleError::Unavailable)?;
+            return self.acknowledge().await;
+        }
+        if has_suspects(self.queue) {
+            self.office.put_back.note(self.key.clone(), 0);
         }
         let options = BasicNackOptions { requeue: true, ..BasicNackOptions::default() };
         let given_back = self.acker.nack(options);
@@ -106,9 +113,8 @@ impl Drop for RabbitReceipt {
         let Ok(runtime) = tokio::runtime::Handle::try_current() else {
             return; // the process ends, and its connection with it
         };
-        if self.office.counts_itself(self.queue) {
-            let unsettled = self.unsettled.saturating_add(u32::from(self.handed_out));
-            self.office.put_back.note(self.key.clone(), unsettled);
+        if has_suspects(self.queue) && self.unsettled == 0 {
+            self.office.put_back.note(self.key.clone(), u32::from(self.handed_out));
         }
         let (acker, channel, permits) = (self.acker.clone(), self.channel.clone(), self.permits.take());
         let handed_out = self.handed_out;

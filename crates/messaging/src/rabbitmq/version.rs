@@ -5,13 +5,13 @@ use lapin::{tcp::OwnedTLSConfig, uri::AMQPUri};
 
 use super::{
     raw::RawConnection,
-    within::{TO_CONNECT, within},
+    within::{TO_GREET, within},
 };
 
 /// The server's version; `None` if it does not tell.
 pub(super) async fn of_server(uri: &AMQPUri, tls: &OwnedTLSConfig) -> Option<String> {
     let greeted = RawConnection::greet(uri, tls);
-    let connection = within(TO_CONNECT, "asking for the version", greeted).await;
+    let connection = within(TO_GREET, "asking for the version", greeted).await;
     version_in(&connection.ok()?.start)
 }
 

@@ -8,6 +8,8 @@ use crate::BoxError;
 
 /// Connection and handshake.
 pub(super) const TO_CONNECT: Duration = Duration::from_secs(10);
+/// From the connection to the server's first word, where nothing depends on it.
+pub(super) const TO_GREET: Duration = Duration::from_secs(2);
 /// Anything that a channel is asked.
 pub(super) const TO_ANSWER: Duration = Duration::from_secs(5);
 /// From a message's first byte to its confirm.

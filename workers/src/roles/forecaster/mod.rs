@@ -15,11 +15,10 @@ pub use recent::RecentHistory;
 pub use serving::{Heard, ServingModels};
 pub use up_to_date::UpToDate;
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use protocol::Queue;
 use runner::CpuPool;
-use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use self::local_copy::LocalCopy;
@@ -28,8 +27,6 @@ use crate::{environment::Environment, handlers::ForecastHandler};
 
 /// Durable requests in hand at once: few, since others are waited for.
 const BATCH_PREFETCH: u16 = 4;
-/// With a local copy, answering does not wait longer for the registry and the history than this.
-const FIRST_LOOK: Duration = Duration::from_secs(1);
 
 /// Runs until `stop`.
 pub(super) async fn run(environment: &Arc<Environment>, stop: CancellationToken) -> anyhow::Result<()> {
@@ -40,17 +37,16 @@ pub(super) async fn run(environment: &Arc<Environment>, stop: CancellationToken)
     } else {
         LocalCopy::open(&config.forecaster_folder(), config.forecaster.disk.as_u64())?
     };
-    let has_local_copy = local.is_some();
     let up_to_date = Arc::new(UpToDate::new(environment, local.map(Arc::new)));
     environment.health.answers_from(up_to_date.clone());
     up_to_date.restore().await;
-    let events = environment.broker.listen(&UpToDate::EVENTS).await?;
+    let poll = config.forecaster.poll;
+    let Some(events) = up_to_date.listen(poll, &stop).await else { return Ok(()) };
     // The events are listened to before the first look, so that nothing falls in between.
-    if timeout(FIRST_LOOK, up_to_date.look()).await.is_err() && !has_local_copy {
+    if !up_to_date.look_briefly().await && !up_to_date.is_servable() {
         up_to_date.look().await; // there is nothing to answer with before
     }
-    let keeping =
-        tokio::spawn(up_to_date.clone().keep(events, environment.config.forecaster.poll, stop.clone()));
+    let keeping = tokio::spawn(up_to_date.clone().keep(events, poll, stop.clone()));
 
     let (issued, log) = IssuedLog::new(environment.clock.clone());
     let logging = tokio::spawn(log.publish(environment.broker.clone()));

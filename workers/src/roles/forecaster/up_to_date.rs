@@ -34,6 +34,8 @@ use crate::environment::Environment;
 const REGISTRY_LIMIT: Duration = Duration::from_secs(10);
 /// A look at the history, which may have much to read, likewise.
 const HISTORY_LIMIT: Duration = Duration::from_mins(2);
+/// A look that somebody waits for with a question.
+const BRIEFLY: Duration = Duration::from_secs(1);
 /// After a look that failed, the next one comes this soon.
 const STALE_POLL: Duration = Duration::from_secs(2);
 /// What lies on the local disk may be this much older than what is in memory.
@@ -42,7 +44,7 @@ const SAVE_EVERY: Duration = Duration::from_secs(1);
 /// Lost events are listened to again after this, then after twice as long each time …
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 /// … and at last at this distance.
-const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// Models and recent history, with what is needed to look at them again.
 pub struct UpToDate {
@@ -168,6 +170,11 @@ impl UpToDate {
         }
     }
 
+    /// Looks for as long as somebody who waits for an answer can wait; `false` if that was too short.
+    pub async fn look_briefly(&self) -> bool {
+        timeout(BRIEFLY, self.look()).await.is_ok()
+    }
+
     async fn try_look(&self) -> anyhow::Result<()> {
         let models = self.serving.look(&*self.registry, &self.models, self.clock.now());
         timeout(REGISTRY_LIMIT, models).await.context("looking at the registry")??;
@@ -195,28 +202,32 @@ impl UpToDate {
                     Err(lost) => {
                         let lost = anyhow::Error::from(lost);
                         warn!("events were lost, the registry is looked at every {poll:?} until they are back: {lost:#}");
-                        let Some(again) = self.listen_anew(poll, &stop).await else { return };
+                        let pausing = stop.run_until_cancelled(tokio::time::sleep(FIRST_PAUSE));
+                        if pausing.await.is_none() {
+                            return;
+                        }
+                        let Some(again) = self.listen(poll, &stop).await else { return };
                         events = again;
+                        // Listening comes before looking, so that nothing falls in between.
+                        self.look().await;
+                        info!("events are heard again");
                     }
                 },
             }
         }
     }
 
-    /// Listens again, with growing pauses, and looks as often as `poll` says meanwhile; none once stopped.
-    async fn listen_anew(&self, poll: Duration, stop: &CancellationToken) -> Option<Box<dyn Listener>> {
+    /// Listens to the events, however long the broker is away, and looks as often as `poll` says meanwhile; none
+    /// once stopped.
+    pub async fn listen(&self, poll: Duration, stop: &CancellationToken) -> Option<Box<dyn Listener>> {
         let mut pause = FIRST_PAUSE;
         let mut next_look = Instant::now() + poll;
         loop {
-            stop.run_until_cancelled(tokio::time::sleep(pause)).await?;
-            pause = (pause * 2).min(LONGEST_PAUSE);
-            let listening = stop.run_until_cancelled(self.broker.listen(&Self::EVENTS)).await?;
-            if let Ok(events) = listening {
-                // Listening comes before looking, so that nothing falls in between.
-                self.look().await;
-                info!("events are heard again");
+            if let Ok(events) = stop.run_until_cancelled(self.broker.listen(&Self::EVENTS)).await? {
                 return Some(events);
             }
+            stop.run_until_cancelled(tokio::time::sleep(pause)).await?;
+            pause = (pause * 2).min(LONGEST_PAUSE);
             if Instant::now() >= next_look {
                 self.look().await;
                 next_look = Instant::now() + poll;
