@@ -62,7 +62,11 @@ fn padded(size: usize) -> Vec<u8> {
 }
 
 /// Everything about one request is good but what `change` does to it.
-fn sent(name: &'static str, fate: Fate, change: impl FnOnce(BasicProperties, &mut Vec<u8>) -> BasicProperties) -> Sent {
+fn sent(
+    name: &'static str,
+    fate: Fate,
+    change: impl FnOnce(BasicProperties, &mut Vec<u8>) -> BasicProperties,
+) -> Sent {
     let mut body = padded(32);
     let properties = BasicProperties::default()
         .with_type("forecast-request.v1".into())
@@ -100,7 +104,11 @@ fn bodies() -> Vec<Sent> {
         body("one byte above", Fate::Dead("too_large: a body of 1048577 bytes"), padded(MAX_BODY_BYTES + 1)),
         body("16 MiB", Fate::Dead("too_large: a body of 16777215 bytes"), padded((16 << 20) - 1)),
         kind("unknown kind", "tea.v1", Fate::Dead("type \"tea.v1\" is unknown here")),
-        kind("unknown version", "forecast-request.v99", Fate::Dead("type \"forecast-request.v99\" is unknown here")),
+        kind(
+            "unknown version",
+            "forecast-request.v99",
+            Fate::Dead("type \"forecast-request.v99\" is unknown here"),
+        ),
         content("a lie", "application/msgpack", Fate::Dead("forecast-request cannot be decoded")),
         content("no type of ours", "text/plain", Fate::Dead("content_type \"text/plain\" is unknown")),
     ]
@@ -108,14 +116,19 @@ fn bodies() -> Vec<Sent> {
 
 /// Headers, ids, addresses, deadlines.
 fn properties(prefix: &str, past: jiff::Timestamp) -> Vec<Sent> {
-    let headers = |name, headers: FieldTable, fate| sent(name, fate, |properties, _| properties.with_headers(headers));
+    let headers =
+        |name, headers: FieldTable, fate| sent(name, fate, |properties, _| properties.with_headers(headers));
     let id = |name, id: &str, fate| sent(name, fate, |properties, _| properties.with_message_id(id.into()));
     let to = |name, to: String, fate| {
         sent(name, fate, |properties, _| properties.with_reply_to(to.as_str().into()))
     };
     vec![
         headers("10 KiB of a header that nobody reads", header("x-whatever", long(10 << 10)), Fate::Answered),
-        headers("10 KiB of a trace", header("traceparent", long(10 << 10)), Fate::Dead("header traceparent of 10240 bytes")),
+        headers(
+            "10 KiB of a trace",
+            header("traceparent", long(10 << 10)),
+            Fate::Dead("header traceparent of 10240 bytes"),
+        ),
         id("a long id", &"x".repeat(255), Fate::Dead("message_id of 255 bytes")),
         id("NUL", "a\0b", Fate::Dead("message_id holds the control character U+0000")),
         id("right to left", "a\u{202e}b", Fate::Dead("message_id holds the control character U+202E")),
@@ -187,7 +200,8 @@ async fn bad_requests_are_refused_or_dead_lettered_each_with_its_reason_and_the_
         let (reply, letter) = (told.get(bad.name), dead.get(bad.name));
         match (&bad.fate, reply, letter) {
             (Fate::Dead(reason), None, Some(letter)) if letter.contains(reason) => {}
-            (Fate::Refused(reason), Some(ForecastReply::Refused { message, .. }), None) if message.contains(reason) => {}
+            (Fate::Refused(reason), Some(ForecastReply::Refused { message, .. }), None)
+                if message.contains(reason) => {}
             (Fate::Answered, Some(ForecastReply::Answered { .. }), None) | (Fate::Counted, None, None) => {}
             _ => panic!("{:?}: reply {reply:?}, dead letter {letter:?}", bad.name),
         }
@@ -213,7 +227,8 @@ async fn publish(fleet: &Fleet, properties: BasicProperties, name: &str, body: &
     let (_url, prefix) = fleet.broker();
     let (exchange, key) = (format!("{prefix}gatecast.jobs"), format!("{prefix}{}", Queue::ForecastRequests));
     let options = BasicPublishOptions::default();
-    let published = channel.basic_publish(exchange.as_str().into(), key.as_str().into(), options, body, properties);
+    let published =
+        channel.basic_publish(exchange.as_str().into(), key.as_str().into(), options, body, properties);
     published.await.expect("is sent").await.expect("is sent");
     connection.close(200, "done".into()).await.expect("closes after everything was taken");
 }
@@ -265,7 +280,9 @@ async fn route(fleet: &Fleet, environment: &Environment, expected: Option<Route>
                 panic!("{reply:?}");
             };
             let found = &forecasts[0];
-            if expected == Some(found.route) || expected.is_none() && found.reason == Some(RouteReason::NoIncumbent) {
+            if expected == Some(found.route)
+                || expected.is_none() && found.reason == Some(RouteReason::NoIncumbent)
+            {
                 break;
             }
             sleep(Duration::from_millis(100)).await; // polls for the event it waits for

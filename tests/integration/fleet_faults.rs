@@ -122,7 +122,10 @@ impl Healed {
 impl fmt::Display for Healed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { answered, recorded, decided } = self;
-        write!(f, "a request answered after {answered:.1?}, an hour recorded after {recorded:.1?}, a fit decided after {decided:.1?}")
+        write!(
+            f,
+            "a request answered after {answered:.1?}, an hour recorded after {recorded:.1?}, a fit decided after {decided:.1?}"
+        )
     }
 }
 
@@ -140,8 +143,7 @@ struct Stage {
 
 impl Stage {
     async fn set() -> Self {
-        // The server looks for messages out for too long once a second instead of once a minute.
-        let server = Server::start_with(PORTS, "channel_tick_interval = 1000");
+        let server = Server::start(PORTS);
         let proxy = Proxy::to(address_in(&server.url)).await;
         let fleet = Fleet::on(Tenant::on(Proxy::in_front_of(&server.url, &proxy))).await;
         fleet.bring_bikes();
@@ -173,6 +175,8 @@ impl Stage {
                 self.ctl(&["set_vm_memory_high_watermark", "0.4"]);
             }
             Fault::OutOfPatience => {
+                // The server looks once a second instead of once a minute.
+                self.ctl(&["eval", "application:set_env(rabbit, channel_tick_interval, 1000)."]);
                 self.ctl(&["eval", "application:set_env(rabbit, consumer_timeout, 2000)."]);
                 self.close_connections(); // a channel keeps the patience that it began with
                 in_time(self.healed()).await;
@@ -208,9 +212,7 @@ impl Stage {
         let (_url, prefix) = self.fleet.broker();
         let connection = self.past_the_proxy().await;
         let channel = connection.create_channel().await.expect("a channel");
-        for queue in
-            [Queue::TrainJobs, Queue::TrainResults, Queue::Observations, Queue::ForecastRequests]
-        {
+        for queue in [Queue::TrainJobs, Queue::TrainResults, Queue::Observations, Queue::ForecastRequests] {
             let name = format!("{prefix}{queue}").into();
             let deleted = channel.queue_delete(name, QueueDeleteOptions::default()).await;
             deleted.expect("it is deleted");
@@ -266,12 +268,16 @@ impl Stage {
         in_time(wait_until_empty(&environment)).await;
         check_decisions(&environment, &jobs).await;
         let version = server.ctl(&["--quiet", "eval", "rabbit_misc:version()."]);
+        let mut lost_patience = false;
         for (mut worker, role) in workers.into_iter().zip(ROLES) {
             worker.terminate();
             let said = worker.said();
             let knows = format!("to RabbitMQ {}", version.trim().trim_matches('"'));
             assert!(said.contains(&knows), "{role} does not say {knows:?}:\n{said}");
+            lost_patience |= said.contains("delivery acknowledgement on channel")
+                || said.contains("has ended the consumer");
         }
+        assert!(lost_patience, "the server took no message back from a frozen worker");
         drop((fleet, proxy, server));
     }
 }

@@ -66,7 +66,8 @@ async fn overload_is_shed_before_it_is_computed() {
     assert_eq!(counted.computed, counted.done, "what had expired was not computed");
     assert!(resident < MOST_RESIDENT_BYTES, "{resident} bytes");
 
-    let mut asked = ask(&*environment.broker, Queue::ForecastRequests, &Fleet::request()).await.expect("asks");
+    let mut asked =
+        ask(&*environment.broker, Queue::ForecastRequests, &Fleet::request()).await.expect("asks");
     asked.reply(PATIENCE).await.expect("it is answered as ever");
     forecaster.terminate();
 }
@@ -106,8 +107,13 @@ impl Flood {
                 .with_message_id(message.properties.message_id.as_str().into())
                 .with_headers(headers);
             let (exchange, key) = (self.exchange.as_str().into(), self.key.as_str().into());
-            let sent =
-                self.channel.basic_publish(exchange, key, BasicPublishOptions::default(), &message.body, properties);
+            let sent = self.channel.basic_publish(
+                exchange,
+                key,
+                BasicPublishOptions::default(),
+                &message.body,
+                properties,
+            );
             confirms.push(sent.await.expect("is sent"));
         }
         for confirm in confirms {
@@ -155,11 +161,17 @@ impl Counted {
         let text = get(port, "/metrics").expect("an answer");
         let sum = |name: &str| {
             let values = text.lines().filter(|line| line.starts_with(name));
-            values.map(|line| line.rsplit(' ').next().and_then(|n| n.parse::<u64>().ok()).expect("a count")).sum()
+            values
+                .map(|line| line.rsplit(' ').next().and_then(|n| n.parse::<u64>().ok()).expect("a count"))
+                .sum()
         };
         let deliveries = |outcome: &str| {
             sum(&format!("gatecast_deliveries_total{{queue=\"forecast-requests\",outcome=\"{outcome}\"}}"))
         };
-        Self { done: deliveries("done"), expired: deliveries("expired"), computed: sum("gatecast_route_total{") }
+        Self {
+            done: deliveries("done"),
+            expired: deliveries("expired"),
+            computed: sum("gatecast_route_total{"),
+        }
     }
 }

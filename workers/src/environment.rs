@@ -119,12 +119,7 @@ impl Environment {
         // time: each may wait for a server that is away.
         let databases = Box::pin(async { tokio::try_join!(open_registry(&config), open_history(&config)) });
         let (registry, history) = databases.await?;
-        let parts = Parts {
-            broker,
-            registry,
-            history,
-            artifacts: open_artifacts(&config, cache.as_ref())?,
-        };
+        let parts = Parts { broker, registry, history, artifacts: open_artifacts(&config, cache.as_ref())? };
         Ok(Self { cache, _ownership: ownership, ..Self::of(config, clock, parts) })
     }
 

@@ -74,6 +74,13 @@ mod tests {
     }
 
     #[test]
+    fn a_queue_is_never_left_alone_for_long() {
+        for tries in [1, 2, 3, 40, u32::MAX] {
+            assert!(before_consuming_again("train-jobs", tries) <= Duration::from_millis(2_500), "{tries}");
+        }
+    }
+
+    #[test]
     fn attempt_zero_from_outside_is_taken_as_the_first() {
         assert!(before_retry("id", 0) < Duration::from_secs(2));
     }

@@ -61,7 +61,8 @@ async fn survive(queue: Queue, prefetch: u16) {
     let tenant = Tenant::new();
     let broker = tenant.broker();
     let seen = Arc::new(Mutex::new(Seen::default()));
-    let workers: Vec<_> = (0..PROCESSES).map(|_| keep_alive(&tenant, queue, prefetch, seen.clone())).collect();
+    let workers: Vec<_> =
+        (0..PROCESSES).map(|_| keep_alive(&tenant, queue, prefetch, seen.clone())).collect();
     let mut published = BTreeMap::new();
     for number in 0..MESSAGES {
         let kind = if number % ONE_IN == 0 { POISON[number / ONE_IN % POISON.len()] } else { "good" };
@@ -122,7 +123,10 @@ fn check(letter: &DeadLetter, queue: Queue, seen: &Seen) {
     let taken = seen.taken.get(id).copied().unwrap_or_default();
     // A process that was killed by one message may have held another, which is tried once more then.
     let others_killed = if kind == "kills" || kind == "undecodable" { 0 } else { seen.killed };
-    assert!((tries..=tries + others_killed).contains(&taken), "{id} was tried {taken} times instead of {tries}");
+    assert!(
+        (tries..=tries + others_killed).contains(&taken),
+        "{id} was tried {taken} times instead of {tries}"
+    );
 }
 
 fn message(kind: &str, number: usize) -> WireMessage {

@@ -54,7 +54,6 @@ pub(super) struct Taken {
     pub(super) receipt: RabbitReceipt,
 }
 
-/// Starts a consumer, as soon as there is a connection. `prefetch` is at least 1.
 /// A consumer of durable requests gives way to one that has nothing else to do.
 fn priority(queue: Queue) -> Vec<(&'static str, topology::Setting)> {
     if queue == Queue::ForecastBatches {
@@ -64,6 +63,7 @@ fn priority(queue: Queue) -> Vec<(&'static str, topology::Setting)> {
     }
 }
 
+/// Starts a consumer, as soon as there is a connection. `prefetch` is at least 1.
 pub(super) async fn start(
     office: &Arc<Office>,
     queue: Queue,
@@ -79,6 +79,9 @@ pub(super) async fn start(
     let channel = declare::open_channel(&connection).await?;
     let bounded = channel.basic_qos(prefetch, BasicQosOptions::default());
     within(TO_ANSWER, "setting the prefetch", bounded).await?;
+    // Before the first message comes: it may break the connection.
+    let for_suspects =
+        if topology::has_suspects(queue) { Some(declare::open_channel(&connection).await?) } else { None };
     let tag = ShortString::try_new(format!("{queue}.{}", Uuid::now_v7()))?;
     let consuming = channel.basic_consume(
         office.names.queue(queue),
@@ -92,8 +95,7 @@ pub(super) async fn start(
     let mut feeds = vec![tokio::spawn(Feed { source, out }.run())];
     let permits = Arc::new(Semaphore::new(usize::from(prefetch)));
     let (out, suspects) = mpsc::channel(1);
-    if topology::has_suspects(queue) {
-        let channel = declare::open_channel(&connection).await?;
+    if let Some(channel) = for_suspects {
         let (office, permits) = (Arc::clone(office), Arc::clone(&permits));
         feeds.push(tokio::spawn(Suspects { office, queue, channel, permits, prefetch, out }.feed()));
     }
@@ -236,10 +238,13 @@ impl Source {
         };
         let properties = incoming.properties;
         let message = WireMessage { properties, body };
+        let mut unsettled = 0;
         if topology::has_suspects(self.queue) {
+            // What this process put back it has survived, and it knows whether it touched it.
             let noted = self.office.put_back.take(&key);
-            let unsettled = noted.unwrap_or_else(|| incoming.unsettled.saturating_add(u32::from(redelivered)));
-            if unsettled > 0 {
+            unsettled = noted.unwrap_or_else(|| incoming.unsettled.saturating_add(u32::from(redelivered)));
+            let is_suspect = noted.is_none() && unsettled > 0;
+            if is_suspect || unsettled >= self.queue.delivery_limit() {
                 self.office.set_apart(self.queue, &message, unsettled).await?;
                 return acknowledged(&acker).await;
             }
@@ -248,7 +253,8 @@ impl Source {
             office: Arc::clone(&self.office),
             queue: self.queue,
             key,
-            unsettled: 0,
+            unsettled,
+            is_set_apart: false,
             acker,
             channel: self.channel.clone(),
             permits: None,

@@ -78,7 +78,8 @@ fn is_distrust(error: &BoxError) -> bool {
         Some(ErrorKind::IOError(error)) => error.kind() == io::ErrorKind::InvalidData,
         Some(ErrorKind::ProtocolError(error)) => matches!(
             error.kind(),
-            AMQPErrorKind::Soft(AMQPSoftError::ACCESSREFUSED) | AMQPErrorKind::Hard(AMQPHardError::NOTALLOWED)
+            AMQPErrorKind::Soft(AMQPSoftError::ACCESSREFUSED)
+                | AMQPErrorKind::Hard(AMQPHardError::NOTALLOWED)
         ),
         _ => false,
     }

@@ -23,8 +23,10 @@ pub(super) struct RabbitReceipt {
     pub(super) office: Arc<Office>,
     pub(super) queue: Queue,
     pub(super) key: MessageKey,
-    /// Deliveries before this one that were not settled: 0, unless it was set apart.
+    /// Deliveries before this one that were not settled, as far as we count them.
     pub(super) unsettled: u32,
+    /// Whether it waited among the suspects.
+    pub(super) is_set_apart: bool,
     pub(super) acker: Acker,
     /// Closed with its last owner, and not before: that would take this delivery away.
     pub(super) channel: Channel,
@@ -78,13 +80,13 @@ impl RabbitReceipt {
 
     /// A message that is set apart stays so, and its count is in it; any other finds its old place.
     async fn give_back(&mut self, message: &WireMessage) -> Result<(), SettleError> {
-        if self.unsettled > 0 {
+        if self.is_set_apart {
             let sent = self.office.set_apart(self.queue, message, self.unsettled).await;
             sent.map_err(SettleError::Unavailable)?;
             return self.acknowledge().await;
         }
         if has_suspects(self.queue) {
-            self.office.put_back.note(self.key.clone(), 0);
+            self.office.put_back.note(self.key.clone(), self.unsettled);
         }
         let options = BasicNackOptions { requeue: true, ..BasicNackOptions::default() };
         let given_back = self.acker.nack(options);
@@ -113,8 +115,9 @@ impl Drop for RabbitReceipt {
         let Ok(runtime) = tokio::runtime::Handle::try_current() else {
             return; // the process ends, and its connection with it
         };
-        if has_suspects(self.queue) && self.unsettled == 0 {
-            self.office.put_back.note(self.key.clone(), u32::from(self.handed_out));
+        if has_suspects(self.queue) && !self.is_set_apart {
+            let unsettled = self.unsettled.saturating_add(u32::from(self.handed_out));
+            self.office.put_back.note(self.key.clone(), unsettled);
         }
         let (acker, channel, permits) = (self.acker.clone(), self.channel.clone(), self.permits.take());
         let handed_out = self.handed_out;

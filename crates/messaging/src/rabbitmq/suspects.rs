@@ -103,6 +103,7 @@ impl Suspects {
                 queue: self.queue,
                 key,
                 unsettled,
+                is_set_apart: true,
                 acker: delivery.acker,
                 channel: self.channel.clone(),
                 permits: None,

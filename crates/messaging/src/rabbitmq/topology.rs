@@ -103,7 +103,9 @@ pub(super) fn queue_type(queue: Queue, settings: &RabbitSettings) -> QueueType {
 /// of them its process died of: it would count for all of them.
 pub(super) fn has_suspects(queue: Queue) -> bool {
     match queue {
-        Queue::ForecastRequests | Queue::ForecastBatches | Queue::ForecastsIssued | Queue::Observations => true,
+        Queue::ForecastRequests | Queue::ForecastBatches | Queue::ForecastsIssued | Queue::Observations => {
+            true
+        }
         Queue::TrainJobs | Queue::TrainResults | Queue::GateRequests => false,
     }
 }
