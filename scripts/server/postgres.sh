@@ -15,7 +15,7 @@ postgres_start() {
         install_packages postgresql
     programs=$(postgres_programs)
     [ -n "$programs" ] || fail "PostgreSQL's programs are missing after the installation"
-    if ! is_alive "$here/data/postmaster.pid"; then
+    if ! is_alive "$here/data/postmaster.pid" "$here/data"; then
         if [ ! -e "$here/data/PG_VERSION" ]; then
             rm -rf "$here"
             mkdir -p "$here"
@@ -35,7 +35,7 @@ postgres_start() {
 
 postgres_stop() {
     local here=$folder/postgres
-    if is_alive "$here/data/postmaster.pid"; then
+    if is_alive "$here/data/postmaster.pid" "$here/data"; then
         as_postgres "$(postgres_programs)/pg_ctl" --pgdata="$here/data" --silent --mode=fast stop >&2
         say "PostgreSQL is stopped"
     fi

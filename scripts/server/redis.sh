@@ -6,7 +6,7 @@ redis_port=$((first_port + 4))
 redis_start() {
     command -v redis-server >/dev/null || install_packages redis-server
     local here=$folder/redis
-    if ! is_alive "$here/pid"; then
+    if ! is_alive "$here/pid" "redis-server 127.0.0.1:$redis_port"; then
         mkdir -p "$here"
         say "starting Redis on 127.0.0.1:$redis_port"
         redis-server --daemonize yes --bind 127.0.0.1 --port "$redis_port" --dir "$here" --pidfile "$here/pid" \
@@ -18,7 +18,7 @@ redis_start() {
 
 redis_stop() {
     local here=$folder/redis
-    if is_alive "$here/pid"; then
+    if is_alive "$here/pid" "redis-server 127.0.0.1:$redis_port"; then
         redis-cli -p "$redis_port" shutdown nosave >&2 || kill -9 "$(cat "$here/pid")"
         say "Redis is stopped"
     fi

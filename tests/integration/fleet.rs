@@ -11,6 +11,7 @@ use std::{
 
 use clock::{Clock, SystemClock};
 use lapin::{
+    Channel, Connection,
     options::{QueueDeclareOptions, QueueDeleteOptions},
     types::FieldTable,
 };
@@ -127,6 +128,11 @@ impl Fleet {
     /// URL and prefix on RabbitMQ.
     pub(crate) fn broker(&self) -> (String, String) {
         (self.rabbit.url.clone(), self.rabbit.prefix.clone())
+    }
+
+    /// A channel of a client that is not ours.
+    pub(crate) async fn channel(&self) -> (Connection, Channel) {
+        self.rabbit.channel().await
     }
 
     /// A file for the log of a process.

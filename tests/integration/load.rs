@@ -32,6 +32,10 @@ pub(crate) struct Load {
 #[derive(Clone, Copy, Default)]
 struct SoFar {
     answered: u64,
+    /// When the question was first asked that was answered last.
+    newest: Option<Instant>,
+    /// When the question was first asked that waits the longest.
+    oldest_open: Option<Instant>,
     /// Whether the newest reply said that the stores could not be looked at.
     is_stale: bool,
 }
@@ -48,6 +52,7 @@ pub(crate) struct Outcome {
     /// The different points that were given out, as bits.
     pub(crate) answers: Vec<Vec<u64>>,
     latencies: Vec<Duration>,
+    newest: Option<Instant>,
     is_stale: bool,
 }
 
@@ -64,6 +69,20 @@ impl Load {
     pub(crate) async fn answered(&self, more: u64) {
         let enough = self.so_far.borrow().answered + more;
         self.so_far.clone().wait_for(|so_far| so_far.answered >= enough).await.expect("the asker runs");
+    }
+
+    /// Waits for the reply to a question that is first asked from now on.
+    pub(crate) async fn answered_anew(&self) {
+        let now = Instant::now();
+        self.so_far.clone().wait_for(|so_far| so_far.newest > Some(now)).await.expect("the asker runs");
+    }
+
+    /// Waits until everything that was asked before now is answered, or has failed.
+    pub(crate) async fn caught_up(&self) {
+        let now = Instant::now();
+        self.answered_anew().await;
+        let caught_up = |so_far: &SoFar| so_far.oldest_open.is_none_or(|oldest| oldest > now);
+        self.so_far.clone().wait_for(caught_up).await.expect("the asker runs");
     }
 
     /// Waits for a reply that is not stale.
@@ -105,7 +124,7 @@ impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} requests, {} asked again, {} failed, {} stale, {} different answers, p50 {:.1?}, p99 {:.1?}, longest {:.1?}",
+            "{} requests, {} asked again, {} failed, {} stale, {} distinct answers, p50 {:.1?}, p99 {:.1?}, longest {:.1?}",
             self.asked,
             self.asked_again,
             self.failures.len(),
@@ -143,28 +162,38 @@ async fn ask(asker: Asker, per_second: u32, stop: CancellationToken) -> Outcome 
             reply = replies.next() => match reply {
                 Ok(reply) => {
                     outcome.take(&mut open, &reply);
-                    let (answered, is_stale) = (outcome.latencies.len() as u64, outcome.is_stale);
-                    asker.told.send_replace(SoFar { answered, is_stale });
+                    asker.told.send_replace(outcome.so_far(&open));
                 }
                 Err(_lost) => {
                     replies = asker.reply_queue().await;
                     outcome.ask_again(&asker, &mut open, &*replies, |_| true);
                 }
             },
-            _ = looks.tick() => outcome.ask_again(&asker, &mut open, &*replies, |open| {
-                open.asked.elapsed() > DEADLINE
-            }),
+            _ = looks.tick() => {
+                outcome.ask_again(&asker, &mut open, &*replies, |open| open.asked.elapsed() > DEADLINE);
+                asker.told.send_replace(outcome.so_far(&open));
+            }
         }
     }
     outcome
 }
 
 impl Outcome {
+    fn so_far(&self, open: &HashMap<String, Open>) -> SoFar {
+        SoFar {
+            answered: self.latencies.len() as u64,
+            newest: self.newest,
+            oldest_open: open.values().map(|open| open.first_asked).min(),
+            is_stale: self.is_stale,
+        }
+    }
+
     fn take(&mut self, open: &mut HashMap<String, Open>, reply: &WireMessage) {
         let id = reply.properties.correlation_id.clone().unwrap_or_default();
         // The second reply to a question that was asked twice.
         let Some(question) = open.remove(&id) else { return };
         self.latencies.push(question.first_asked.elapsed());
+        self.newest = self.newest.max(Some(question.first_asked));
         match decode::<ForecastReply>(reply).expect("a forecast reply") {
             ForecastReply::Answered { forecasts, refused, stale_since, .. }
                 if refused.is_empty() && forecasts.iter().all(|f| f.route == Route::Primary) =>
@@ -222,8 +251,8 @@ impl Asker {
         }
     }
 
-    /// Publishes in the background: a broker that is away must not hold up the clock of the load. A request
-    /// that could not be published is asked again when its time is up.
+    /// Publishes in the background, until the broker confirms: one that is away must not hold up the clock of the
+    /// load.
     fn publish(&self, id: &str, replies: &dyn Replies) {
         let mut message =
             WireMessage::new(&self.request, ContentType::MessagePack, id).expect("a small body");
@@ -231,7 +260,10 @@ impl Asker {
         message.properties.reply_to = Some(replies.address().as_str().to_owned());
         let environment = self.environment.clone();
         tokio::spawn(async move {
-            let _ = environment.broker.publish(&Destination::Queue(Queue::ForecastRequests), message).await;
+            let to = Destination::Queue(Queue::ForecastRequests);
+            while environment.broker.publish(&to, message.clone()).await.is_err() {
+                time::sleep(Duration::from_millis(50)).await;
+            }
         });
     }
 }

@@ -66,6 +66,12 @@ mod fleet_frozen;
 
 mod fleet_locked;
 
+mod fleet_faults;
+
+mod fleet_bad_input;
+
+mod fleet_overload;
+
 mod fleet_gatekeepers;
 
 mod fleet_schema;

@@ -29,9 +29,13 @@ impl Process {
 
     /// Starts the roles with probes on `port`.
     pub(crate) fn start_probed(fleet: &Fleet, roles: &str, port: u16) -> Self {
+        Self::start_with(fleet, roles, &[("GATECAST__HEALTH__LISTEN", &format!("127.0.0.1:{port}"))])
+    }
+
+    /// Starts the roles with more of a configuration.
+    pub(crate) fn start_with(fleet: &Fleet, roles: &str, settings: &[(&str, &str)]) -> Self {
         let mut command = fleet.gatecast();
-        command.env("GATECAST__HEALTH__LISTEN", format!("127.0.0.1:{port}"));
-        Self::spawn(fleet, roles, command.args(["run", "--role", roles]))
+        Self::spawn(fleet, roles, command.envs(settings.iter().copied()).args(["run", "--role", roles]))
     }
 
     /// Starts `command`, which runs the roles.
@@ -70,6 +74,14 @@ impl Process {
             thread::sleep(Duration::from_millis(10)); // polls for the event it waits for
         };
         assert!(ended.success(), "it ends well when it is told to stop: {ended}\n{}", self.said());
+    }
+
+    /// Memory in use, in bytes.
+    pub(crate) fn resident_bytes(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("it runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("Linux says so");
+        let kib: u64 = line.trim().trim_end_matches(" kB").parse().expect("a number");
+        kib * 1024
     }
 
     /// Everything that it logged.

@@ -23,10 +23,13 @@ pub(crate) enum Mode {
     Open,
     /// They are closed at once.
     Refused,
-    /// They are accepted and never answered.
+    /// They are accepted and never answered; those of before are cut when that ends.
     Frozen,
     /// The server is heard, but nothing reaches it.
     Deaf,
+    /// They are accepted and never answered, and stay silent afterwards too: every packet is lost, and who had a
+    /// connection must find out by himself.
+    BlackHole,
     /// They are answered with bytes that mean nothing.
     Garbage,
 }
@@ -82,7 +85,7 @@ async fn serve(mut client: TcpStream, server: SocketAddr, mut mode: watch::Recei
     let now = *mode.borrow_and_update();
     let mut server = match now {
         Mode::Open => TcpStream::connect(server).await.ok(),
-        Mode::Refused | Mode::Frozen | Mode::Deaf | Mode::Garbage => None,
+        Mode::Refused | Mode::Frozen | Mode::Deaf | Mode::BlackHole | Mode::Garbage => None,
     };
     let talking = async {
         match (now, &mut server) {
@@ -92,7 +95,7 @@ async fn serve(mut client: TcpStream, server: SocketAddr, mut mode: watch::Recei
                 let _ = copy_bidirectional(&mut client, server).await;
             }
             (Mode::Open | Mode::Refused, _) => {}
-            (Mode::Frozen | Mode::Deaf, _) => swallow(&mut client).await,
+            (Mode::Frozen | Mode::Deaf | Mode::BlackHole, _) => swallow(&mut client).await,
             (Mode::Garbage, _) => {
                 let _ = client.write_all(&[0xff; 512]).await;
                 swallow(&mut client).await;
@@ -104,9 +107,13 @@ async fn serve(mut client: TcpStream, server: SocketAddr, mut mode: watch::Recei
         _ = mode.changed() => {}
     }
     let next = *mode.borrow();
+    if now == Mode::BlackHole || next == Mode::BlackHole {
+        swallow(&mut client).await; // nor does the server hear that its client has gone
+        return drop(server);
+    }
     match (next, server) {
         // A frozen server takes its old connections along, …
-        (Mode::Frozen, _) => swallow_until_change(client, mode).await,
+        (Mode::Frozen, _server) => swallow_until_change(client, mode).await,
         // … and a deaf one goes on talking. Any other change closes them.
         (Mode::Deaf, Some(mut server)) => {
             let (mut from_client, mut to_client) = client.split();

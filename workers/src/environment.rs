@@ -123,13 +123,11 @@ impl Environment {
         let access = if ownership.is_some() { Access::Owner } else { Access::Guest };
         let broker = Box::pin(open_broker(&config, name, access, &clock)).await?;
         let cache = open_cache(&config)?;
-        let parts = Parts {
-            broker,
-            // On the heap: what connects to a database is large, and every command would carry it along.
-            registry: Box::pin(open_registry(&config)).await?,
-            history: Box::pin(open_history(&config)).await?,
-            artifacts: open_artifacts(&config, cache.as_ref())?,
-        };
+        // On the heap: what connects to a database is large, and every command would carry it along. At the same
+        // time: each may wait for a server that is away.
+        let databases = Box::pin(async { tokio::try_join!(open_registry(&config), open_history(&config)) });
+        let (registry, history) = databases.await?;
+        let parts = Parts { broker, registry, history, artifacts: open_artifacts(&config, cache.as_ref())? };
         Ok(Self { cache, _ownership: ownership, ..Self::of(config, clock, parts) })
     }
 

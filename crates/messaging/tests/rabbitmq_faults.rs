@@ -5,6 +5,7 @@ mod rabbit;
 
 use std::{
     collections::BTreeSet,
+    fs::File,
     path::PathBuf,
     sync::{Arc, Mutex},
     time::{Duration, Instant},
@@ -135,7 +136,7 @@ impl Handler for FifthFails {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_confirmed_is_lost_when_the_server_is_killed_under_load() {
-    let server = Server::start(45_680);
+    let server = Server::start(10);
     let load = Load::start(&broker(&server));
     load.until_delivered().await;
     for _ in 0..2 {
@@ -154,7 +155,7 @@ async fn nothing_confirmed_is_lost_when_the_server_is_killed_under_load() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn connections_that_the_server_closes_are_made_again() {
-    let server = Server::start(45_684);
+    let server = Server::start(14);
     let load = Load::start(&broker(&server));
     load.until_delivered().await;
     for _ in 0..3 {
@@ -178,12 +179,11 @@ async fn connections_that_the_server_closes_are_made_again() {
 async fn the_shipped_definitions_are_accepted_and_agree_with_what_we_declare() {
     let shipped = |file| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../deploy/rabbitmq").join(file);
     let configuration = std::fs::read_to_string(shipped("rabbitmq.conf")).expect("the file is there");
-    let server = Server::start_with(45_688, &configuration);
+    let server = Server::start_with(18, &configuration);
     let timeout = server.ctl(&["eval", "application:get_env(rabbit, consumer_timeout)."]);
     assert_eq!(timeout.trim(), "{ok,90000000}");
-    let file = shipped("definitions.json");
-    let import = ["import_definitions", file.to_str().expect("a path")];
-    server.ctl(&import);
+    let definitions = File::open(shipped("definitions.json")).expect("the file is there");
+    server.ctl_reading(definitions, &["import_definitions"]);
     let listed = |what: &str, columns: &[&str]| {
         let listing = [&["--quiet", what, "--no-table-headers"], columns].concat();
         let mut lines: Vec<String> = server.ctl(&listing).lines().map(str::to_owned).collect();

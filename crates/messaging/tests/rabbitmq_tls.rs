@@ -10,10 +10,11 @@ use std::{fs, sync::Arc};
 use certificates::{Certificates, Flaw, complaint};
 use clock::SystemClock;
 use messaging::{RabbitBroker, RabbitSettings};
-use rabbit::server::Server;
+use rabbit::server::{Server, port};
 
-const FIRST_PORT: u16 = 45_692;
-const TLS_PORT: u16 = 45_698;
+/// Above the port of the shared server.
+const OFFSET: u16 = 22;
+const TLS_OFFSET: u16 = 28;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_certificate_is_checked_for_its_authority_its_host_and_its_time() {
@@ -27,10 +28,11 @@ async fn a_certificate_is_checked_for_its_authority_its_host_and_its_time() {
     };
     present(Flaw::Nothing);
     let server = Server::start_with(
-        FIRST_PORT,
+        OFFSET,
         &format!(
-            "listeners.ssl.1 = 127.0.0.1:{TLS_PORT}\nssl_options.certfile = {}\nssl_options.keyfile = {}\n\
+            "listeners.ssl.1 = 127.0.0.1:{}\nssl_options.certfile = {}\nssl_options.keyfile = {}\n\
              ssl_options.cacertfile = {}\nssl_options.verify = verify_none",
+            port(TLS_OFFSET),
             certificate.display(),
             key.display(),
             certificates.authority_file().display(),
@@ -55,7 +57,7 @@ async fn a_certificate_is_checked_for_its_authority_its_host_and_its_time() {
 
 /// Connects with TLS; the reason with all its causes, if that fails.
 async fn connect(certificate_authority: &str) -> Result<(), String> {
-    let url = format!("amqps://guest:guest@localhost:{TLS_PORT}/%2f");
+    let url = format!("amqps://guest:guest@localhost:{}/%2f", port(TLS_OFFSET));
     let certificate_authority = Some(certificate_authority.to_owned());
     let settings = RabbitSettings { certificate_authority, ..RabbitSettings::new(url, "test") };
     let broker = RabbitBroker::start(settings, Arc::new(SystemClock)).expect("the settings are right");

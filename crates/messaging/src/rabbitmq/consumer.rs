@@ -21,7 +21,6 @@ use tokio::{
     task::JoinHandle,
     time,
 };
-use tracing::warn;
 use uuid::Uuid;
 
 use super::{
@@ -29,32 +28,32 @@ use super::{
     office::{Death, Office},
     put_back::MessageKey,
     receipt::RabbitReceipt,
+    suspects::Suspects,
     topology, unavailable, unreadable,
     wire::{Hostile, from_wire},
     within::{TO_ANSWER, within},
 };
-use crate::{
-    BoxError, ConsumeError, Deliveries, Delivery, Receipt as _, Settlement, delivery::never_settled,
-};
+use crate::{BoxError, ConsumeError, Deliveries, Delivery, Receipt as _, Settlement};
 
 pub(super) struct RabbitDeliveries {
     office: Arc<Office>,
     queue: Queue,
     channel: Channel,
-    prefetch: u16,
     permits: Arc<Semaphore>,
     taken: mpsc::Receiver<Result<Taken, ConsumeError>>,
-    /// Taken, and waiting for permits.
+    /// Taken, and waiting for a permit.
     next: Option<Taken>,
-    feed: Option<JoinHandle<()>>,
+    /// What was set apart; each comes with all permits.
+    suspects: mpsc::Receiver<Result<Taken, ConsumeError>>,
+    feeds: Vec<JoinHandle<()>>,
 }
 
 /// A message on its way to the consumer.
-struct Taken {
-    message: WireMessage,
+pub(super) struct Taken {
+    pub(super) message: WireMessage,
     /// See [`Delivery::queued_at`].
-    queued_at: Option<Timestamp>,
-    receipt: RabbitReceipt,
+    pub(super) queued_at: Option<Timestamp>,
+    pub(super) receipt: RabbitReceipt,
 }
 
 /// A consumer of durable requests gives way to one that has nothing else to do.
@@ -82,6 +81,9 @@ pub(super) async fn start(
     let channel = declare::open_channel(&connection).await?;
     let bounded = channel.basic_qos(prefetch, BasicQosOptions::default());
     within(TO_ANSWER, "setting the prefetch", bounded).await?;
+    // Before the first message comes: it may break the connection.
+    let for_suspects =
+        if topology::has_suspects(queue) { Some(declare::open_channel(&connection).await?) } else { None };
     let tag = ShortString::try_new(format!("{queue}.{}", Uuid::now_v7()))?;
     let consuming = channel.basic_consume(
         office.names.queue(queue),
@@ -92,34 +94,33 @@ pub(super) async fn start(
     let consumer = within(TO_ANSWER, "consuming", consuming).await?;
     let (out, taken) = mpsc::channel(usize::from(prefetch) + 1); // and the end
     let source = Source { office: Arc::clone(office), queue, channel: channel.clone(), consumer };
-    let feed = Feed { source, out };
+    let mut feeds = vec![tokio::spawn(Feed { source, out }.run())];
+    let permits = Arc::new(Semaphore::new(usize::from(prefetch)));
+    let (out, suspects) = mpsc::channel(1);
+    if let Some(channel) = for_suspects {
+        let (office, permits) = (Arc::clone(office), Arc::clone(&permits));
+        feeds.push(tokio::spawn(Suspects { office, queue, channel, permits, prefetch, out }.feed()));
+    }
     Ok(RabbitDeliveries {
         office: Arc::clone(office),
         queue,
         channel,
-        prefetch,
-        permits: Arc::new(Semaphore::new(usize::from(prefetch))),
+        permits,
         taken,
         next: None,
-        feed: Some(tokio::spawn(feed.run())),
+        suspects,
+        feeds,
     })
 }
 
 #[async_trait]
 impl Deliveries for RabbitDeliveries {
     async fn next(&mut self) -> Result<Delivery, ConsumeError> {
-        if self.next.is_none() {
-            let taken = self.taken.recv().await;
-            self.next = Some(taken.ok_or_else(|| unavailable("the consumer has ended"))??);
-        }
-        // A message that its worker may have died of is handled alone: all permits, none for another.
-        let suspect = self.next.as_ref().is_some_and(|next| next.receipt.unsettled > 0);
-        let wanted = if suspect { u32::from(self.prefetch) } else { 1 };
-        let permits = Arc::clone(&self.permits).acquire_many_owned(wanted).await;
-        let Some(Taken { message, queued_at, mut receipt }) = self.next.take() else {
-            return Err(unavailable("the consumer has ended")); // not reached: it was put there above
+        let Taken { message, queued_at, mut receipt } = tokio::select! {
+            biased;
+            Some(suspect) = self.suspects.recv() => suspect?,
+            permitted = permitted(&mut self.next, &mut self.taken, &self.permits) => permitted?,
         };
-        receipt.permits = permits.ok();
         receipt.handed_out = true;
         self.office.leased.one_more(self.queue);
         Ok(Delivery::new(message, queued_at, Box::new(receipt)))
@@ -127,15 +128,18 @@ impl Deliveries for RabbitDeliveries {
 
     async fn stop(mut self: Box<Self>) {
         self.taken.close();
+        self.suspects.close();
         if let Some(next) = self.next.take() {
             give_back(next).await;
         }
-        while let Some(taken) = self.taken.recv().await {
-            if let Ok(taken) = taken {
-                give_back(taken).await;
+        for taken in [&mut self.taken, &mut self.suspects] {
+            while let Some(taken) = taken.recv().await {
+                if let Ok(taken) = taken {
+                    give_back(taken).await;
+                }
             }
         }
-        if let Some(feed) = self.feed.take() {
+        for feed in self.feeds.drain(..) {
             let _ = feed.await; // it may hold more, and gives it back before it ends
         }
         // The answer comes after everything that this channel said before.
@@ -146,8 +150,24 @@ impl Deliveries for RabbitDeliveries {
     }
 }
 
+/// The next of those that were not set apart, as soon as it may be handed out. It stays in `next` until then.
+async fn permitted(
+    next: &mut Option<Taken>,
+    taken: &mut mpsc::Receiver<Result<Taken, ConsumeError>>,
+    permits: &Arc<Semaphore>,
+) -> Result<Taken, ConsumeError> {
+    let ended = || unavailable("the consumer has ended");
+    if next.is_none() {
+        *next = Some(taken.recv().await.ok_or_else(ended)??);
+    }
+    let permit = Arc::clone(permits).acquire_owned().await;
+    let mut permitted = next.take().ok_or_else(ended)?;
+    permitted.receipt.permits = permit.ok();
+    Ok(permitted)
+}
+
 /// Puts back what the consumer has not seen. Where that fails, the end of the channel does it.
-async fn give_back(Taken { message, receipt, .. }: Taken) {
+pub(super) async fn give_back(Taken { message, receipt, .. }: Taken) {
     let _ = Box::new(receipt).settle(message, Settlement::GiveBack).await;
 }
 
@@ -219,18 +239,14 @@ impl Source {
         let (properties, queued_at) = (incoming.properties, incoming.queued_at);
         let message = WireMessage { properties, body };
         let mut unsettled = 0;
-        if self.office.counts_itself(self.queue) {
+        if topology::has_suspects(self.queue) {
+            // What this process put back it has survived, and it knows whether it touched it.
             let noted = self.office.put_back.take(&key);
-            let fresh_suspect = noted.is_none() && redelivered;
             unsettled = noted.unwrap_or_else(|| incoming.unsettled.saturating_add(u32::from(redelivered)));
-            let limit = self.queue.delivery_limit();
-            if unsettled >= limit {
-                let reason = never_settled(unsettled);
-                self.office.give_up(self.queue, &message, (Death::NeverSettled, &reason)).await?;
+            let is_suspect = noted.is_none() && unsettled > 0;
+            if is_suspect || unsettled >= self.queue.delivery_limit() {
+                self.office.set_apart(self.queue, &message, unsettled).await?;
                 return acknowledged(&acker).await;
-            }
-            if fresh_suspect {
-                return self.send_suspect_to_the_end(&message, unsettled, &acker).await;
             }
         }
         let receipt = RabbitReceipt {
@@ -238,6 +254,7 @@ impl Source {
             queue: self.queue,
             key,
             unsettled,
+            is_set_apart: false,
             acker,
             channel: self.channel.clone(),
             permits: None,
@@ -246,19 +263,6 @@ impl Source {
             handled: false,
         };
         Ok(Some(Taken { message, queued_at, receipt }))
-    }
-
-    /// The queue does not count, so the count goes into the message itself, before anybody touches it.
-    async fn send_suspect_to_the_end(
-        &self,
-        message: &WireMessage,
-        unsettled: u32,
-        acker: &lapin::Acker,
-    ) -> Result<Option<Taken>, BoxError> {
-        warn!(queue = %self.queue, unsettled, "a message came back unsettled, it will be handled alone");
-        let sent = self.office.send_work(self.queue, message, unsettled).await;
-        sent.map_err(super::office::cause)?;
-        acknowledged(acker).await
     }
 
     /// Ends the consumer at the server, and gives back what it had sent ahead.
@@ -281,7 +285,7 @@ impl Source {
 
     /// Remembers the count of a message that nobody saw. A suspect stays one.
     fn note_untouched(&self, delivery: &WireDelivery) {
-        if !self.office.counts_itself(self.queue) {
+        if !topology::has_suspects(self.queue) {
             return;
         }
         let key = MessageKey::new(self.queue, &delivery.properties);

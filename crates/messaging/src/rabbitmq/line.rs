@@ -1,13 +1,19 @@
 //! A connection that is built anew whenever it ends, for ever.
 
-use std::{pin::pin, sync::Arc, time::Duration};
+use std::{io, pin::pin, sync::Arc, time::Duration};
 
 use futures::StreamExt as _;
-use lapin::{Connection, ConnectionProperties, Event, runtime, tcp::OwnedTLSConfig, uri::AMQPUri};
+use lapin::{
+    Connection, ConnectionProperties, ErrorKind, Event,
+    protocol::{AMQPErrorKind, AMQPHardError, AMQPSoftError},
+    runtime,
+    tcp::OwnedTLSConfig,
+    uri::AMQPUri,
+};
 use tokio::{
     sync::watch,
-    task::JoinHandle,
-    time::{self, MissedTickBehavior},
+    task::{JoinHandle, JoinSet},
+    time::{self, Instant, MissedTickBehavior},
 };
 use tracing::{info, warn};
 
@@ -18,7 +24,8 @@ use super::{
 };
 use crate::BoxError;
 
-/// The first wait after a failed try; it doubles, up to the longest. Each is shortened by up to a half.
+/// The first wait after a failed try; it doubles, up to the longest, which is also how long a try may take
+/// before there is another beside it. Each wait is shortened by up to a half.
 const FIRST_WAIT: Duration = Duration::from_millis(200);
 const LONGEST_WAIT: Duration = Duration::from_secs(3);
 /// A connection that ended without telling is noticed after this time.
@@ -47,6 +54,28 @@ struct State {
     connection: Option<Arc<Connection>>,
     /// Why there is none.
     problem: Option<Arc<str>>,
+    /// Whether that is a matter for people: the server was reached, and one side does not trust the other.
+    is_distrust: bool,
+}
+
+impl State {
+    fn failed(error: &BoxError) -> Self {
+        let problem = Some(error.to_string().into());
+        Self { connection: None, problem, is_distrust: is_distrust(error) }
+    }
+}
+
+/// Whether a certificate or a password was refused.
+fn is_distrust(error: &BoxError) -> bool {
+    match error.downcast_ref::<lapin::Error>().map(lapin::Error::kind) {
+        Some(ErrorKind::IOError(error)) => error.kind() == io::ErrorKind::InvalidData,
+        Some(ErrorKind::ProtocolError(error)) => matches!(
+            error.kind(),
+            AMQPErrorKind::Soft(AMQPSoftError::ACCESSREFUSED)
+                | AMQPErrorKind::Hard(AMQPHardError::NOTALLOWED)
+        ),
+        _ => false,
+    }
 }
 
 impl Line {
@@ -69,14 +98,16 @@ impl Line {
         async move { Ok(state.wait_for(|state| state.connection.is_some()).await.map(drop)?) }
     }
 
-    /// The connection, if there is one soon; else the reason why there is none.
+    /// The connection, if there is one soon; else the reason why there is none. No wait mends distrust.
     pub(super) async fn up_soon(&self) -> Result<Arc<Connection>, BoxError> {
-        let Ok(up) = time::timeout(TO_COME_UP, self.up()).await else {
-            let problem = self.state.borrow().problem.clone();
+        let mut state = self.state.clone();
+        let told = state.wait_for(|state| state.connection.is_some() || state.is_distrust);
+        let _ = time::timeout(TO_COME_UP, told).await;
+        let State { connection, problem, .. } = self.state.borrow().clone();
+        connection.ok_or_else(|| {
             let problem = problem.as_deref().unwrap_or("the server does not answer");
-            return Err(format!("not connected: {problem}").into());
-        };
-        up
+            format!("not connected: {problem}").into()
+        })
     }
 }
 
@@ -87,31 +118,44 @@ impl Drop for Line {
 }
 
 async fn supervise(dialer: Dialer, out: watch::Sender<State>) {
+    let dialer = Arc::new(dialer);
+    loop {
+        let connection = Arc::new(until_connected(&dialer, &out).await);
+        out.send_replace(State { connection: Some(Arc::clone(&connection)), ..State::default() });
+        let end = until_it_ends(&connection, &dialer.name).await;
+        warn!("the connection {} has ended: {end}", dialer.name);
+        out.send_replace(State { problem: Some(end.into()), ..State::default() });
+        time::sleep(wait_after(0)).await;
+    }
+}
+
+/// Tries until one try succeeds. One that is neither taken nor refused does not hold up the next: its packets
+/// may be lost for good, and yet a slow server must be given its time.
+async fn until_connected(dialer: &Arc<Dialer>, out: &watch::Sender<State>) -> Connection {
+    let mut tries = JoinSet::new();
+    let mut next_try = Instant::now();
     let mut failures = 0;
     loop {
-        match dialer.dial().await {
-            Ok(connection) => {
-                failures = 0;
-                let connection = Arc::new(connection);
-                out.send_replace(State { connection: Some(Arc::clone(&connection)), problem: None });
-                let end = until_it_ends(&connection, &dialer.name).await;
-                warn!("the connection {} has ended: {end}", dialer.name);
-                out.send_replace(failed(&end));
+        let ended = tokio::select! {
+            () = time::sleep_until(next_try) => {
+                tries.spawn(Arc::clone(dialer).dial());
+                next_try = Instant::now() + LONGEST_WAIT;
+                continue;
             }
+            Some(ended) = tries.join_next() => ended,
+        };
+        match ended.unwrap_or_else(|panic| Err(panic.into())) {
+            Ok(connection) => return connection,
             Err(error) => {
                 if failures % TRIES_PER_LINE == 0 {
                     warn!("no connection {}, trying on: {error}", dialer.name);
                 }
-                failures = failures.saturating_add(1);
-                out.send_replace(failed(&error.to_string()));
+                failures += 1;
+                out.send_replace(State::failed(&error));
+                next_try = next_try.min(Instant::now() + wait_after(failures));
             }
         }
-        time::sleep(wait_after(failures)).await;
     }
-}
-
-fn failed(problem: &str) -> State {
-    State { connection: None, problem: Some(problem.into()) }
 }
 
 /// Grows, and differs from process to process, so that a fleet does not come back at the same instant.
@@ -146,7 +190,7 @@ async fn until_it_ends(connection: &Connection, name: &str) -> String {
 }
 
 impl Dialer {
-    async fn dial(&self) -> Result<Connection, BoxError> {
+    async fn dial(self: Arc<Self>) -> Result<Connection, BoxError> {
         let properties = ConnectionProperties::default()
             .with_connection_name(self.name.as_str().into())
             .with_client_property("product".into(), "gatecast".into())

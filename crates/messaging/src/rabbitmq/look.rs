@@ -16,6 +16,7 @@ use super::{
     declare,
     ladder::Step,
     office::Office,
+    topology::has_suspects,
     wire::{Identity, from_wire, whole_number},
     within::{TO_ANSWER, within},
 };
@@ -30,8 +31,12 @@ pub(super) async fn depth(office: &Office, queue: Queue) -> Result<Depth, BoxErr
     for step in Step::ALL {
         delayed += ready(&channel, office.names.retry_queue(step)).await?;
     }
+    let mut waiting = ready(&channel, office.names.queue(queue)).await?;
+    if has_suspects(queue) {
+        waiting += ready(&channel, office.names.suspects(queue)).await?;
+    }
     Ok(Depth {
-        ready: ready(&channel, office.names.queue(queue)).await?,
+        ready: waiting,
         delayed,
         leased: office.leased.count(queue),
         dead: ready(&channel, office.names.dead(queue)).await?,

@@ -35,6 +35,8 @@ mod office;
 
 mod consumer;
 
+mod suspects;
+
 mod put_back;
 
 mod receipt;
@@ -132,7 +134,7 @@ impl Broker for RabbitBroker {
     async fn publish(&self, to: &Destination, message: WireMessage) -> Result<(), PublishError> {
         check_size(&message)?;
         let published = match to {
-            Destination::Queue(queue) => self.office.send_work(*queue, &message, 0).await,
+            Destination::Queue(queue) => self.office.send_work(*queue, &message).await,
             Destination::Event(key) => self.office.announce(key, &message).await,
             Destination::Asker(asker) => self.office.answer(asker, &message).await,
         };

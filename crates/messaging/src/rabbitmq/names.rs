@@ -42,6 +42,11 @@ impl Names {
         self.prefixed(&format!("{}.dead", queue.name()))
     }
 
+    /// The queue of what came back from a queue's consumers unsettled.
+    pub(super) fn suspects(&self, queue: Queue) -> ShortString {
+        self.prefixed(&format!("{}.suspects", queue.name()))
+    }
+
     /// A fresh queue of events. Never an old name: a lost connection's queue stays locked for a while.
     pub(super) fn fresh_events(&self) -> ShortString {
         self.prefixed(&format!("events.{}.{}", self.process, Uuid::now_v7()))

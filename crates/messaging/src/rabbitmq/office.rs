@@ -9,9 +9,9 @@ use std::{
 };
 
 use clock::Clock;
-use lapin::{tcp::OwnedTLSConfig, uri::AMQPUri};
+use lapin::{tcp::OwnedTLSConfig, types::ShortString, uri::AMQPUri};
 use protocol::{Exchange, Queue, WireMessage, headers};
-use tracing::error;
+use tracing::{error, warn};
 
 use super::{
     ladder::Step,
@@ -23,7 +23,7 @@ use super::{
     topology::{Topology, queue_type},
     wire::{self, Sending, to_wire},
 };
-use crate::{BoxError, count_dead_letter};
+use crate::{BoxError, count_dead_letter, delivery::never_settled};
 
 /// Shared by the broker, its consumers and their deliveries.
 pub(super) struct Office {
@@ -45,14 +45,30 @@ pub(super) struct Office {
 }
 
 impl Office {
-    /// Whether the server leaves the counting of deliveries to us.
-    pub(super) fn counts_itself(&self, queue: Queue) -> bool {
-        queue_type(queue, &self.settings) == QueueType::Classic
+    /// Publishes to the end of a work queue.
+    pub(super) async fn send_work(&self, queue: Queue, message: &WireMessage) -> Result<(), Undelivered> {
+        self.send_to(self.names.queue(queue), queue, message, 0).await
     }
 
-    /// Publishes to the end of a work queue. `unsettled` is what [`Office::counts_itself`] counts.
-    pub(super) async fn send_work(
+    /// Sets a message apart that came back from a consumer for the `unsettled`-th time; it is buried if that is too
+    /// often.
+    pub(super) async fn set_apart(
         &self,
+        queue: Queue,
+        message: &WireMessage,
+        unsettled: u32,
+    ) -> Result<(), BoxError> {
+        if unsettled >= queue.delivery_limit() {
+            let reason = never_settled(unsettled);
+            return self.give_up(queue, message, (Death::NeverSettled, &reason)).await;
+        }
+        warn!(%queue, unsettled, "a message came back unsettled, it will be handled alone");
+        self.send_to(self.names.suspects(queue), queue, message, unsettled).await.map_err(cause)
+    }
+
+    async fn send_to(
+        &self,
+        key: ShortString,
         queue: Queue,
         message: &WireMessage,
         unsettled: u32,
@@ -63,10 +79,9 @@ impl Office {
             unsettled,
             queued_at: Some(self.clock.now()),
         };
-        let exchange = self.names.exchange(Exchange::Jobs);
         let parcel = Parcel {
-            exchange,
-            key: self.names.queue(queue),
+            exchange: self.names.exchange(Exchange::Jobs),
+            key,
             mandatory: true,
             properties: to_wire(&message.properties, sending, &self.names).map_err(too_long)?,
             body: message.body.clone(),
@@ -77,7 +92,7 @@ impl Office {
     /// Where a queue has no dead letters of the server's, the server may drop what nobody waits for any
     /// more. What has expired already is left to the runner, which counts it.
     fn expires_in_ms(&self, queue: Queue, message: &WireMessage) -> Option<u64> {
-        if !self.counts_itself(queue) {
+        if queue_type(queue, &self.settings) != QueueType::Classic {
             return None;
         }
         let left = message.properties.deadline?.duration_since(self.clock.now());
@@ -92,7 +107,7 @@ impl Office {
         delay: Duration,
     ) -> Result<(), BoxError> {
         let Some(step) = Step::nearest(delay) else {
-            return self.send_work(queue, message, 0).await.map_err(cause);
+            return self.send_work(queue, message).await.map_err(cause);
         };
         let queued_at = self.clock.now().checked_add(step.delay()).ok();
         let sending = Sending { durable: queue.is_durable(), queued_at, ..Sending::default() };

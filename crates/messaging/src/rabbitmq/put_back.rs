@@ -1,5 +1,5 @@
-//! What this process put back onto a classic queue. Such a queue counts nothing: it only says that a
-//! message was delivered before, be it that a process died with it or that one gave it back untouched.
+//! What this process put back onto a queue. A queue only says that a message was delivered before, be it that
+//! a process died with it or that one gave it back untouched.
 
 use std::{
     collections::HashMap,

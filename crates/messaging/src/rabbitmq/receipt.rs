@@ -14,6 +14,7 @@ use tracing::warn;
 use super::{
     office::Office,
     put_back::MessageKey,
+    topology::has_suspects,
     within::{TO_ANSWER, within},
 };
 use crate::{Receipt, SettleError, Settlement, delivery::count_failure};
@@ -23,8 +24,10 @@ pub(super) struct RabbitReceipt {
     pub(super) office: Arc<Office>,
     pub(super) queue: Queue,
     pub(super) key: MessageKey,
-    /// Deliveries before this one that were not settled, as far as the queue leaves the counting to us.
+    /// Deliveries before this one that were not settled, as far as we count them.
     pub(super) unsettled: u32,
+    /// Whether it waited among the suspects.
+    pub(super) is_set_apart: bool,
     pub(super) acker: Acker,
     /// Closed with its last owner, and not before: that would take this delivery away.
     pub(super) channel: Channel,
@@ -54,7 +57,7 @@ impl Receipt for RabbitReceipt {
         self.handled = true;
         let copy = match settlement {
             Settlement::Done => return self.acknowledge().await,
-            Settlement::GiveBack => return self.give_back().await,
+            Settlement::GiveBack => return self.give_back(&message).await,
             Settlement::RetryAfter { delay, error } => {
                 count_failure(&mut message.properties, &error);
                 Copy::Back(delay)
@@ -104,8 +107,14 @@ impl RabbitReceipt {
         self.finish(within(TO_ANSWER, "the acknowledgement", acknowledged).await)
     }
 
-    async fn give_back(&mut self) -> Result<(), SettleError> {
-        if !self.handed_out || self.office.counts_itself(self.queue) {
+    /// A message that is set apart stays so, and its count is in it; any other finds its old place.
+    async fn give_back(&mut self, message: &WireMessage) -> Result<(), SettleError> {
+        if self.is_set_apart {
+            let sent = self.office.set_apart(self.queue, message, self.unsettled).await;
+            sent.map_err(SettleError::Unavailable)?;
+            return self.acknowledge().await;
+        }
+        if has_suspects(self.queue) {
             self.office.put_back.note(self.key.clone(), self.unsettled);
         }
         let options = BasicNackOptions { requeue: true, ..BasicNackOptions::default() };
@@ -136,7 +145,7 @@ impl Drop for RabbitReceipt {
             return; // the process ends, and its connection with it
         };
         let suspect = self.handed_out && !self.handled;
-        if self.office.counts_itself(self.queue) {
+        if has_suspects(self.queue) && !self.is_set_apart {
             let unsettled = self.unsettled.saturating_add(u32::from(suspect));
             self.office.put_back.note(self.key.clone(), unsettled);
         }

@@ -74,7 +74,7 @@ async fn put_back(
     };
     let mut message = WireMessage { properties: incoming.properties, body: delivery.data.into() };
     renew(&mut message.properties);
-    match office.send_work(queue, &message, 0).await {
+    match office.send_work(queue, &message).await {
         Ok(()) => Ok(true),
         Err(Undelivered::Unroutable) => Err(format!("{queue} does not exist").into()),
         Err(Undelivered::Unavailable(fault)) => Err(fault),

@@ -14,8 +14,9 @@ use super::{
     settings::{QueueType, RabbitSettings},
 };
 
-/// A dead letter may be looked at this often. `RabbitMQ` 4 would drop it after 20 looks.
-const LOOKS_AT_A_DEAD_LETTER: i64 = 1_000_000;
+/// A message may be delivered this often where we count ourselves, or only look. `RabbitMQ` 4 would drop it after
+/// the 20th time.
+const UNLIMITED: i64 = 1_000_000;
 /// The longest deadline of a forecast request; an older one is worth nothing.
 const LONGEST_DEADLINE: Duration = Duration::from_mins(15);
 
@@ -77,6 +78,9 @@ impl Topology {
         for queue in Queue::ALL {
             queues.push(DeclaredQueue::dead(&names, queue));
             queues.push(DeclaredQueue::work(&names, queue, queue_type(queue, settings)));
+            if has_suspects(queue) {
+                queues.push(DeclaredQueue::suspects(&names, queue, queue_type(queue, settings)));
+            }
         }
         Self { exchanges, queues }
     }
@@ -92,6 +96,17 @@ pub(super) fn queue_type(queue: Queue, settings: &RabbitSettings) -> QueueType {
         | Queue::Observations => QueueType::Quorum,
         Queue::ForecastRequests => settings.forecast_requests,
         Queue::ForecastsIssued => QueueType::Classic,
+    }
+}
+
+/// Whether what comes back unsettled is set apart. Where a consumer holds many messages, a queue cannot tell which
+/// of them its process died of: it would count for all of them.
+pub(super) fn has_suspects(queue: Queue) -> bool {
+    match queue {
+        Queue::ForecastRequests | Queue::ForecastBatches | Queue::ForecastsIssued | Queue::Observations => {
+            true
+        }
+        Queue::TrainJobs | Queue::TrainResults | Queue::GateRequests => false,
     }
 }
 
@@ -119,9 +134,17 @@ impl DeclaredQueue {
         Self { key: name.clone(), name, arguments, exchange: names.exchange(Exchange::Jobs), of: Some(queue) }
     }
 
+    fn suspects(names: &Names, queue: Queue, queue_type: QueueType) -> Self {
+        let name = names.suspects(queue);
+        let arguments = match queue_type {
+            QueueType::Classic => vec![("x-queue-type", text("classic"))],
+            QueueType::Quorum => uncounted(),
+        };
+        Self { key: name.clone(), name, arguments, exchange: names.exchange(Exchange::Jobs), of: Some(queue) }
+    }
+
     fn dead(names: &Names, queue: Queue) -> Self {
-        let mut arguments = quorum();
-        arguments.push(("x-delivery-limit", Setting::Number(LOOKS_AT_A_DEAD_LETTER)));
+        let arguments = uncounted();
         Self {
             name: names.dead(queue),
             arguments,
@@ -145,6 +168,13 @@ impl DeclaredQueue {
     }
 }
 
+/// A quorum queue whose deliveries are nobody's business but ours.
+fn uncounted() -> Vec<(&'static str, Setting)> {
+    let mut arguments = quorum();
+    arguments.push(("x-delivery-limit", Setting::Number(UNLIMITED)));
+    arguments
+}
+
 fn quorum() -> Vec<(&'static str, Setting)> {
     vec![("x-queue-type", text("quorum"))]
 }
@@ -163,12 +193,12 @@ pub(super) fn policies() -> Vec<Policy> {
     vec![
         Policy {
             name: "gatecast-jobs",
-            pattern: "^(train-jobs|train-results|gate-requests|forecast-batches|observations)$",
+            pattern: "^(train-jobs|train-results|gate-requests|(forecast-batches|observations)(\\.suspects)?)$",
             definition: vec![("max-length", Setting::Number(1_000_000))],
         },
         Policy {
             name: "gatecast-forecast-requests",
-            pattern: "^forecast-requests$",
+            pattern: "^forecast-requests(\\.suspects)?$",
             definition: vec![
                 ("message-ttl", milliseconds(LONGEST_DEADLINE)),
                 ("max-length", Setting::Number(100_000)),
@@ -177,7 +207,7 @@ pub(super) fn policies() -> Vec<Policy> {
         },
         Policy {
             name: "gatecast-forecasts-issued",
-            pattern: "^forecasts-issued$",
+            pattern: "^forecasts-issued(\\.suspects)?$",
             definition: vec![("max-length", Setting::Number(100_000)), ("overflow", text("drop-head"))],
         },
     ]

@@ -9,6 +9,7 @@ use super::{
     office::{Death, Office},
     put_back::MessageKey,
     raw::{BODY, HEADER, RawConnection, short},
+    topology::has_suspects,
     wire::from_wire,
     within::{TO_CONNECT, within},
 };
@@ -36,7 +37,7 @@ async fn look_through(office: &Office, queue: Queue, prefetch: u16) -> Result<()
         };
         readable_in_a_row += 1;
         match parse_properties(&got.properties[..]) {
-            Ok((_, properties)) if office.counts_itself(queue) => {
+            Ok((_, properties)) if has_suspects(queue) => {
                 // Back to its place when we leave, and not counted.
                 let key = MessageKey::new(queue, &properties);
                 let unsettled =

@@ -68,7 +68,8 @@ impl Tenant {
     async fn delete_everything(&self) {
         let (_connection, channel) = self.channel().await;
         let works = Queue::ALL.iter().map(|queue| queue.name().to_owned());
-        let deads = Queue::ALL.iter().map(|queue| format!("{queue}.dead"));
+        let deads =
+            Queue::ALL.iter().flat_map(|queue| [format!("{queue}.dead"), format!("{queue}.suspects")]);
         let retries = ["1s", "10s", "60s"];
         for queue in works.chain(deads).chain(retries.map(|step| format!("retry.{step}"))) {
             let options = QueueDeleteOptions::default();

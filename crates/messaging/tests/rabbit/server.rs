@@ -1,9 +1,19 @@
-//! A server of a test's own, that it may kill.
+//! A server of a test's own, that it may kill: of Debian's `RabbitMQ`, or of the suite that
+//! `GATECAST_RABBITMQ_SUITE` names (see `scripts/servers`).
 
 use std::{
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
 };
+
+/// The port `offset` ports above that of the shared server: clones of this repository beside each other have
+/// different ones.
+pub(crate) fn port(offset: u16) -> u16 {
+    let url = super::url();
+    let port = url.rsplit('@').next().and_then(|address| address.split(['/', ':']).nth(1));
+    let port: u16 = port.and_then(|port| port.parse().ok()).expect("the shared server's URL names its port");
+    port + offset
+}
 
 /// A private server; its folder is deleted at its end.
 pub(crate) struct Server {
@@ -14,14 +24,15 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts a server on four ports from `first_port`, which no other test uses.
-    pub(crate) fn start(first_port: u16) -> Self {
-        Self::start_with(first_port, "")
+    /// Starts a server on four ports from `offset` ports above that of the shared server, which no other test
+    /// uses.
+    pub(crate) fn start(offset: u16) -> Self {
+        Self::start_with(offset, "")
     }
 
     /// The same with more lines in its configuration.
-    pub(crate) fn start_with(first_port: u16, configuration: &str) -> Self {
-        super::url(); // says what is missing, if anything is
+    pub(crate) fn start_with(offset: u16, configuration: &str) -> Self {
+        let first_port = port(offset);
         let folder = std::env::temp_dir().join(format!("gatecast-rabbitmq-{first_port}"));
         let server = Self {
             url: format!("amqp://guest:guest@127.0.0.1:{first_port}/%2f"),
@@ -47,7 +58,12 @@ impl Server {
 
     /// `rabbitmqctl`.
     pub(crate) fn ctl(&self, arguments: &[&str]) -> String {
-        let done = Command::new(self.folder.join("rabbitmq/ctl")).args(arguments).output();
+        self.ctl_reading(Stdio::null(), arguments)
+    }
+
+    /// `rabbitmqctl` with something to read, e.g. a file: the server may have a file system of its own.
+    pub(crate) fn ctl_reading(&self, input: impl Into<Stdio>, arguments: &[&str]) -> String {
+        let done = Command::new(self.folder.join("rabbitmq/ctl")).args(arguments).stdin(input).output();
         let done = done.expect("it runs");
         let said = String::from_utf8_lossy(&done.stdout).into_owned();
         let complaint = String::from_utf8_lossy(&done.stderr);
@@ -56,10 +72,9 @@ impl Server {
     }
 
     fn script(&self, command: &str) {
-        // The crate whose tests include this file lies one or two folders deep.
-        let mut above =
-            Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().map(|folder| folder.join("scripts/servers"));
-        let script = above.find(|script| script.exists()).expect("scripts/servers");
+        let above = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
+        let script = above.map(|folder| folder.join("scripts/servers")).find(|script| script.exists());
+        let script = script.expect("the repository has scripts/servers");
         let done = Command::new(script)
             .args([command, "rabbitmq"])
             .env("GATECAST_SERVERS_FOLDER", &self.folder)
