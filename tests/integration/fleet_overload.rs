@@ -129,6 +129,11 @@ impl Flood {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while began.elapsed() < LASTS {
             ticks.tick().await;
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "a small number of requests"
+            )]
             let due = (began.elapsed().as_secs_f64() * per_second) as u64 - asked;
             self.burst(due, Some(environment.clock.now() + DEADLINE)).await;
             asked += due;

@@ -290,6 +290,10 @@ impl MortalBroker {
 
 #[async_trait]
 impl Broker for MortalBroker {
+    fn system(&self) -> &'static str {
+        "mortal"
+    }
+
     async fn publish(&self, _to: &Destination, message: WireMessage) -> Result<(), PublishError> {
         let job = decode(&message).expect("a train job");
         let id = message.properties.message_id;
@@ -318,6 +322,10 @@ impl Broker for MortalBroker {
     }
 
     async fn dead_letters(&self, _: Queue, _: u32) -> Result<Vec<DeadLetter>, BrokerError> {
+        unreachable!("schedulers publish, and nothing else")
+    }
+
+    async fn dead_letter(&self, _: Queue, _: &str) -> Result<Option<DeadLetter>, BrokerError> {
         unreachable!("schedulers publish, and nothing else")
     }
 

@@ -6,7 +6,6 @@ use clap::Parser as _;
 use serde_json::json;
 use telemetry::{Exporting, LogFormat, Logs, Traces};
 use tracing::error;
-use tracing::error;
 use workers::{
     cli::{Cli, Command},
     commands,

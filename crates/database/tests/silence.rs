@@ -1,7 +1,6 @@
 //! A PostgreSQL that vanishes without a word: whoever waits for it is told, and works again once it is back.
 
 mod fresh;
-#[allow(dead_code, reason = "the tests of fleets use all of it")]
 #[path = "../../../tests/integration/proxy.rs"]
 mod proxy;
 

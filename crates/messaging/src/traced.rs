@@ -81,6 +81,10 @@ impl Broker for TracedBroker {
         self.0.dead_letters(queue, limit).await
     }
 
+    async fn dead_letter(&self, queue: Queue, message_id: &str) -> Result<Option<DeadLetter>, BrokerError> {
+        self.0.dead_letter(queue, message_id).await
+    }
+
     async fn replay_dead_letters(&self, queue: Queue, which: &Chosen) -> Result<u64, BrokerError> {
         self.0.replay_dead_letters(queue, which).await
     }

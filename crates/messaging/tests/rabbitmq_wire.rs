@@ -306,7 +306,7 @@ async fn a_dead_letter_of_a_client_that_sets_headers_only_is_chosen_by_its_id() 
         let reason = "given up".to_owned();
         next(&mut deliveries).await.settle(Settlement::DeadLetter { reason }).await.expect("it is settled");
     }
-    let one = messaging::Chosen::WithId("one".into());
+    let one = Chosen::WithId("one".into());
     assert_eq!(broker.drop_dead_letters(Queue::Observations, &one).await.expect("it drops"), 1);
     assert_eq!(dead(&broker, Queue::Observations).await, [("other".to_owned(), "given up".to_owned())]);
 }

@@ -26,6 +26,7 @@ impl Message for Padded {
     const KIND: &'static str = "padded";
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "the field is none until it was decoded")]
 fn here() -> Option<ThreadId> {
     Some(thread::current().id())
 }

@@ -165,7 +165,7 @@ fn waiting(topology: &Topology, queue: &str) -> Value {
 }
 
 /// A queue that belongs to one connection.
-fn private(address: &str, description: &str, kinds: Value) -> Value {
+fn private(address: &str, description: &str, kinds: &Value) -> Value {
     json!({
         "address": address,
         "description": description,
@@ -184,7 +184,7 @@ fn heard(kinds: &[Kind]) -> Value {
         "events.{roles}.{uuid}",
         "A listener's own queue, bound to the exchange of events by topic patterns such as `model-promoted.*`. The \
          oldest is dropped where too much is unread.",
-        messages(events),
+        &messages(events),
     );
     channel["parameters"]["roles"] = json!({ "description": "What the process runs." });
     channel
@@ -199,7 +199,7 @@ fn answers(kinds: &[Kind]) -> Value {
 fn replies(kinds: &[Kind]) -> Value {
     let address = format!("{}{{uuid}}", ReplyAddress::PRIVATE);
     let description = "An asker's own queue; its name is the request's reply_to.";
-    private(&address, description, answers(kinds))
+    private(&address, description, &answers(kinds))
 }
 
 fn direct_replies(kinds: &[Kind]) -> Value {

@@ -83,7 +83,7 @@ fn plain(text: &str) -> String {
     let mut rest = text;
     while let Some((before, link)) = rest.split_once("[`") {
         let (name, after) = link.split_once("`]").expect("a link ends");
-        plain.push_str(&format!("{before}`{name}`"));
+        plain.extend([before, "`", name, "`"]);
         rest = match after.strip_prefix('(') {
             Some(target) => target.split_once(')').expect("a target ends").1,
             None => after,

@@ -27,7 +27,7 @@ use super::{
     declare,
     office::{Death, Office},
     put_back::MessageKey,
-    receipt::RabbitReceipt,
+    receipt::{RabbitReceipt, Settling},
     suspects::Suspects,
     topology, unavailable, unreadable,
     wire::{Hostile, from_wire},
@@ -259,8 +259,7 @@ impl Source {
             channel: self.channel.clone(),
             permits: None,
             handed_out: false,
-            settled: false,
-            handled: false,
+            settling: Settling::NotBegun,
         };
         Ok(Some(Taken { message, queued_at, receipt }))
     }

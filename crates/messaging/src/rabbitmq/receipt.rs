@@ -35,9 +35,15 @@ pub(super) struct RabbitReceipt {
     pub(super) permits: Option<OwnedSemaphorePermit>,
     /// Whether the consumer has seen it; else its drop does not count as a delivery.
     pub(super) handed_out: bool,
-    pub(super) settled: bool,
-    /// Whether somebody began to settle it, so that it killed nobody.
-    pub(super) handled: bool,
+    pub(super) settling: Settling,
+}
+
+/// How far its settling has come. Once it has begun, the message has killed nobody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Settling {
+    NotBegun,
+    Begun,
+    Done,
 }
 
 /// Between two tries to publish a copy that the server does not take; it doubles, up to the longest.
@@ -54,7 +60,7 @@ impl Receipt for RabbitReceipt {
         if !self.acker.usable() {
             return Err(SettleError::LeaseLost);
         }
-        self.handled = true;
+        self.settling = Settling::Begun;
         let copy = match settlement {
             Settlement::Done => return self.acknowledge().await,
             Settlement::GiveBack => return self.give_back(&message).await,
@@ -124,7 +130,7 @@ impl RabbitReceipt {
 
     fn finish(&mut self, answer: Result<bool, crate::BoxError>) -> Result<(), SettleError> {
         if answer.map_err(SettleError::Unavailable)? {
-            self.settled = true;
+            self.settling = Settling::Done;
             Ok(())
         } else {
             Err(SettleError::LeaseLost)
@@ -138,13 +144,13 @@ impl Drop for RabbitReceipt {
         if self.handed_out {
             self.office.leased.one_less(self.queue);
         }
-        if self.settled || !self.acker.usable() {
+        if self.settling == Settling::Done || !self.acker.usable() {
             return;
         }
         let Ok(runtime) = tokio::runtime::Handle::try_current() else {
             return; // the process ends, and its connection with it
         };
-        let suspect = self.handed_out && !self.handled;
+        let suspect = self.handed_out && self.settling == Settling::NotBegun;
         if has_suspects(self.queue) && !self.is_set_apart {
             let unsettled = self.unsettled.saturating_add(u32::from(suspect));
             self.office.put_back.note(self.key.clone(), unsettled);

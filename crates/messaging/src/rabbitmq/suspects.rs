@@ -19,7 +19,7 @@ use super::{
     look,
     office::Office,
     put_back::MessageKey,
-    receipt::RabbitReceipt,
+    receipt::{RabbitReceipt, Settling},
     wire::{Incoming, from_wire},
     within::{TO_ANSWER, within},
 };
@@ -110,8 +110,7 @@ impl Suspects {
                 channel: self.channel.clone(),
                 permits: None,
                 handed_out: false,
-                settled: false,
-                handled: false,
+                settling: Settling::NotBegun,
             };
             return Ok(Some(Taken { message, queued_at, receipt }));
         }

@@ -167,27 +167,14 @@ impl<'a> Reader<'a> {
         (*value != AMQPValue::Void).then_some(value)
     }
 
-    /// A property, or the header in its place: some clients (amqp-tools) can set headers, but not these properties.
-    fn either(&mut self, property: &Option<ShortString>, header: &str) -> Option<String> {
-        // It must fit a property, because that is what it becomes when the message goes on.
-        property
-            .as_ref()
-            .map(|text| text.as_str().to_owned())
-            .or_else(|| self.text_of(header, MAX_PROPERTY_BYTES))
-    }
-
     fn text(&mut self, name: &str) -> Option<String> {
-        self.text_of(name, MAX_TEXT_BYTES)
-    }
-
-    fn text_of(&mut self, name: &str, most_bytes: usize) -> Option<String> {
         let AMQPValue::LongString(text) = self.get(name)? else {
             return self.impossible(format!("header {name} is not a text"));
         };
         let bytes = text.as_bytes();
-        if bytes.len() > most_bytes {
+        if bytes.len() > MAX_TEXT_BYTES {
             let length = bytes.len();
-            let problem = format!("header {name} of {length} bytes: at most {most_bytes} are allowed");
+            let problem = format!("header {name} of {length} bytes: at most {MAX_TEXT_BYTES} are allowed");
             return self.impossible(problem);
         }
         match std::str::from_utf8(bytes) {

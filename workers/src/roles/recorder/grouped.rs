@@ -85,11 +85,8 @@ async fn write_group(history: &dyn History, clock: &dyn Clock, group: Vec<Waitin
     let outcomes = written.unwrap_or_else(|fault| {
         let is_away = matches!(fault, RecordError::Unavailable(_));
         let fault = format!("{:#}", anyhow::Error::from(fault));
-        let told = |fault: String| match is_away {
-            true => RecordError::Unavailable(fault.into()),
-            false => RecordError::Failed(fault.into()),
-        };
-        askers.iter().map(|_| Err(told(fault.clone()))).collect()
+        let kind = if is_away { RecordError::Unavailable } else { RecordError::Failed };
+        askers.iter().map(|_| Err(kind(fault.clone().into()))).collect()
     });
     for (asker, outcome) in askers.into_iter().zip(outcomes) {
         let _ = asker.send(outcome); // one that has gone sees to its message again
