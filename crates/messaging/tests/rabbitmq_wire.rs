@@ -83,11 +83,11 @@ fn with_header(id: &str, name: &str, value: AMQPValue) -> BasicProperties {
 }
 
 /// Takes `count` messages, and dies with them: its connection ends.
-async fn take_and_die(tenant: &Tenant, queue: Queue, count: usize) {
+async fn take_and_die(tenant: &Tenant, queue: &str, count: usize) {
     let (connection, channel) = tenant.channel().await;
     for _ in 0..count {
         loop {
-            let name = tenant.name(queue.name()).into();
+            let name = tenant.name(queue).into();
             let got = channel.basic_get(name, BasicGetOptions::default());
             if got.await.expect("the queue is there").is_some() {
                 break;
@@ -317,7 +317,7 @@ async fn a_request_that_came_back_from_a_dead_process_is_handled_alone() {
     let broker = tenant.broker();
     let queue = Queue::ForecastRequests;
     publish(&broker, queue, &["suspect"]).await;
-    take_and_die(&tenant, queue, 1).await;
+    take_and_die(&tenant, queue.name(), 1).await;
     publish(&broker, queue, &["good"]).await;
 
     let mut deliveries = broker.consume(queue, 3).await.expect("it consumes");
@@ -343,8 +343,9 @@ async fn a_request_that_kills_its_process_each_time_ends_in_the_dead_letters() {
     let tenant = Tenant::new();
     let queue = Queue::ForecastRequests;
     publish(&tenant.broker(), queue, &["poison"]).await;
+    let mut from = "forecast-requests";
     for _ in 1..queue.delivery_limit() {
-        take_and_die(&tenant, queue, 1).await;
+        take_and_die(&tenant, from, 1).await;
         let survivor = tenant.broker();
         let mut deliveries = survivor.consume(queue, 1).await.expect("it consumes");
         let delivery = next(&mut deliveries).await;
@@ -352,7 +353,9 @@ async fn a_request_that_kills_its_process_each_time_ends_in_the_dead_letters() {
         // Back as the suspect that it is, for the next victim.
         drop(deliveries);
         delivery.settle(Settlement::GiveBack).await.expect("it is given back");
+        from = "forecast-requests.suspects";
     }
+    take_and_die(&tenant, from, 1).await;
     let broker = tenant.broker();
     let mut deliveries = broker.consume(queue, 1).await.expect("it consumes");
     publish(&broker, queue, &["good"]).await;
@@ -362,13 +365,44 @@ async fn a_request_that_kills_its_process_each_time_ends_in_the_dead_letters() {
 }
 
 #[tokio::test]
+async fn innocents_that_were_with_a_message_that_kills_are_not_counted_along_with_it() {
+    let tenant = Tenant::new();
+    let queue = Queue::ForecastRequests;
+    publish(&tenant.broker(), queue, &["poison", "a", "b", "c"]).await;
+    take_and_die(&tenant, queue.name(), 4).await;
+    let survivor = tenant.broker();
+    let mut deliveries = survivor.consume(queue, 8).await.expect("it consumes");
+    let mut done = Vec::new();
+    while done.len() < 3 {
+        let delivery = next(&mut deliveries).await;
+        let id = delivery.message.properties.message_id.clone();
+        if id == "poison" {
+            drop(delivery); // as if it had killed again
+        } else {
+            delivery.settle(Settlement::Done).await.expect("it is settled");
+            done.push(id);
+        }
+    }
+    done.sort();
+    assert_eq!(done, ["a", "b", "c"]);
+    while survivor.depth(queue).await.expect("a depth").dead == 0 {
+        match tokio::time::timeout(Duration::from_millis(50), deliveries.next()).await {
+            Ok(delivery) => drop(delivery.expect("a delivery")),
+            Err(_nothing_came) => {}
+        }
+    }
+    let expected = ("poison".to_owned(), "delivered 3 times without being settled".to_owned());
+    assert_eq!(dead(&survivor, queue).await, [expected]);
+}
+
+#[tokio::test]
 async fn a_job_that_kills_its_process_each_time_is_dead_lettered_by_the_server() {
     let tenant = Tenant::new();
     let broker = tenant.broker();
     let queue = Queue::TrainJobs;
     publish(&broker, queue, &["poison"]).await;
     for _ in 0..queue.delivery_limit() {
-        take_and_die(&tenant, queue, 1).await;
+        take_and_die(&tenant, queue.name(), 1).await;
     }
     let letters = async {
         loop {
