@@ -86,7 +86,9 @@ async fn what_nothing_needs_any_more_goes_with_its_period_and_what_serves_stays(
     assert_eq!(stored(&stack, &[in_use]).await, [true]);
     assert_eq!(decisions(&stack).await.len(), 3, "verdicts are kept for ever");
 
-    // The same bytes are fitted again: they are stored, and stay.
+    // The same bytes, stored again once those that were condemned must be gone: they stay. (Before that the
+    // gatekeeper postpones its decision, and with a clock that stands still for ever.)
+    stack.clock.advance(SignedDuration::try_from(registry::CONDEMNED_FOR).expect("is short"));
     refused(stack.train(&model, "seasonal-naive").await);
     retention::delete(&stack.environment).await;
     let versions = stack.environment.registry.versions(&model.name).await.expect("reads");
