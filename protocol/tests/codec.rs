@@ -169,7 +169,8 @@ fn nesting_is_followed_to_its_limit_and_not_one_level_further() {
     assert_eq!(decode::<TrainJob>(&json_job(&nested(32))), Ok(job()));
     refused(&json_job(&nested(33)), "nested deeper than 32 levels");
     refused(&json_job(&nested(100_000)), "nested deeper than 32 levels");
-    let nested = |depth: usize| packed_job("x", &[vec![0x91; depth - 1], vec![0xc0]].concat());
+    // … and here the innermost value is the last.
+    let nested = |depth: usize| packed_job("x", &[vec![0x91; depth - 2], vec![0xc0]].concat());
     assert_eq!(decode::<TrainJob>(&nested(32)), Ok(job()));
     refused(&nested(33), "depth limit exceeded");
     refused(&nested(100_000), "depth limit exceeded");

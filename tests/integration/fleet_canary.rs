@@ -25,12 +25,12 @@ use crate::{
     stack::in_time,
 };
 
-/// Four ports that no other test uses.
-const FIRST_PORT: u16 = 45_720;
+/// Above the port of the shared server: four ports that no other test uses.
+const PORTS: u16 = 44;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_planted_canary_is_heard_from_nobody() {
-    let server = Server::start(FIRST_PORT);
+    let server = Server::start(PORTS);
     let cage = Cage::new(&server).await;
     let mut said = Said::default();
 
@@ -173,7 +173,7 @@ impl Cage {
         let (canary, user) = (format!("canary{random}"), format!("planted{random}"));
         server.ctl(&["add_user", &user, &canary]);
         server.ctl(&["set_permissions", "--vhost", "/", &user, ".*", ".*", ".*"]);
-        let url = format!("amqp://{user}:{canary}@127.0.0.1:{FIRST_PORT}/%2f");
+        let url = server.url.replace("guest:guest", &format!("{user}:{canary}"));
         let mut fleet = Fleet::on(Tenant::on(url)).await;
         // PostgreSQL of the tests lets everybody in who names the right user.
         fleet.database_url = fleet.database_url.replacen("gatecast@", &format!("gatecast:{canary}@"), 1);

@@ -272,7 +272,7 @@ impl Stage {
         for (mut worker, role) in workers.into_iter().zip(ROLES) {
             worker.terminate();
             let said = worker.said();
-            let knows = format!("to RabbitMQ {}", version.trim().trim_matches('"'));
+            let knows = format!("the broker is RabbitMQ {}", version.trim().trim_matches('"'));
             assert!(said.contains(&knows), "{role} does not say {knows:?}:\n{said}");
             lost_patience |= said.contains("delivery acknowledgement on channel")
                 || said.contains("has ended the consumer");

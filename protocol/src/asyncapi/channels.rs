@@ -43,6 +43,9 @@ pub(super) fn all(topology: &Topology, kinds: &[Kind]) -> Value {
     for queue in Queue::ALL {
         add(queue.name(), work_queue(topology, queue));
         add(&dead(queue), dead_letters(topology, queue));
+        if let Some(name) = topology.suspects(queue) {
+            add(&name, suspects(topology, queue, &name));
+        }
     }
     for kind in kinds.iter().filter(|kind| kind.is_event()) {
         add(&event_channel(kind.name), event(topology, kind));
@@ -123,6 +126,17 @@ fn deaths(topology: &Topology) -> Value {
         "parameters": queue_parameter("The routing key is the queue that the message died on."),
         "messages": messages(work()),
         "bindings": { "amqp": topology.exchange(Exchange::Dead.name()) },
+    })
+}
+
+fn suspects(topology: &Topology, queue: Queue, name: &str) -> Value {
+    json!({
+        "address": name,
+        "description": format!("Gatecast's own: messages of {queue} that a worker ended with in hand. Each is handled \
+            alone, so that one that kills its worker takes no other along."),
+        "messages": messages(work()),
+        "bindings": { "amqp": topology.queue(name) },
+        "x-arguments": topology.arguments(name),
     })
 }
 

@@ -61,6 +61,12 @@ impl Topology {
         self.find("queues", queue)["arguments"].clone()
     }
 
+    /// The queue of what came back from the consumers of `queue` unsettled, if it has one.
+    pub(super) fn suspects(&self, queue: Queue) -> Option<String> {
+        let name = format!("{queue}.suspects");
+        self.names("queues").any(|one| one == name).then_some(name)
+    }
+
     fn find(&self, what: &str, name: &str) -> &Value {
         let things = self.0[what].as_array().expect("a list");
         things.iter().find(|thing| thing["name"] == name).unwrap_or_else(|| panic!("{what}: no {name}"))

@@ -5,7 +5,7 @@
 pub(crate) mod by_hand;
 pub(crate) mod server;
 
-use std::sync::Arc;
+use std::{mem::ManuallyDrop, sync::Arc};
 
 use clock::SystemClock;
 use lapin::{
@@ -65,8 +65,11 @@ impl Tenant {
         (connection, channel)
     }
 
+    /// Where the server is there still.
     async fn delete_everything(&self) {
-        let (_connection, channel) = self.channel().await;
+        let connecting = Connection::connect(&self.url, ConnectionProperties::default());
+        let Ok(connection) = connecting.await else { return };
+        let Ok(channel) = connection.create_channel().await else { return };
         let works = Queue::ALL.iter().map(|queue| queue.name().to_owned());
         let deads =
             Queue::ALL.iter().flat_map(|queue| [format!("{queue}.dead"), format!("{queue}.suspects")]);
@@ -86,11 +89,14 @@ impl Tenant {
 
 impl Drop for Tenant {
     fn drop(&mut self) {
-        let tenant = Self { url: std::mem::take(&mut self.url), prefix: std::mem::take(&mut self.prefix) };
+        // Never dropped itself, which would begin all over.
+        let tenant = ManuallyDrop::new(Self {
+            url: std::mem::take(&mut self.url),
+            prefix: std::mem::take(&mut self.prefix),
+        });
         let cleaning = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             runtime.expect("a runtime").block_on(tenant.delete_everything());
-            std::mem::forget(tenant);
         });
         let _ = cleaning.join();
     }
