@@ -112,7 +112,6 @@ impl Keeper {
     pub async fn look(&mut self) {
         let UpToDate { serving, recent, looks } = &*self.up_to_date;
         let began = self.clock.now();
-        serving.measure_ages(began);
         looks.begin();
         let looked = match self.try_look().await {
             Ok(behind) if behind.is_empty() => Looked::Well,
@@ -125,6 +124,7 @@ impl Keeper {
                 Looked::Away
             }
         };
+        serving.measure_ages(self.clock.now());
         let served = serving.all();
         let has_window = served.iter().any(|serving| recent.of(&serving.dataset.name).is_some());
         looks.end(looked, began, looked != Looked::Away && (has_window || served.is_empty()));
