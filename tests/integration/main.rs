@@ -77,3 +77,5 @@ mod fleet_gatekeepers;
 mod fleet_schema;
 
 mod command_line;
+
+mod data_files;

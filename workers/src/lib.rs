@@ -18,8 +18,12 @@ pub mod health;
 pub mod metrics;
 
 pub mod asker;
+pub mod draft;
+pub mod export;
+pub mod file_format;
 pub mod holdout;
 pub mod import;
+pub mod input;
 pub mod schedule;
 pub mod scored_rows;
 
