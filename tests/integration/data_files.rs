@@ -247,7 +247,7 @@ async fn object_store(folder: &Path) -> SocketAddr {
 async fn a_file_comes_in_from_an_object_store() {
     let store = tempfile::tempdir().expect("a folder");
     std::fs::create_dir_all(store.path().join("bucket/demand")).expect("a folder");
-    std::fs::write(store.path().join("bucket/demand/shops.csv"), shops(2000)).expect("writes");
+    std::fs::write(store.path().join("bucket/demand/shops.csv"), shops(700)).expect("writes");
     let address = object_store(store.path()).await;
     let import = |secret: &str, object: &str, endpoint: &str| {
         let desk = Desk::with_dataset();
@@ -274,7 +274,7 @@ async fn a_file_comes_in_from_an_object_store() {
     let told = told.await.expect("runs");
     let code = |at: usize| told[at].0.status.code();
     let complained = |at: usize| String::from_utf8_lossy(&told[at].0.stderr).into_owned();
-    assert_eq!((code(0), told[0].1), (Some(0), 4000), "{}", complained(0));
+    assert_eq!((code(0), told[0].1), (Some(0), 1400), "{}", complained(0));
     assert_eq!((code(1), told[1].1), (Some(3), 0), "{}", complained(1));
     assert!(complained(1).contains("s3://bucket/demand/none.csv"), "{}", complained(1));
     assert_eq!((code(2), told[2].1), (Some(5), 0), "{}", complained(2));

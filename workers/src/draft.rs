@@ -9,7 +9,7 @@ use forecasting::{
 
 use crate::{
     import::{ImportOptions, Look, WrittenBy},
-    terminal::quoted,
+    terminal::{quoted, wrap},
 };
 
 /// What `gatecast init` writes and says.
@@ -68,7 +68,8 @@ fn zone(look: &Look, declared: Option<&str>) -> Zone {
         (WrittenBy::Unknown, _) => of(
             "UTC",
             "The time stamps carry no offset: UTC makes them a plain grid. If they are the wall clock of a place, \
-             write its\n# zone here and import with --tz ZONE.",
+             write its \
+             zone here and import with --tz ZONE.",
         ),
         (WrittenBy::Utc, _) => of(
             "UTC",
@@ -84,7 +85,7 @@ fn zone(look: &Look, declared: Option<&str>) -> Zone {
             [first, others @ ..] => {
                 let some = others.iter().take(4).cloned().collect::<Vec<_>>().join(", ");
                 let why = format!(
-                    "The time stamps have its offsets, and those of {} other zones: {some}, …\n# Write the right \
+                    "The time stamps have its offsets, and those of {} other zones: {some}, … Write the right \
                      one: the rules of the future may differ.",
                     others.len()
                 );
@@ -96,8 +97,9 @@ fn zone(look: &Look, declared: Option<&str>) -> Zone {
 
 fn dataset_toml(look: &Look, name: &DatasetName, file: &str, zone: &Zone) -> String {
     let Zone { name: zone, why } = zone;
+    let whose = comment(&format!("Whose days and clocks the series follow. {why}"));
     let (rows, series, first, last) = (look.rows, look.series.len(), look.first, look.last);
-    let file = comment(file);
+    let file = file.replace(char::is_control, "?"); // must not end the comment
     let share = 100.0 * look.frequency_share;
     let frequency = look.frequency;
     format!(
@@ -110,7 +112,7 @@ name = \"{name}\"
 # The distance of two rows in {share:.1} % of the cases.
 frequency = \"{frequency}\"
 
-# Whose days and clocks the series follow. {why}
+{whose}
 time_zone = \"{zone}\"
 
 # How long after the end of a step its value is known at the latest, such as \"PT36H\".
@@ -235,9 +237,9 @@ fn import_command(name: &DatasetName, file: &str, options: &ImportOptions) -> St
     command
 }
 
-/// Text from outside must not end a comment.
-fn comment(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
+/// Prose as lines of a comment.
+fn comment(prose: &str) -> String {
+    wrap(prose, 98).iter().map(|line| format!("# {line}")).collect::<Vec<_>>().join("\n")
 }
 
 /// A name for the data in a file: that of the file, as far as it can be one.

@@ -1,5 +1,7 @@
 //! Rows of CSV.
 
+use std::io::{BufRead as _, BufReader, Read};
+
 use csv::{ByteRecord, ErrorKind, Reader, ReaderBuilder};
 
 use super::{
@@ -39,31 +41,38 @@ fn row<'a>(record: &'a ByteRecord, columns: &Columns) -> Row<'a> {
 
 /// The records after the header.
 pub(super) struct Rows<'a> {
-    csv: Reader<Box<dyn std::io::Read + 'a>>,
+    csv: Reader<BufReader<Box<dyn Read + 'a>>>,
     pub(super) header: Vec<String>,
     pub(super) record: ByteRecord,
     line: u64,
+    /// 1 where lines end in `\r\n`: the reader then begins a record before the `\n` of the one before it.
+    late_by: u64,
 }
 
 impl<'a> Rows<'a> {
     pub(super) fn open(text: Text<'a>) -> Result<Self, ImportError> {
+        let mut input = BufReader::with_capacity(BUFFER_BYTES, text.input);
+        let begin = input.fill_buf().map_err(|source| source::unreadable(0, source))?;
+        let end_of_line = begin.iter().position(|&byte| byte == b'\n');
+        let late_by = u64::from(end_of_line.is_some_and(|at| begin[..at].ends_with(b"\r")));
         let mut csv =
-            ReaderBuilder::new().has_headers(false).buffer_capacity(BUFFER_BYTES).from_reader(text.input);
+            ReaderBuilder::new().has_headers(false).buffer_capacity(BUFFER_BYTES).from_reader(input);
         let mut record = ByteRecord::new();
-        if !csv.read_byte_record(&mut record).map_err(|error| unreadable(error, 0))? {
+        if !csv.read_byte_record(&mut record).map_err(|error| unreadable(error, 0, 0))? {
             return Err(not_csv("it has no line"));
         }
         let header = record.iter().map(column_name).collect::<Result<_, _>>()?;
-        Ok(Self { csv, header, record, line: 1 })
+        Ok(Self { csv, header, record, line: 1, late_by })
     }
 
     /// Goes to the next record; says the line that it stands on.
     pub(super) fn advance(&mut self) -> Result<Option<u64>, ImportError> {
         let line = self.line;
-        if !self.csv.read_byte_record(&mut self.record).map_err(|error| unreadable(error, line))? {
+        let read = self.csv.read_byte_record(&mut self.record);
+        if !read.map_err(|error| unreadable(error, line, self.late_by))? {
             return Ok(None);
         }
-        self.line = self.record.position().map_or(0, csv::Position::line);
+        self.line = self.record.position().map_or(0, csv::Position::line) + self.late_by;
         Ok(Some(self.line))
     }
 }
@@ -83,8 +92,8 @@ fn not_csv(problem: &str) -> ImportError {
     ImportError::WrongFormat { format: FileFormat::Csv, problem: problem.to_owned() }
 }
 
-fn unreadable(error: csv::Error, line: u64) -> ImportError {
-    let at = error.position().map_or(line, csv::Position::line);
+fn unreadable(error: csv::Error, line: u64, late_by: u64) -> ImportError {
+    let at = error.position().map_or(line, |position| position.line() + late_by);
     match error.into_kind() {
         ErrorKind::Io(source) => source::unreadable(line, source),
         ErrorKind::UnequalLengths { expected_len, len, .. } => {

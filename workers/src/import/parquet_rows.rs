@@ -1,13 +1,13 @@
 //! Rows of Parquet.
 
-use std::{fs::File, io, sync::Arc};
+use std::{fs::File, io, panic::AssertUnwindSafe, sync::Arc};
 
 use arrow_array::{
     Array, ArrayRef, Float64Array, RecordBatch, StringViewArray, TimestampMicrosecondArray,
     cast::AsArray as _,
     types::{Date32Type, Float64Type, TimestampMicrosecondType},
 };
-use arrow_cast::cast;
+use arrow_cast::{cast, display::array_value_to_string};
 use arrow_schema::{ArrowError, DataType, Field, Schema, TimeUnit};
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use parquet::{
@@ -27,6 +27,7 @@ use super::{
     ColumnNames, ImportError,
     columns::{Columns, MOST_COLUMNS, SeriesColumn},
     error::Unit,
+    look::Sample,
     moments::Clock,
     parquet_pages,
     points::{Amount, MOST_ROWS, Moment, Parsed, Row, Table},
@@ -41,25 +42,52 @@ const ROW_BYTES: u64 = 16;
 
 /// Reads every row.
 pub(super) fn read(file: File, names: &ColumnNames, clock: Clock) -> Result<Parsed, ImportError> {
-    let metadata = metadata(&file)?;
-    let columns = Columns::find(&header(&metadata)?, names)?;
-    let wanted = Wanted::of(&columns);
-    let mut table = Table::new(columns, clock, Unit::Row);
-    let mut row = 0;
-    for batch in batches(file, metadata, &wanted.indices())? {
-        let batch = batch.map_err(ParquetError::from).map_err(damaged)?;
-        let values = Values::of(&batch, &wanted)?;
-        for at in 0..batch.num_rows() {
-            row += 1;
-            values.add(at, row, &mut table)?;
+    contained(|| {
+        let metadata = metadata(&file)?;
+        let columns = Columns::find(&header(&metadata)?, names)?;
+        let wanted = Wanted::of(&columns);
+        let mut table = Table::new(columns, clock, Unit::Row);
+        let mut row = 0;
+        for batch in batches(file, metadata, &wanted.indices())? {
+            let batch = batch.map_err(ParquetError::from).map_err(damaged)?;
+            let values = Values::of(&batch, &wanted)?;
+            for at in 0..batch.num_rows() {
+                row += 1;
+                values.add(at, row, &mut table)?;
+            }
         }
-    }
-    table.finish(FileFormat::Parquet)
+        table.finish(FileFormat::Parquet)
+    })
+}
+
+/// Reads the first rows, all columns as text.
+pub(super) fn sample(file: File, most_rows: usize) -> Result<Sample, ImportError> {
+    contained(|| {
+        let metadata = metadata(&file)?;
+        let header = header(&metadata)?;
+        let all: Vec<usize> = (0..header.len()).collect();
+        let mut rows = Vec::new();
+        if let Some(batch) = batches(file, metadata, &all)?.next() {
+            let batch = batch.map_err(ParquetError::from).map_err(damaged)?;
+            for row in 0..batch.num_rows().min(most_rows) {
+                let text = |array: &ArrayRef| array_value_to_string(array, row).unwrap_or_default();
+                rows.push(batch.columns().iter().map(text).collect());
+            }
+        }
+        Ok(Sample { header, rows })
+    })
+}
+
+/// The reader panics on some files that are damaged where it did not expect it (found by flipping bits). Then
+/// the file is at fault, and nothing that it was read into is kept.
+fn contained<T>(reading: impl FnOnce() -> Result<T, ImportError>) -> Result<T, ImportError> {
+    std::panic::catch_unwind(AssertUnwindSafe(reading))
+        .unwrap_or_else(|_| Err(damaged(ParquetError::General("its pages contradict each other".to_owned()))))
 }
 
 /// What the end of the file says. Texts will be views of their pages: a text that a page holds once and
 /// names a million times takes its room once.
-pub(super) fn metadata(file: &File) -> Result<ArrowReaderMetadata, ImportError> {
+fn metadata(file: &File) -> Result<ArrowReaderMetadata, ImportError> {
     let plain = || ArrowReaderOptions::new().with_skip_arrow_metadata(true);
     let found = ArrowReaderMetadata::load(file, plain()).map_err(damaged)?;
     let fields = found.schema().fields().iter().map(|field| match field.data_type() {
@@ -71,7 +99,7 @@ pub(super) fn metadata(file: &File) -> Result<ArrowReaderMetadata, ImportError> 
 }
 
 /// Names of the columns.
-pub(super) fn header(metadata: &ArrowReaderMetadata) -> Result<Vec<String>, ImportError> {
+fn header(metadata: &ArrowReaderMetadata) -> Result<Vec<String>, ImportError> {
     let fields = metadata.schema().fields();
     if fields.len() > MOST_COLUMNS {
         return Err(ImportError::TooMany { what: "columns", most: MOST_COLUMNS as u64 });
@@ -80,7 +108,7 @@ pub(super) fn header(metadata: &ArrowReaderMetadata) -> Result<Vec<String>, Impo
 }
 
 /// The rows of some columns, if they unpack to no more than they may.
-pub(super) fn batches(
+fn batches(
     file: File,
     metadata: ArrowReaderMetadata,
     columns: &[usize],
@@ -143,7 +171,7 @@ fn outside() -> ImportError {
     source::unreadable(0, io::Error::new(io::ErrorKind::InvalidData, "a column lies outside the file"))
 }
 
-pub(super) fn damaged(error: ParquetError) -> ImportError {
+fn damaged(error: ParquetError) -> ImportError {
     let problem = format!("it is damaged: {error}").chars().take(200).collect();
     ImportError::WrongFormat { format: FileFormat::Parquet, problem }
 }

@@ -2,10 +2,6 @@
 
 use std::io::Read;
 
-use arrow_array::ArrayRef;
-use arrow_cast::display::array_value_to_string;
-use parquet::errors::ParquetError;
-
 use super::{
     ImportError, csv_rows,
     json_rows::{Lines, Object},
@@ -46,19 +42,6 @@ pub fn sample(input: impl Read, declared: Option<FileFormat>) -> Result<Sample, 
             }
             Ok(sample)
         }
-        Source::Parquet(file) => {
-            let metadata = parquet_rows::metadata(&file)?;
-            let header = parquet_rows::header(&metadata)?;
-            let all: Vec<usize> = (0..header.len()).collect();
-            let mut sample = Sample { header, rows: Vec::new() };
-            if let Some(batch) = parquet_rows::batches(file, metadata, &all)?.next() {
-                let batch = batch.map_err(|error| parquet_rows::damaged(ParquetError::from(error)))?;
-                for row in 0..batch.num_rows().min(SAMPLE_ROWS) {
-                    let text = |array: &ArrayRef| array_value_to_string(array, row).unwrap_or_default();
-                    sample.rows.push(batch.columns().iter().map(text).collect());
-                }
-            }
-            Ok(sample)
-        }
+        Source::Parquet(file) => parquet_rows::sample(file, SAMPLE_ROWS),
     }
 }

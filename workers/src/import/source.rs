@@ -231,8 +231,8 @@ impl<R: Read> Read for Bounded<R> {
         if is_bomb(bytes, raw_bytes) {
             return Err(Excess::Expansion { bytes, raw_bytes }.into());
         }
-        // Readers read ahead, so that a row may begin this much later than it is known to.
-        if bytes - self.meter.row_began.get() > MOST_ROW_BYTES + BUFFER_BYTES as u64 {
+        // Readers read ahead, so that a row may begin later than it is known to.
+        if bytes - self.meter.row_began.get() > MOST_ROW_BYTES + 2 * BUFFER_BYTES as u64 {
             return Err(Excess::Row.into());
         }
         Ok(read)

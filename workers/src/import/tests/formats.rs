@@ -103,7 +103,7 @@ fn every_impossible_line_of_json_is_named() {
         (format!("{good}[1]"), format!("{not}invalid type: sequence, expected an object")),
         (format!("{good}nonsense"), format!("{not}expected ident")),
         (format!("{good}{{\"y\":1"), format!("{not}EOF while parsing an object")),
-        (deep, format!("{not}nested deeper than 32 levels at byte 37")),
+        (deep, format!("{not}nested deeper than 32 levels at byte 36")),
     ] {
         assert_eq!(refusal(read_bytes(text.as_bytes(), &ImportOptions::default(), &hourly())), problem);
     }
@@ -154,7 +154,7 @@ fn parquet_of_days_and_wall_clocks_needs_a_zone_as_csv_does() {
     assert_eq!(values(&imported)[1], ("2025-01-01T23:00:00Z".to_owned(), 2.0));
     assert_eq!(imported.observations[0].series.as_str(), "17");
 
-    let wall = TimestampMillisecondArray::from(vec![1_743_303_600_000, 1_743_301_800_000 + 3_600_000 * 1]);
+    let wall = TimestampMillisecondArray::from(vec![1_743_303_600_000, 1_743_301_800_000]);
     let wall = Arc::new(wall) as ArrayRef; // 03:00 and, skipped in Berlin, 02:30 on 2025-03-30
     let bytes = parquet(vec![("unique_id", ids()), ("ds", wall), ("y", numbers())]);
     let error = refusal(read_bytes(&bytes, &berlin(), &hourly()));

@@ -16,9 +16,13 @@ fn a_row_without_end_is_given_up_before_it_fills_the_memory() {
     // A gibibyte each, made as it is read.
     let header = &b"unique_id,ds,y\na,"[..];
     let too_long = "too much data: a row of more than 1048576 bytes";
-    for (begin, byte) in
-        [(header, b'0'), (b"unique_id,ds,y\n\"", b'\n'), (b"", b'a'), (b"{\"", b'a'), (header, b'\n')]
-    {
+    for (begin, byte) in [
+        (header, b'0'),
+        (b"unique_id,ds,y\n\"", b'\n'),
+        (b"", b'a'),
+        (b"{\"", b'a'),
+        (b"unique_id,ds,y\n", b'\n'),
+    ] {
         let endless = begin.chain(io::repeat(byte).take(1 << 30));
         let error = refusal(read(endless, &ImportOptions::default(), &hourly(), now()));
         assert!(error.ends_with(too_long), "{error}");
