@@ -1,6 +1,6 @@
 //! Rows of CSV.
 
-use std::io::{BufRead as _, BufReader, Read};
+use std::{io::Read, rc::Rc};
 
 use csv::{ByteRecord, ErrorKind, Reader, ReaderBuilder};
 
@@ -10,7 +10,7 @@ use super::{
     error::{Place, Unit},
     moments::Clock,
     points::{Amount, Moment, Parsed, Row, Table},
-    source::{self, BUFFER_BYTES, Text},
+    source::{self, BUFFER_BYTES, Meter, Text},
 };
 use crate::file_format::FileFormat;
 
@@ -41,38 +41,35 @@ fn row<'a>(record: &'a ByteRecord, columns: &Columns) -> Row<'a> {
 
 /// The records after the header.
 pub(super) struct Rows<'a> {
-    csv: Reader<BufReader<Box<dyn Read + 'a>>>,
+    csv: Reader<Box<dyn Read + 'a>>,
+    meter: Rc<Meter>,
     pub(super) header: Vec<String>,
     pub(super) record: ByteRecord,
     line: u64,
-    /// 1 where lines end in `\r\n`: the reader then begins a record before the `\n` of the one before it.
-    late_by: u64,
 }
 
 impl<'a> Rows<'a> {
     pub(super) fn open(text: Text<'a>) -> Result<Self, ImportError> {
-        let mut input = BufReader::with_capacity(BUFFER_BYTES, text.input);
-        let begin = input.fill_buf().map_err(|source| source::unreadable(0, source))?;
-        let end_of_line = begin.iter().position(|&byte| byte == b'\n');
-        let late_by = u64::from(end_of_line.is_some_and(|at| begin[..at].ends_with(b"\r")));
         let mut csv =
-            ReaderBuilder::new().has_headers(false).buffer_capacity(BUFFER_BYTES).from_reader(input);
+            ReaderBuilder::new().has_headers(false).buffer_capacity(BUFFER_BYTES).from_reader(text.input);
         let mut record = ByteRecord::new();
         if !csv.read_byte_record(&mut record).map_err(|error| unreadable(error, 0, 0))? {
             return Err(not_csv("it has no line"));
         }
         let header = record.iter().map(column_name).collect::<Result<_, _>>()?;
-        Ok(Self { csv, header, record, line: 1, late_by })
+        Ok(Self { csv, header, record, line: 1, meter: text.meter })
     }
 
     /// Goes to the next record; says the line that it stands on.
     pub(super) fn advance(&mut self) -> Result<Option<u64>, ImportError> {
+        // Where lines end in `\r\n` the reader begins a record before the `\n` of the one before it.
+        let late_by = u64::from(self.meter.ends_in_crlf());
         let line = self.line;
         let read = self.csv.read_byte_record(&mut self.record);
-        if !read.map_err(|error| unreadable(error, line, self.late_by))? {
+        if !read.map_err(|error| unreadable(error, line, late_by))? {
             return Ok(None);
         }
-        self.line = self.record.position().map_or(0, csv::Position::line) + self.late_by;
+        self.line = self.record.position().map_or(0, csv::Position::line) + late_by;
         Ok(Some(self.line))
     }
 }

@@ -190,9 +190,29 @@ pub(super) struct Meter {
     text: Cell<u64>,
     /// Those of them that were there when the last row ended.
     row_began: Cell<u64>,
+    /// Whether the first line ended in `\r\n`; `None` before it has ended.
+    crlf: Cell<Option<bool>>,
+    /// The last byte of the text so far.
+    last: Cell<u8>,
 }
 
 impl Meter {
+    /// Whether lines end in `\r\n`, as far as the first one tells.
+    pub(super) fn ends_in_crlf(&self) -> bool {
+        self.crlf.get().unwrap_or(false)
+    }
+
+    fn note_line_end(&self, read: &[u8]) {
+        if self.crlf.get().is_some() {
+            return;
+        }
+        if let Some(at) = read.iter().position(|&byte| byte == b'\n') {
+            let before = if at == 0 { self.last.get() } else { read[at - 1] };
+            self.crlf.set(Some(before == b'\r'));
+        }
+        self.last.set(read.last().copied().unwrap_or_default());
+    }
+
     /// To be called after each row: what comes is another one.
     pub(super) fn row_ended(&self) {
         self.row_began.set(self.text.get());
@@ -224,6 +244,7 @@ impl<R: Read> Read for Bounded<R> {
         let read = self.input.read(buffer)?;
         let bytes = self.meter.text.get() + read as u64;
         self.meter.text.set(bytes);
+        self.meter.note_line_end(&buffer[..read]);
         if bytes > MOST_BYTES {
             return Err(Excess::Data { bytes }.into());
         }
@@ -231,8 +252,8 @@ impl<R: Read> Read for Bounded<R> {
         if is_bomb(bytes, raw_bytes) {
             return Err(Excess::Expansion { bytes, raw_bytes }.into());
         }
-        // Readers read ahead, so that a row may begin later than it is known to.
-        if bytes - self.meter.row_began.get() > MOST_ROW_BYTES + 2 * BUFFER_BYTES as u64 {
+        // Readers read ahead, so that a row may begin this much later than it is known to.
+        if bytes - self.meter.row_began.get() > MOST_ROW_BYTES + BUFFER_BYTES as u64 {
             return Err(Excess::Row.into());
         }
         Ok(read)
