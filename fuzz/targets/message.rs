@@ -6,7 +6,7 @@ use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
 use protocol::{ContentType, Message, WireMessage, decode, decode_untyped, encode, messages::*};
 
-fn check<M: Message>(mut message: WireMessage) {
+fn check<M: Message + std::fmt::Debug>(mut message: WireMessage) {
     message.properties.kind = format!("{}.v{}", M::KIND, M::VERSION);
     if let Ok(decoded) = decode::<M>(&message) {
         // What was read can be written and read again.
