@@ -320,7 +320,7 @@ pub struct Forecast {
     /// Instant to forecast from, RFC 3339 [default: after each series' newest value]
     #[arg(long, value_name = "TIME")]
     pub origin: Option<Timestamp>,
-    /// Write rows of unique_id, ds, forecast, …, version, origin, route: .csv, .jsonl or .parquet
+    /// Write rows of `unique_id,ds,forecast,…,version,origin,route`: .csv, .jsonl or .parquet
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
     /// Format of the rows [default: by the file's name]; without --out they go to stdout

@@ -231,7 +231,7 @@ fn import_command(name: &DatasetName, file: &str, options: &ImportOptions) -> St
         ("tz", options.time_zone.clone()),
     ] {
         if let Some(value) = value {
-            command.push_str(&format!(" --{flag} {}", quoted(&value)));
+            command.extend([" --", flag, " ", &quoted(&value)]);
         }
     }
     command

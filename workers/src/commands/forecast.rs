@@ -55,7 +55,9 @@ pub(super) async fn forecast(
         ForecastReply::Answered { forecasts, refused, .. } => {
             if !json || matches!(out, Out::File(..)) {
                 out.put(environment, &model, &forecasts, json).await?;
-                refused.iter().for_each(|refusal| complain(&refusal.message));
+                for refusal in &refused {
+                    complain(&refusal.message);
+                }
             }
             match refused.first() {
                 None => Ok(()),

@@ -6,25 +6,27 @@ use crate::terminal::quoted;
 /// in long format.
 pub(crate) fn command(file: &str, time: &str) -> String {
     let lower = file.to_ascii_lowercase();
-    let plain = lower.trim_end_matches(".gz").trim_end_matches(".zst");
-    let (program, ending) = match plain.rsplit_once('.').map(|(_, ending)| ending) {
+    let mut endings = lower.rsplit('.');
+    let last = endings.next();
+    let packed = last.filter(|ending| ["gz", "zst"].contains(ending));
+    let (program, ending) = match packed.map_or(last, |_| endings.next()) {
         Some("parquet" | "pq") => return parquet(file, time),
         Some("jsonl" | "ndjson") => (JSON_LINES, "jsonl"),
         _ => (CSV, "csv"),
     };
     let time = quoted(time);
-    let (from, into) = match file {
-        "-" => (String::new(), "long".to_owned()),
-        file if lower.ends_with(".gz") => (format!("gzip -dc {} | ", quoted(file)), file.to_owned()),
-        file if lower.ends_with(".zst") => (format!("zstd -dc {} | ", quoted(file)), file.to_owned()),
-        file => (format!("< {} ", quoted(file)), file.to_owned()),
+    let (from, into) = match (file, packed) {
+        ("-", _) => (String::new(), "long"),
+        (file, Some("gz")) => (format!("gzip -dc {} | ", quoted(file)), file),
+        (file, Some(_)) => (format!("zstd -dc {} | ", quoted(file)), file),
+        (file, None) => (format!("< {} ", quoted(file)), file),
     };
     format!("{from}python3 -c '{program}' {time} > {}", quoted(&format!("{into}.long.{ending}")))
 }
 
 const CSV: &str = r#"import csv,sys; t=sys.argv[1]; sys.stdin.reconfigure(encoding="utf-8-sig"); w=csv.writer(sys.stdout); w.writerow(["unique_id","ds","y"]); w.writerows([k,r[t],v] for r in csv.DictReader(sys.stdin) for k,v in r.items() if k!=t and v)"#;
 
-const JSON_LINES: &str = r#"import json,sys; t=sys.argv[1]; [print(json.dumps(dict(unique_id=k,ds=o[t],y=v))) for o in map(json.loads,sys.stdin) for k,v in o.items() if k!=t and v is not None]"#;
+const JSON_LINES: &str = r"import json,sys; t=sys.argv[1]; [print(json.dumps(dict(unique_id=k,ds=o[t],y=v))) for o in map(json.loads,sys.stdin) for k,v in o.items() if k!=t and v is not None]";
 
 /// Python alone cannot read Parquet.
 fn parquet(file: &str, time: &str) -> String {

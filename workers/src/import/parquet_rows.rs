@@ -171,6 +171,7 @@ fn outside() -> ImportError {
     source::unreadable(0, io::Error::new(io::ErrorKind::InvalidData, "a column lies outside the file"))
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 fn damaged(error: ParquetError) -> ImportError {
     let problem = format!("it is damaged: {error}").chars().take(200).collect();
     ImportError::WrongFormat { format: FileFormat::Parquet, problem }
