@@ -57,7 +57,7 @@ pub const GOOD: Style = AnsiColor::Green.on_default().bold();
 /// What did not.
 pub const BAD: Style = AnsiColor::Red.on_default().bold();
 
-/// The text in a style. Only [`print`] and [`complain`] leave it out where nobody can see it.
+/// The text in a style. Only [`print()`] and [`complain`] leave it out where nobody can see it.
 pub fn painted(text: &str, style: Style) -> String {
     format!("{style}{text}{style:#}")
 }
