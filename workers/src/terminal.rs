@@ -86,7 +86,7 @@ impl Table {
         let last = self.header.len() - 1;
         let widths: Vec<usize> = (0..last).map(|column| self.width(column)).collect();
         let used: usize = widths.iter().map(|width| width + 2).sum();
-        let left = WIDTH.saturating_sub(used).max(16);
+        let left = WIDTH.saturating_sub(used).max(15);
         let header: Vec<String> = self.header.iter().map(|&cell| cell.to_owned()).collect();
         let rule = "─".repeat(WIDTH.min(used + self.width(last)));
         let mut lines = vec![line(&header[..last], &widths, &header[last]), rule];

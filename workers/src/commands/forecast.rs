@@ -27,7 +27,7 @@ use crate::{
 /// How long a reply may take; a process that starts its forecaster first reads its history.
 const PATIENCE: Duration = Duration::from_mins(1);
 /// Widest half of a chart.
-const CHART: usize = 12;
+const CHART: usize = 11;
 
 /// Publishes a forecast request and prints the reply.
 pub(super) async fn forecast(
@@ -214,7 +214,10 @@ fn narrowed(values: &[f64]) -> Vec<f64> {
 fn answered_by(forecast: &SeriesForecast) -> String {
     let version = forecast.version.map_or_else(|| "-".to_owned(), |version| format!("v{version}"));
     let route = wire_name(&forecast.route);
-    let reason =
-        forecast.reason.as_ref().map(|reason| format!(" ({})", wire_name(reason))).unwrap_or_default();
+    let reason = forecast
+        .reason
+        .as_ref()
+        .map(|reason| format!(" ({})", wire_name(reason).replace('_', " ")))
+        .unwrap_or_default();
     format!("{version} g{} {route}{reason}", forecast.generation)
 }
