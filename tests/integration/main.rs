@@ -32,6 +32,8 @@ mod old_event;
 
 mod fallback;
 
+mod intervals;
+
 mod scheduled;
 
 mod recorded;
@@ -57,3 +59,5 @@ mod fleet_outages;
 mod fleet_gatekeepers;
 
 mod command_line;
+
+mod backtested;

@@ -49,6 +49,9 @@ pub fn judge(contest: &Contest<'_>) -> Result<Judgement, Stopped> {
     Ok(contest.weigh(&rows, &scales, &candidate, &opponent))
 }
 
+/// The intervals whose coverage is part of the evidence, in percent.
+const LEVELS: [u8; 2] = [80, 95];
+
 /// What a judgement is found from.
 #[derive(Debug, Clone, Copy)]
 pub struct Contest<'a> {
@@ -162,7 +165,12 @@ impl Contest<'_> {
         candidate: &SideForecasts,
         opponent: &SideForecasts,
     ) -> Judgement {
-        let evidence = gather(rows, scales, candidate, opponent);
+        let intervals = self.candidate.intervals.as_ref();
+        let coverage = intervals.map(|intervals| intervals.coverage(rows, &candidate.forecasts, &LEVELS));
+        let evidence = Evidence {
+            candidate_coverage: coverage.unwrap_or_default(),
+            ..gather(rows, scales, candidate, opponent)
+        };
         Judgement {
             verdict: self.find(rows, scales, &evidence, [&candidate.forecasts, &opponent.forecasts]),
             candidate: rows.errors(&candidate.forecasts, scales),
@@ -222,6 +230,7 @@ fn gather(
         tail_points: tail.map_or(0, |tail| count(tail.points)),
         tail_share: tail.map_or(0.0, Tail::share),
         pooled_scale_series: count(rows.scored_series().filter(|series| !scales.is_own(series)).count()),
+        candidate_coverage: Vec::new(),
         candidate_fallback_forecasts: candidate.fallback_forecasts,
         incumbent_fallback_forecasts: opponent.fallback_forecasts,
         rows_hash: rows.hash(),
