@@ -34,6 +34,8 @@ mod followed;
 
 mod fallback;
 
+mod intervals;
+
 mod scheduled;
 
 mod kept_and_deleted;
@@ -77,3 +79,5 @@ mod fleet_gatekeepers;
 mod fleet_schema;
 
 mod command_line;
+
+mod backtested;

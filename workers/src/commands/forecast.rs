@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use protocol::{
     Queue, decode,
-    messages::{ForecastReply, ForecastRequest, RefusalReason, SeriesForecast, SeriesValues},
+    messages::{ForecastReply, ForecastRequest, Interval, RefusalReason, SeriesForecast, SeriesValues},
 };
 
 use super::{models, with_roles};
@@ -35,6 +35,7 @@ pub(super) async fn forecast(
         series: arguments.series.clone(),
         horizon: arguments.horizon,
         origin: arguments.origin,
+        levels: arguments.level.clone(),
         history: Vec::new(),
     };
     let progress = spinner(format!("asking {}", model.name));
@@ -88,11 +89,22 @@ pub(super) fn table(forecasts: &[SeriesForecast]) -> Table {
             cut(&forecast.points.id, 18),
             local(&forecast.points),
             spark(&narrowed(&values)),
-            format!("{:.0}", values.iter().copied().fold(f64::MIN, f64::max)),
+            largest(&values, &forecast.intervals),
             answered_by(forecast),
         ]);
     }
     table
+}
+
+/// The largest value, with the first of the intervals around it.
+fn largest(values: &[f64], intervals: &[Interval]) -> String {
+    let at = (0..values.len()).max_by(|&one, &other| values[one].total_cmp(&values[other]));
+    let Some(at) = at else { return "-".to_owned() };
+    let around = |interval: &Interval| {
+        let Interval { level, lower, upper } = interval;
+        format!(" ({level} %: {:.0} to {:.0})", lower[at], upper[at])
+    };
+    format!("{:.0}{}", values[at], intervals.first().map(around).unwrap_or_default())
 }
 
 /// The origin in the series' own time zone.

@@ -100,7 +100,8 @@ async fn announce(
     Ok(())
 }
 
-fn open(file: &Path) -> Result<Box<dyn Read + Send>, Failure> {
+/// The bytes of a file, or of stdin.
+pub(super) fn open(file: &Path) -> Result<Box<dyn Read + Send>, Failure> {
     if file == Path::new("-") {
         return Ok(Box::new(io::stdin()));
     }

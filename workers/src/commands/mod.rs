@@ -1,5 +1,6 @@
 //! What a person asks for, one file per command.
 
+mod backtest;
 mod config;
 mod datasets;
 mod dead_letters;
@@ -17,7 +18,7 @@ mod train;
 
 use std::{sync::Arc, time::Duration};
 
-use clock::SystemClock;
+use clock::{Clock as _, SystemClock};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -27,6 +28,8 @@ use crate::{
     failure::{CommandResult, ExitCode, Failure},
     roles::{self, Role},
 };
+
+pub use backtest::ALL_LEARNERS;
 
 /// Runs the command that was given.
 ///
@@ -64,6 +67,9 @@ async fn run_briefly(cli: &Cli, config: Config, settings: Vec<Setting>) -> Comma
     if let Command::Healthcheck = &cli.command {
         return healthcheck::healthcheck(&config).await;
     }
+    if let Command::Backtest(arguments) = &cli.command {
+        return backtest::backtest(arguments, SystemClock.now(), global.json).await;
+    }
     let environment = &Environment::visit(config, Arc::new(SystemClock)).await?;
     match &cli.command {
         Command::Datasets(SpecCommand::Apply { file }) => {
@@ -79,7 +85,8 @@ async fn run_briefly(cli: &Cli, config: Config, settings: Vec<Setting>) -> Comma
         Command::Decisions { model, limit } => {
             decisions::decisions(environment, model, *limit, global.json).await
         }
-        Command::Config(_)
+        Command::Backtest(_)
+        | Command::Config(_)
         | Command::Doctor
         | Command::Healthcheck
         | Command::Migrate
