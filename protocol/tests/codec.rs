@@ -270,8 +270,14 @@ fn a_train_job_keeps_its_asker_through_the_pipeline() {
 #[test]
 fn a_reply_never_goes_to_a_work_queue() {
     let reply = ForecastReply::Refused { reason: RefusalReason::UnknownModel, message: "no".into() };
-    let request =
-        ForecastRequest { model: "m".into(), series: vec![], horizon: None, origin: None, history: vec![] };
+    let request = ForecastRequest {
+        model: "m".into(),
+        series: vec![],
+        horizon: None,
+        origin: None,
+        levels: vec![],
+        history: vec![],
+    };
     let mut properties =
         WireMessage::new(&request, ContentType::Json, "id-2").expect("a small body").properties;
     properties.reply_to = Some("train-jobs".into());

@@ -207,7 +207,37 @@ fn forecasts_go_out_in_every_format_and_come_in_again() {
             && lines[1].ends_with(",,2024-03-01T00:00:00Z,fallback"),
         "{csv}"
     );
+    let levels = ["--horizon", "1", "--format", "csv", "--level", "95", "--level", "80"];
+    let csv = succeed(desk.gatecast().args(["forecast", "shops"]).args(levels)).stdout;
+    let csv = String::from_utf8(csv).expect("is text");
+    assert!(csv.starts_with("unique_id,ds,forecast,lo-80,hi-80,lo-95,hi-95,version,origin,route\n"), "{csv}");
     desk.fails(&["forecast", "shops", "--out", "rows.xlsx"], 2, "rows.xlsx: the name must end in .csv");
+}
+
+#[test]
+fn init_proposes_learners_for_what_the_series_are_like() {
+    let desk = Desk::new();
+    let hours = |load: fn(i64) -> i64| {
+        let start = jiff::civil::date(2024, 1, 1).at(0, 0, 0, 0);
+        let row = |hour| format!("{},{}\n", start + jiff::Span::new().hours(hour), load(hour));
+        format!("ds,y\n{}", (0..24 * 60).map(row).collect::<String>())
+    };
+    for (name, load, proposed) in [
+        ("load.csv", (|hour| 100 + hour % 24) as fn(i64) -> i64, &["mstl"][..]),
+        ("spare-parts.csv", |hour| if hour % 5 == 0 { 3 } else { 0 }, &["croston", "tsb"]),
+        ("people.csv", |hour| hour % 24, &[]),
+    ] {
+        desk.file(name, hours(load));
+        succeed(desk.gatecast().args(["init", name]));
+        let model = desk.text(&name.replace(".csv", ".model.toml"));
+        for specialist in ["mstl", "croston", "tsb"] {
+            let is_there = model.contains(&format!("learner = \"{specialist}\""));
+            assert_eq!(is_there, proposed.contains(&specialist), "{name}, {specialist}: {model}");
+        }
+        let name = name.replace(".csv", "");
+        succeed(desk.gatecast().args(["datasets", "apply", &format!("{name}.dataset.toml")]));
+        succeed(desk.gatecast().args(["models", "apply", &format!("{name}.model.toml")]));
+    }
 }
 
 #[test]

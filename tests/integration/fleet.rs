@@ -196,6 +196,7 @@ impl Fleet {
             series: Vec::new(),
             horizon: None,
             origin: Some(at(NEW_YEAR)),
+            levels: Vec::new(),
             history: Vec::new(),
         }
     }

@@ -23,7 +23,7 @@ use tokio::time::sleep;
 use workers::{asker::ask, environment::Environment};
 
 use crate::{
-    books::{bikes, wait_until_drained},
+    books::{bikes, wait_for_dead_letters},
     fleet::Fleet,
     fleet_probed::{free_port, get},
     process::Process,
@@ -188,7 +188,8 @@ async fn bad_requests_are_refused_or_dead_lettered_each_with_its_reason_and_the_
         let id = reply.properties.correlation_id.clone().expect("the asker's id");
         told.insert(id, decode::<ForecastReply>(&reply).expect("a forecast reply"));
     }
-    in_time(wait_until_drained(&environment, Queue::ForecastRequests)).await;
+    let to_die = table.iter().filter(|bad| matches!(bad.fate, Fate::Dead(_))).count() as u64;
+    in_time(wait_for_dead_letters(&environment, Queue::ForecastRequests, to_die)).await;
     let letters = environment.broker.dead_letters(Queue::ForecastRequests, 100).await.expect("dead letters");
     let dead: BTreeMap<String, String> = letters
         .into_iter()
@@ -206,13 +207,17 @@ async fn bad_requests_are_refused_or_dead_lettered_each_with_its_reason_and_the_
             _ => panic!("{:?}: reply {reply:?}, dead letter {letter:?}", bad.name),
         }
     }
-    let metrics = get(port, "/metrics").expect("an answer");
-    for line in [
+    let counted = [
         "gatecast_deliveries_total{queue=\"forecast-requests\",outcome=\"expired\"} 1",
         "gatecast_askers_gone_total{queue=\"forecast-requests\"} 1",
-    ] {
-        assert!(metrics.contains(line), "{line} is not in\n{metrics}");
-    }
+    ];
+    in_time(async {
+        while !get(port, "/metrics").is_some_and(|metrics| counted.iter().all(|line| metrics.contains(line)))
+        {
+            sleep(Duration::from_millis(50)).await; // polls for the event it waits for
+        }
+    })
+    .await;
     let jobs = environment.broker.depth(Queue::TrainJobs).await.expect("a depth");
     assert_eq!(jobs.ready, 0, "nobody makes a forecaster publish train jobs");
     println!("{} kinds of bad input: {} dead letters, {} replies", table.len(), dead.len(), told.len());

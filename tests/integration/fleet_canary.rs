@@ -97,8 +97,7 @@ async fn wrong_passwords(cage: &Cage, said: &mut Said) {
     said.hear(5, "forecast, all wrong", cage.gatecast(&["forecast", "bike-demand"]).envs(all.clone()));
     let mut locked_out = cage.start("trainer,forecaster,recorder", &all);
     in_time(async {
-        while !["no connection", "events are not heard"].iter().all(|word| locked_out.said().contains(word))
-        {
+        while !["no connection", "events are not heard"].iter().all(|word| locked_out.said().contains(word)) {
             tokio::time::sleep(std::time::Duration::from_millis(50)).await; // polls for the event it waits for
         }
     })

@@ -23,7 +23,7 @@ use workers::environment::Environment;
 use crate::{
     books::{
         NEW_YEAR, bikes, check_decisions, confirmed, hour, train_job, wait_for_decisions, wait_for_hours,
-        wait_until_drained, wait_until_empty,
+        wait_until_empty,
     },
     fleet::Fleet,
     load::Load,
@@ -202,13 +202,13 @@ impl Stage {
         self.ctl(&["close_all_connections", "--vhost", "/", "maintenance"]);
     }
 
-    /// Those of durable work are empty when they go: what lies on a deleted queue is deleted. Requests do not wait
-    /// for that.
+    /// Those of durable work are done with when they go: what lies on a deleted queue is deleted. Requests do not
+    /// wait for that.
     async fn delete_queues(&self) {
-        let _nothing_new = self.hours.next.lock().await;
-        for queue in [Queue::TrainJobs, Queue::TrainResults, Queue::Observations] {
-            in_time(wait_until_drained(&self.environment, queue)).await;
-        }
+        let nothing_new = self.hours.next.lock().await;
+        let jobs = self.jobs.lock().expect("not poisoned").clone();
+        in_time(wait_for_decisions(&self.environment, &jobs)).await;
+        in_time(wait_for_hours(&self.environment, *nothing_new)).await;
         let (_url, prefix) = self.fleet.broker();
         let connection = self.past_the_proxy().await;
         let channel = connection.create_channel().await.expect("a channel");

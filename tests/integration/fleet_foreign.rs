@@ -3,11 +3,10 @@
 
 use std::process::Command;
 
-use protocol::Queue;
 use serde_json::Value;
 
 use crate::{
-    books::{bikes, wait_until_drained},
+    books::{bikes, wait_until_empty},
     fleet::Fleet,
     process::Process,
     stack::{in_time, root},
@@ -36,13 +35,12 @@ async fn foreign_clients_train_and_hear_the_decision() {
     assert_eq!(third["incumbent_version"], first["version"]);
     let decisions = environment.registry.decisions(&bikes().0, 10).await.expect("reads");
     assert_eq!(decisions.len(), 3, "each job ended in one decision");
-    in_time(wait_until_drained(&environment, Queue::TrainResults)).await;
+    in_time(wait_until_empty(&environment)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn foreign_clients_hear_forecasts() {
     let fleet = Fleet::with_bikes().await;
-    let environment = fleet.environment_now().await;
     let _workers = Process::start(&fleet, "trainer,gatekeeper,forecaster,recorder");
     let (url, prefix) = fleet.broker();
     fleet.promote_first();
@@ -57,7 +55,6 @@ async fn foreign_clients_hear_forecasts() {
     assert_eq!(ask(&["--named", "--msgpack"]), first, "MessagePack, a reply queue of its own");
     let mut shell = Command::new(root().join("examples/clients/forecast.sh"));
     assert_eq!(forecast(&run(shell.args([&url, "bike-demand", &prefix]))), first, "amqp-tools");
-    in_time(wait_until_drained(&environment, Queue::ForecastRequests)).await;
 }
 
 /// Asks until the forecaster has heard of the promotion.

@@ -1,13 +1,14 @@
 //! One message in a hundred is poison. All of it ends in the dead letters with its reason, nothing else does, and
 //! what can be mended is replayed.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use bytes::Bytes;
 use protocol::{Queue, WireMessage};
+use tokio::time::sleep;
 
 use crate::{
-    books::{confirmed, hour, wait_for_hours, wait_until_drained},
+    books::{confirmed, hour, wait_for_dead_letters, wait_for_hours},
     command_line::{json, succeed},
     fleet::Fleet,
     process::Process,
@@ -33,7 +34,7 @@ async fn poison_ends_in_the_dead_letters_and_what_can_be_mended_is_replayed() {
         }
     }
     in_time(wait_for_hours(&environment, MESSAGES)).await;
-    in_time(wait_until_drained(&environment, Queue::Observations)).await;
+    in_time(wait_for_dead_letters(&environment, Queue::Observations, reasons.len() as u64)).await;
 
     let listed = json(fleet.gatecast().args(["--json", "dead-letters", "list", "observations"]));
     let listed = listed.as_array().expect("a list");
@@ -52,9 +53,13 @@ async fn poison_ends_in_the_dead_letters_and_what_can_be_mended_is_replayed() {
     for id in ["poison-4", "poison-9"] {
         succeed(fleet.gatecast().args(["dead-letters", "replay", "observations", id]));
     }
-    in_time(wait_until_drained(&environment, Queue::Observations)).await;
     let dataset = "not-applied-yet".parse().expect("a name");
-    assert!(environment.history.revision(&dataset).await.expect("asks") > 0, "the replayed one is recorded");
+    in_time(async {
+        while environment.history.revision(&dataset).await.expect("asks") == 0 {
+            sleep(Duration::from_millis(50)).await; // polls for the event it waits for: they are recorded
+        }
+    })
+    .await;
     let dropped = json(fleet.gatecast().args(["--json", "dead-letters", "drop", "observations", "--all"]));
     assert_eq!(dropped["dropped"], reasons.len() - 2);
     let nobody = fleet.gatecast().args(["dead-letters", "replay", "observations", "nobody"]).output();

@@ -73,7 +73,17 @@ async fn what_a_process_does_is_counted_in_a_form_that_prometheus_reads() {
     in_time(load.answered(10)).await;
     load.finish().await.assert_all_primary();
 
-    let metrics = get(port, "/metrics").expect("an answer");
+    // Ages are measured after each look, and the promotion asked for one.
+    let looked = async {
+        loop {
+            let metrics = get(port, "/metrics").expect("an answer");
+            if metrics.contains("gatecast_model_age_seconds{") {
+                return metrics;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await; // polls for the event it waits for
+        }
+    };
+    let metrics = in_time(looked).await;
     let (_, text) = metrics.split_once("\r\n\r\n").expect("a body");
     for line in [
         "gatecast_deliveries_total{queue=\"forecast-requests\",outcome=\"done\"}",

@@ -34,6 +34,8 @@ mod followed;
 
 mod fallback;
 
+mod intervals;
+
 mod scheduled;
 
 mod kept_and_deleted;
@@ -78,4 +80,5 @@ mod fleet_schema;
 
 mod command_line;
 
+mod backtested;
 mod data_files;

@@ -274,6 +274,7 @@ pub(crate) fn request(model: &ModelSpec) -> ForecastRequest {
         series: Vec::new(),
         horizon: None,
         origin: None,
+        levels: Vec::new(),
         history: Vec::new(),
     }
 }

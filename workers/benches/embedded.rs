@@ -102,6 +102,7 @@ async fn answer(environment: &Environment, model: &ModelSpec) -> Route {
         series: Vec::new(),
         horizon: None,
         origin: None,
+        levels: Vec::new(),
         history: Vec::new(),
     };
     let mut asked = ask(&*environment.broker, Queue::ForecastRequests, &request).await.expect("published");

@@ -3,11 +3,15 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use forecasting::names::{DatasetName, LearnerName, ModelName, SeriesId};
+use forecasting::{
+    names::{DatasetName, LearnerName, ModelName, SeriesId},
+    spec::Algorithm,
+};
 use jiff::Timestamp;
 use protocol::Queue;
 
 use crate::{
+    commands::ALL_LEARNERS,
     config::Flags,
     file_format::FileFormat,
     import::{ColumnNames, ImportOptions, OnDaylightSaving, OnDuplicate, OnGap, OnUnsorted},
@@ -88,6 +92,8 @@ pub enum Command {
     Models(SpecCommand),
     /// Bring observations into a dataset's history
     Import(Import),
+    /// Compare learners on a file: no broker, no store, nothing kept
+    Backtest(Backtest),
     /// Publish a train job
     Train(Train),
     /// Publish a forecast request and print the reply
@@ -289,6 +295,41 @@ impl Reading {
     }
 }
 
+/// `gatecast backtest`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The origins lie a horizon apart and the last horizon ends at the last time stamp of the file. Each learner is \
+fitted once on what lies before the first origin and forecasts each origin from what lies before it; scored are \
+the rows that exist, of series that begin at least 4 weeks (days: 8 weeks) before the first origin. The \
+file is read as `import` reads it, with its most common step as the frequency; without --tz, time stamps without an \
+offset are a plain grid.
+
+WAPE, bias, worst day and worst series are in percent; MASE and CVaR99 are in seasonal naive errors (the value a \
+week earlier) before the first origin; fit is CPU time of the one fitting thread.")]
+pub struct Backtest {
+    /// File, - for stdin, or file://, s3://, gs://, az://
+    pub file: String,
+    /// Steps of each forecast
+    #[arg(long, value_name = "STEPS", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub horizon: u32,
+    /// Forecasts of each series
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub origins: u32,
+    /// Learners with their default settings [default: all]
+    #[arg(long, value_name = "NAME", value_delimiter = ',', value_parser = learner_names())]
+    pub learner: Vec<String>,
+    /// How to read it
+    #[command(flatten)]
+    pub reading: Reading,
+    /// Write every scored row with every learner's forecast: .csv, .jsonl or .parquet
+    #[arg(long, value_name = "FILE")]
+    pub rows: Option<PathBuf>,
+}
+
+fn learner_names() -> clap::builder::PossibleValuesParser {
+    Algorithm::NAMES.iter().copied().chain([ALL_LEARNERS]).into()
+}
+
 /// `gatecast train`
 #[derive(Debug, Args)]
 pub struct Train {
@@ -317,6 +358,9 @@ pub struct Forecast {
     /// Number of steps [default: the model's horizon]
     #[arg(long, value_name = "STEPS")]
     pub horizon: Option<u32>,
+    /// Intervals to forecast, in percent: 50 to 99 [default: none]
+    #[arg(long, value_name = "PERCENT")]
+    pub level: Vec<u8>,
     /// Instant to forecast from, RFC 3339 [default: after each series' newest value]
     #[arg(long, value_name = "TIME")]
     pub origin: Option<Timestamp>,

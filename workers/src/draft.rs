@@ -101,7 +101,7 @@ fn dataset_toml(look: &Look, name: &DatasetName, file: &str, zone: &Zone) -> Str
     let (rows, series, first, last) = (look.rows, look.series.len(), look.first, look.last);
     let file = file.replace(char::is_control, "?"); // must not end the comment
     let share = 100.0 * look.frequency_share;
-    let frequency = look.frequency;
+    let (frequency, least) = (look.frequency, look.least);
     format!(
         "# Drafted by `gatecast init` from {file}:
 # {rows} rows of {series} series, {first} to {last}. Change what is wrong, then:
@@ -117,6 +117,9 @@ time_zone = \"{zone}\"
 
 # How long after the end of a step its value is known at the latest, such as \"PT36H\".
 availability_delay = \"PT0S\"
+
+# Values below zero are allowed (the least one in the file is {least}); as errors they would be refused:
+# negative = \"refuse\"
 
 # For people.
 # description = \"\"
@@ -135,6 +138,7 @@ fn model_toml(look: &Look, name: &DatasetName, horizon: u32, zone: &Zone) -> Str
     };
     let zeros = 100.0 * look.zero_share;
     let zone = &zone.name;
+    let specialists = specialists(look);
     format!(
         "# Drafted by `gatecast init`. Change what is wrong, then:
 # gatecast models apply {name}.model.toml
@@ -152,7 +156,7 @@ aim = \"both\"                       # half at the mean, half at the median
 
 [[learners]]
 learner = \"weekly-mean\"
-
+{specialists}
 # Who answers until a candidate was promoted, and where the incumbent cannot.
 [fallback]
 weeks = 4
@@ -163,6 +167,24 @@ weeks = 4
 # time_zone = \"{zone}\"
 "
     )
+}
+
+/// From this share of zeros on, demand is taken for intermittent.
+const INTERMITTENT: f64 = 0.4;
+
+/// Learners for series of a kind, with the kind.
+fn specialists(look: &Look) -> String {
+    let within_days = matches!(look.frequency, Frequency::Minutes(_));
+    let (why, learners): (&str, &[&str]) = if look.zero_share >= INTERMITTENT {
+        ("Demand is intermittent: sizes and intervals apart.", &["croston", "tsb"])
+    } else if within_days && look.least > 0.0 {
+        ("Never zero, like load: each series taken apart into day, week and the rest.", &["mstl"])
+    } else {
+        return String::new();
+    };
+    let tables: Vec<String> =
+        learners.iter().map(|learner| format!("[[learners]]\nlearner = \"{learner}\"\n")).collect();
+    format!("\n# {why}\n{}", tables.join("\n"))
 }
 
 /// A day or a week ahead, or less where the history is too short to judge that; and why none can be judged.

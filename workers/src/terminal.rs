@@ -199,6 +199,16 @@ pub fn spinner(what: impl Into<Cow<'static, str>>) -> ProgressBar {
     bar
 }
 
+/// A bar on stderr for work whose end is known; shows nothing where stderr is not a terminal.
+pub fn progress_bar(len: u64) -> ProgressBar {
+    let bar = ProgressBar::new(len);
+    if let Ok(style) = ProgressStyle::with_template("{bar:30} {percent:>3} % {elapsed} {msg}") {
+        bar.set_style(style);
+    }
+    bar.enable_steady_tick(Duration::from_millis(120));
+    bar
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -52,6 +52,7 @@ fn watched(permits: usize) -> Arc<Watched> {
 fn bundle(seed: u64) -> Bundle {
     let grid = Grid::new(Frequency::Minutes(60), "UTC").expect("UTC is known");
     Bundle {
+        intervals: None,
         model: ModelName::new("bike-demand").expect("is a name"),
         dataset: DatasetName::new("bikes").expect("is a name"),
         spec_hash: "5bec".to_owned(),

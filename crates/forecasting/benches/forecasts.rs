@@ -20,7 +20,7 @@ const HOURS: u32 = 24 * 120;
 
 fn forecasts(criterion: &mut Criterion) {
     let (serving, frame) = scene();
-    let question = Question { series: Vec::new(), horizon_steps: 24, origin: None };
+    let question = Question { series: Vec::new(), horizon_steps: 24, origin: None, levels: Vec::new() };
     criterion.bench_function("24 steps of 21 series", |bench| {
         bench.iter(|| answer(black_box(&serving), black_box(&question), black_box(&frame)));
     });

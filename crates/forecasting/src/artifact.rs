@@ -4,15 +4,18 @@
 //! The bytes: `GATECAST`, format version (u16), payload length (u64), SHA-256 of the payload, payload
 //! (postcard); integers little-endian. They hold numbers and names only, no code. Reading refuses
 //! whatever is cut, changed in a single bit, foreign, or unsafe to forecast with, and never panics.
+//!
+//! Format 1 had no intervals; both are read, format 2 is written.
 
-use std::{fmt, str::FromStr};
+use std::{borrow::Cow, fmt, str::FromStr};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    models::{Model, WeeklyMean},
+    intervals::Intervals,
+    models::{Model, Stored as _, WeeklyMean},
     names::{DatasetName, LearnerName, ModelName},
     series::Grid,
 };
@@ -46,6 +49,8 @@ pub struct Bundle {
     pub primary: Model,
     /// Answers elsewhere.
     pub fallback: WeeklyMean,
+    /// How far both may be off; `None` if too little was known to say.
+    pub intervals: Option<Intervals>,
 }
 
 /// Why bytes are not a bundle that this build can use.
@@ -63,7 +68,7 @@ pub enum ArtifactError {
     #[error("not a Gatecast artifact")]
     Foreign,
     /// Written by another version of the format.
-    #[error("artifact format {version} is not supported, this build reads format {FORMAT_VERSION}")]
+    #[error("artifact format {version} is not supported, this build reads formats 1 to {FORMAT_VERSION}")]
     UnsupportedFormat {
         /// The version found.
         version: u16,
@@ -88,7 +93,9 @@ pub enum ArtifactError {
 }
 
 const MAGIC: &[u8; 8] = b"GATECAST";
-const FORMAT_VERSION: u16 = 1;
+const FORMAT_VERSION: u16 = 2;
+/// Format 1 is format 2 without the last field, which postcard writes as this where there is none.
+const NO_INTERVALS: u8 = 0;
 const HEADER_BYTES: usize = 8 + 2 + 8 + 32;
 /// Larger than any bundle of allowed settings: a million leaves are about 15 MB, and 250,000 series
 /// with the longest names 50 MB.
@@ -112,10 +119,14 @@ impl Bundle {
 
     /// Reads what [`Bundle::encode`] wrote, and checks all that forecasting relies on.
     pub fn decode(bytes: &[u8]) -> Result<Bundle, ArtifactError> {
-        let payload = checked_payload(bytes)?;
+        let (version, payload) = checked_payload(bytes)?;
         let malformed = |problem: String| ArtifactError::Malformed { problem };
+        let payload = match version {
+            1 => Cow::from([payload, &[NO_INTERVALS]].concat()),
+            _ => Cow::from(payload),
+        };
         let (bundle, rest) =
-            postcard::take_from_bytes::<Bundle>(payload).map_err(|error| malformed(error.to_string()))?;
+            postcard::take_from_bytes::<Bundle>(&payload).map_err(|error| malformed(error.to_string()))?;
         if !rest.is_empty() {
             return Err(malformed(format!("{} bytes too many", rest.len())));
         }
@@ -126,6 +137,7 @@ impl Bundle {
     fn validate(&self) -> Result<(), String> {
         self.primary.validate().map_err(|invalid| invalid.to_string())?;
         self.fallback.validate().map_err(|invalid| invalid.to_string())?;
+        self.intervals.as_ref().map_or(Ok(()), Intervals::validate)?;
         if self.horizon_steps == 0 {
             return Err("a horizon of 0 steps".to_owned());
         }
@@ -133,8 +145,8 @@ impl Bundle {
     }
 }
 
-/// The payload, once everything that the header says about it holds.
-fn checked_payload(bytes: &[u8]) -> Result<&[u8], ArtifactError> {
+/// The format and the payload, once everything that the header says about it holds.
+fn checked_payload(bytes: &[u8]) -> Result<(u16, &[u8]), ArtifactError> {
     if !bytes.starts_with(MAGIC) && !MAGIC.starts_with(bytes) {
         return Err(ArtifactError::Foreign);
     }
@@ -142,7 +154,7 @@ fn checked_payload(bytes: &[u8]) -> Result<&[u8], ArtifactError> {
     let (header, payload) =
         bytes.split_first_chunk::<HEADER_BYTES>().ok_or(truncated(HEADER_BYTES as u64))?;
     let version = u16::from_le_bytes([header[8], header[9]]);
-    if version != FORMAT_VERSION {
+    if !(1..=FORMAT_VERSION).contains(&version) {
         return Err(ArtifactError::UnsupportedFormat { version });
     }
     let announced = header[10..18].iter().rev().fold(0, |length, &byte| length << 8 | u64::from(byte));
@@ -159,7 +171,7 @@ fn checked_payload(bytes: &[u8]) -> Result<&[u8], ArtifactError> {
     if Sha256::digest(payload)[..] != header[18..] {
         return Err(ArtifactError::Damaged);
     }
-    Ok(payload)
+    Ok((version, payload))
 }
 
 /// The name of an artifact: the SHA-256 of all its bytes, written as 64 hex digits.
@@ -221,7 +233,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        examples::{history, id, level_times, seasonal_naive, version},
+        examples::{history, id, level_times, long_mean, seasonal_naive, version},
         models::{Forest, Node},
     };
 
@@ -235,6 +247,23 @@ mod tests {
             let bytes = bundle.encode();
             assert_eq!(Bundle::decode(&bytes), Ok(bundle.clone()));
             assert_eq!(bundle.encode(), bytes, "the same bytes every time");
+        }
+    }
+
+    #[test]
+    fn artifacts_of_earlier_formats_are_read_for_ever() {
+        let mut trees = version(level_times(1.5), 30);
+        let Model::BoostedTrees(model) = &mut trees.primary else { unreachable!("level_times is a forest") };
+        let split = Node::Split { feature: 3, threshold: 1.0, right: 2, missing_goes_left: true };
+        let tree = vec![split, Node::Leaf { value: -0.25 }, Node::Leaf { value: 0.5 }];
+        model.forests[0] = Forest::new(1.0, &[tree], model.features.width()).expect("is a tree");
+        let kept: [(&[u8], Bundle); 3] = [
+            (include_bytes!("../tests/artifacts/seasonal-naive.v1"), small()),
+            (include_bytes!("../tests/artifacts/weekly-mean.v1"), version(long_mean(), 30)),
+            (include_bytes!("../tests/artifacts/boosted-trees.v1"), trees),
+        ];
+        for (bytes, bundle) in kept {
+            assert_eq!(Bundle::decode(bytes), Ok(bundle));
         }
     }
 
@@ -265,8 +294,8 @@ mod tests {
         assert_eq!(Bundle::decode(b"PK\x03\x04"), Err(ArtifactError::Foreign));
         assert_eq!(Bundle::decode(&[0; 100]), Err(ArtifactError::Foreign));
         let mut next_format = small().encode();
-        next_format[8] = 2;
-        assert_eq!(Bundle::decode(&next_format), Err(ArtifactError::UnsupportedFormat { version: 2 }));
+        next_format[8] = 3;
+        assert_eq!(Bundle::decode(&next_format), Err(ArtifactError::UnsupportedFormat { version: 3 }));
         let mut endless = small().encode();
         endless[10..18].fill(0xFF);
         assert!(matches!(

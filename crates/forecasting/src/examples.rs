@@ -71,6 +71,7 @@ pub(crate) fn version(primary: Model, days: i64) -> Bundle {
         as_of: cut_off,
         primary,
         fallback: WeeklyMean::new(4, &grid),
+        intervals: None,
         grid,
     }
 }

@@ -1,9 +1,10 @@
 //! Everything that Gatecast knows about forecasting, and nothing else: no I/O, no async, no clock.
 //!
 //! The parts of an ML application stay apart and can be changed alone: what a dataset and a model are
-//! ([`spec`]), series on their grids ([`series`]), what a learner sees ([`preprocessing`]), how it fits
-//! ([`learning`]), what it produces ([`models`], stored as an [`artifact`]), how good that is
-//! ([`evaluation`]), whether it goes live ([`gate`]), and how a request is answered ([`routing`]).
+//! ([`spec`]), series on their grids ([`series`]), what a learner sees ([`preprocessing`]), which learners
+//! there are ([`learners`]), how they fit ([`learning`]), what they produce ([`models`], stored as an
+//! [`artifact`]), how good that is ([`evaluation`]) and how far off it may be ([`intervals`]), whether it goes
+//! live ([`gate`]), and how a request is answered ([`routing`]).
 
 pub mod names;
 pub mod series;
@@ -11,6 +12,7 @@ pub mod spec;
 
 pub mod preprocessing;
 
+pub mod learners;
 pub mod learning;
 pub mod models;
 
@@ -18,6 +20,8 @@ pub mod artifact;
 mod bounded;
 
 pub mod evaluation;
+pub mod intervals;
+
 pub mod gate;
 
 pub mod routing;

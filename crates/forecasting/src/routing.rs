@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use crate::{
     artifact::{ArtifactName, Bundle},
+    intervals::{Band, Intervals},
     models::{Model, Predict, PredictError, WeeklyMean},
     names::{DatasetName, SeriesId},
     series::{Frame, Grid, Series},
@@ -84,6 +85,8 @@ pub struct Question {
     /// The first of the steps; by default, for each series, the one at which its last known value has just
     /// become known: the step after it, and as many more as values are late.
     pub origin: Option<Timestamp>,
+    /// Which intervals are wanted, in percent: each one of [`Intervals::LEVELS`].
+    pub levels: Vec<u8>,
 }
 
 /// The answer to a [`Question`]: each series once per time it was asked for, here or there.
@@ -104,6 +107,8 @@ pub struct SeriesForecast {
     pub origin: Timestamp,
     /// One finite value per step of the horizon.
     pub values: Vec<f64>,
+    /// One per level asked for; none where the version in use knows too little of its errors.
+    pub bands: Vec<Band>,
     /// The version in use, whose primary or fallback answered; `None` if there was none.
     pub version: Option<u32>,
     /// Generation of the incumbent; 0 if there was none.
@@ -252,10 +257,14 @@ fn answer_series(
         PredictError::NotFinite { .. } => Refusal::NotFinite,
         PredictError::OffGrid(_) => Refusal::OffGrid { origin },
     })?;
+    let intervals = incumbent.and_then(|live| live.bundle.intervals.as_ref());
+    let around = |intervals: &Intervals| intervals.around(&values, &task, &question.levels);
+    let bands = intervals.filter(|_| !question.levels.is_empty()).map_or_else(Vec::new, around);
     Ok(SeriesForecast {
         id: id.clone(),
         origin,
         values,
+        bands,
         version: incumbent.map(|live| live.version),
         generation: incumbent.map_or(0, |live| live.generation),
         route,
@@ -371,7 +380,7 @@ mod tests {
     }
 
     fn question(horizon_steps: u32) -> Question {
-        Question { series: vec![id("bridge")], horizon_steps, origin: None }
+        Question { series: vec![id("bridge")], horizon_steps, origin: None, levels: Vec::new() }
     }
 
     fn only_forecast(answer: Answer) -> SeriesForecast {

@@ -22,6 +22,7 @@ fn message() -> WireMessage {
         series: vec![],
         horizon: Some(24),
         origin: None,
+        levels: Vec::new(),
         history: vec![],
     };
     WireMessage::new(&request, ContentType::MessagePack, Uuid::now_v7()).expect("a small body")

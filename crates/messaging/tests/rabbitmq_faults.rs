@@ -183,7 +183,7 @@ async fn the_shipped_definitions_are_accepted_and_agree_with_what_we_declare() {
     let timeout = server.ctl(&["eval", "application:get_env(rabbit, consumer_timeout)."]);
     assert_eq!(timeout.trim(), "{ok,90000000}");
     let definitions = File::open(shipped("definitions.json")).expect("the file is there");
-    server.ctl_reading(definitions, &["import_definitions"]);
+    server.import_definitions(definitions);
     let listed = |what: &str, columns: &[&str]| {
         let listing = [&["--quiet", what, "--no-table-headers"], columns].concat();
         let mut lines: Vec<String> = server.ctl(&listing).lines().map(str::to_owned).collect();

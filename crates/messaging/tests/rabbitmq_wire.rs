@@ -14,7 +14,7 @@ use lapin::{
     options::{
         BasicConsumeOptions, BasicGetOptions, BasicPublishOptions, QueueDeclareOptions, QueueDeleteOptions,
     },
-    types::{AMQPValue, FieldTable},
+    types::{AMQPValue, FieldTable, ShortString},
 };
 use messaging::{
     Broker, Chosen, Deliveries, Delivery, PublishError, RabbitBroker, Settlement, contract::or_hangs,
@@ -614,6 +614,25 @@ async fn a_queue_that_is_deleted_under_its_consumer_is_there_again_for_the_next(
         let mut deliveries = broker.consume(queue, 1).await.expect("it consumes");
         publish(&broker, queue, &["a"]).await;
         assert_eq!(next_id(&mut deliveries).await, "a");
+    }
+}
+
+/// The server forgets a consumer now and then whose queue comes back while it is being deleted.
+#[tokio::test]
+async fn a_consumer_is_told_each_time_that_its_queue_is_deleted() {
+    const TIMES: u32 = 40;
+    let tenant = Tenant::new();
+    let broker = tenant.broker();
+    let (_connection, channel) = tenant.channel().await;
+    let name: ShortString = tenant.name(Queue::TrainJobs.name()).into();
+    for time in 0..TIMES {
+        let mut deliveries = broker.consume(Queue::TrainJobs, 1).await.expect("it consumes");
+        let deleted = channel.queue_delete(name.clone(), QueueDeleteOptions::default());
+        let published = broker.publish(&Destination::Queue(Queue::TrainJobs), message("again"));
+        let (deleted, _either) = tokio::join!(deleted, published);
+        deleted.expect("it is deleted");
+        println!("deleted for the {time}th time");
+        or_hangs(async { while deliveries.next().await.is_ok() {} }).await;
     }
 }
 

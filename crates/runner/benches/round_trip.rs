@@ -33,6 +33,7 @@ impl Handler for Instantly {
                 tz: "Australia/Melbourne".into(),
                 values: (0..STEPS).map(|step| Some(step as f64 * 17.3)).collect(),
             },
+            intervals: Vec::new(),
             version: Some(3),
             generation: 2,
             route: Route::Primary,
@@ -53,6 +54,7 @@ async fn ask(broker: &SqliteBroker, replies: &mut dyn Replies, number: u64) {
         series: vec![],
         horizon: Some(24),
         origin: None,
+        levels: Vec::new(),
         history: vec![],
     };
     let mut message = WireMessage::new(&request, ContentType::MessagePack, format!("request-{number}"))

@@ -38,6 +38,9 @@ pub struct SeriesForecast {
     /// The points: `start` is the origin.
     #[serde(flatten)]
     pub points: SeriesValues,
+    /// One per level asked for; none where the version in use knows too little of its errors.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub intervals: Vec<Interval>,
     /// The version that answered; absent where the fallback did without an incumbent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<u32>,
@@ -48,6 +51,18 @@ pub struct SeriesForecast {
     /// Why it was not the primary.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<RouteReason>,
+}
+
+/// The range that holds each actual with a probability.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Interval {
+    /// The probability, in percent.
+    pub level: u8,
+    /// One lower end per point.
+    pub lower: Vec<f64>,
+    /// One upper end per point.
+    pub upper: Vec<f64>,
 }
 
 /// Who answered.

@@ -22,6 +22,9 @@ pub struct ForecastRequest {
     /// are late.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<Timestamp>,
+    /// Which intervals are wanted, in percent: up to 10 of 50 to 99, each once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub levels: Vec<u8>,
     /// The past of the series, for callers who bring their own; absent: the recorded history.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub history: Vec<SeriesValues>,

@@ -17,7 +17,9 @@ mod observation_batch;
 mod observations_recorded;
 
 pub use candidate_refused::{CandidateRefused, RefusingVerdict};
-pub use forecast_reply::{ForecastReply, RefusalReason, Route, RouteReason, SeriesForecast, SeriesRefusal};
+pub use forecast_reply::{
+    ForecastReply, Interval, RefusalReason, Route, RouteReason, SeriesForecast, SeriesRefusal,
+};
 pub use forecast_request::ForecastRequest;
 pub use forecasts_issued::{ForecastsIssued, IssuedForecast};
 pub use gate_decision::GateDecision;
@@ -26,7 +28,7 @@ pub use observation_batch::ObservationBatch;
 pub use observations_recorded::ObservationsRecorded;
 pub use series_values::SeriesValues;
 pub use train_job::{TrainJob, TrainReason};
-pub use train_result::{Competitor, TrainOutcome, TrainResult};
+pub use train_result::{Competitor, LeftOut, TrainOutcome, TrainResult};
 
 use crate::{Destination, EncodeError, Message, Properties, Publication, ReplyAddress, RoutingKey};
 

@@ -29,6 +29,12 @@ pub enum TrainOutcome {
         /// Who competed for being proposed; empty where only one learner was asked for.
         #[serde(default)]
         competed: Vec<Competitor>,
+        /// Learners that could not compete.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        left_out: Vec<LeftOut>,
+        /// Why several learners did not compete and the first that could be fitted was taken, as a sentence.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        uncontested: Option<String>,
     },
     /// There is nothing to judge.
     NoCandidate {
@@ -51,6 +57,16 @@ pub struct Competitor {
     pub rows: u64,
     /// Series scored.
     pub series: u32,
+}
+
+/// A learner that could not compete.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct LeftOut {
+    /// Name of the learner.
+    pub learner: String,
+    /// Why, as a sentence.
+    pub reason: String,
 }
 
 impl Message for TrainResult {

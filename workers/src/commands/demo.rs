@@ -209,6 +209,7 @@ async fn tell(
         series: Vec::new(),
         horizon: None,
         origin: None,
+        levels: Vec::new(),
         history: Vec::new(),
     };
     let asked = Instant::now();

@@ -7,7 +7,7 @@ use forecasting::{names::SeriesId, series::Frame, spec::ModelSpec};
 use history::Range;
 use protocol::{
     Queue, decode,
-    messages::{ForecastReply, ForecastRequest, RefusalReason, SeriesForecast, SeriesValues},
+    messages::{ForecastReply, ForecastRequest, Interval, RefusalReason, SeriesForecast, SeriesValues},
 };
 use serde_json::json;
 
@@ -42,18 +42,19 @@ pub(super) async fn forecast(
         series: arguments.series.clone(),
         horizon: arguments.horizon,
         origin: arguments.origin,
+        levels: arguments.level.clone(),
         history: Vec::new(),
     };
     let progress = spinner(format!("asking {}", model.name));
     let reply =
         with_roles(environment, &[Role::Forecaster, Role::Recorder], reply(environment, &request)).await?;
     progress.finish_and_clear();
-    if json && !matches!(out, Out::File(..)) {
+    if json && !out.is_file() {
         print_json(&reply)?;
     }
     match reply {
         ForecastReply::Answered { forecasts, refused, .. } => {
-            if !json || matches!(out, Out::File(..)) {
+            if !json || out.is_file() {
                 out.put(environment, &model, &forecasts, json).await?;
                 for refusal in &refused {
                     complain(&refusal.message);
@@ -73,28 +74,30 @@ pub(super) async fn forecast(
 enum Out {
     /// A table for people.
     Table,
-    /// Rows on stdout.
-    Stdout(FileFormat),
-    /// Rows in a file.
-    File(PathBuf, FileFormat),
+    /// Rows with the intervals of `levels`, in a file or on stdout.
+    Rows { file: Option<PathBuf>, format: FileFormat, levels: Vec<u8> },
 }
 
 impl Out {
     fn of(arguments: &cli::Forecast) -> Result<Self, Failure> {
-        let Some(file) = &arguments.out else {
-            return Ok(arguments.format.map_or(Self::Table, Self::Stdout));
-        };
-        let unclear = || {
-            let file = file.display();
-            format!(
-                "--out {file}: the name must end in .csv, .jsonl or .parquet, or --format must say what it is"
-            )
-        };
-        let format = arguments.format.or_else(|| FileFormat::of_name(file));
-        let format = format.ok_or_else(|| Failure::say(ExitCode::Usage, unclear()))?;
-        Ok(Self::File(file.clone(), format))
+        let file = arguments.out.clone();
+        let of_name = || file.as_deref().and_then(FileFormat::of_name);
+        match (arguments.format.or_else(of_name), &file) {
+            (Some(format), _) => Ok(Self::Rows { file, format, levels: arguments.level.clone() }),
+            (None, None) => Ok(Self::Table),
+            (None, Some(file)) => {
+                let problem =
+                    "the name must end in .csv, .jsonl or .parquet, or --format must say what it is";
+                Err(Failure::say(ExitCode::Usage, format!("--out {}: {problem}", file.display())))
+            }
+        }
     }
 
+    fn is_file(&self) -> bool {
+        matches!(self, Self::Rows { file: Some(_), .. })
+    }
+
+    /// `json`: says as a document what was written into a file.
     async fn put(
         &self,
         environment: &Environment,
@@ -102,30 +105,23 @@ impl Out {
         forecasts: &[SeriesForecast],
         json: bool,
     ) -> CommandResult {
-        let (file, format) = match self {
-            Self::Table => {
-                chart(environment, model, forecasts).await?.print();
-                return Ok(());
-            }
-            Self::Stdout(format) => {
-                let mut bytes = Vec::new();
-                export::write(&export::forecasts::columns(forecasts)?, *format, &mut bytes)?;
-                print_bytes(&bytes);
-                return Ok(());
-            }
-            Self::File(file, format) => (file, *format),
+        let Self::Rows { file, format, levels } = self else {
+            chart(environment, model, forecasts).await?.print();
+            return Ok(());
         };
-        let columns = export::forecasts::columns(forecasts)?;
-        export::write_file(&columns, format, file).with_context(|| format!("--out {}", file.display()))?;
+        let columns = export::forecasts::columns(forecasts, levels)?;
+        let Some(file) = file else {
+            let mut bytes = Vec::new();
+            export::write(&columns, *format, &mut bytes)?;
+            print_bytes(&bytes);
+            return Ok(());
+        };
+        export::write_file(&columns, *format, file).with_context(|| format!("--out {}", file.display()))?;
+        let (rows, series) = (columns.rows(), forecasts.len());
         if json {
-            print_json(&json!({ "file": file, "rows": columns.rows(), "series": forecasts.len() }))?;
+            print_json(&json!({ "file": file, "rows": rows, "series": series }))?;
         } else {
-            print(format_args!(
-                "{} rows of {} series in {}",
-                columns.rows(),
-                forecasts.len(),
-                file.display()
-            ));
+            print(format_args!("{rows} rows of {series} series in {}", file.display()));
         }
         Ok(())
     }
@@ -169,24 +165,35 @@ pub(super) async fn chart(
     Ok(table(forecasts, past.as_ref()))
 }
 
-/// As [`chart`], from the history that there is.
+/// As [`chart`], from the history that there is. Intervals need the room of the past.
 pub(super) fn table(forecasts: &[SeriesForecast], past: Option<&Frame>) -> Table {
-    let mut table = Table::new(["series", "from", "before │ forecast", "largest", "answered by"]);
+    let with_past = forecasts.iter().all(|forecast| forecast.intervals.is_empty());
+    let (shown, widest_id) = if with_past { ("before │ forecast", 16) } else { ("forecast", 12) };
+    let mut table = Table::new(["series", "from", shown, "largest", "answered by"]);
     for forecast in forecasts {
         let values: Vec<f64> = forecast.points.values.iter().map(|value| value.unwrap_or(f64::NAN)).collect();
-        let before = before(forecast, values.len(), past);
-        let both = [&narrowed(&before)[..], &narrowed(&values)[..]].concat();
-        let chart: Vec<char> = spark(&both).chars().collect();
-        let (left, right) = chart.split_at(narrowed(&before).len());
+        let steps = narrowed(&values);
+        let chart = if with_past {
+            beside(&narrowed(&before(forecast, values.len(), past)), &steps)
+        } else {
+            spark(&steps)
+        };
         table.row([
-            cut(&forecast.points.id, 16),
+            cut(&forecast.points.id, widest_id),
             local(&forecast.points),
-            format!("{}│{}", String::from_iter(left), String::from_iter(right)),
-            format!("{:.0}", values.iter().copied().fold(f64::MIN, f64::max)),
+            chart,
+            largest(&values, &forecast.intervals),
             answered_by(forecast),
         ]);
     }
     table
+}
+
+/// One chart of both, with a bar between them.
+fn beside(before: &[f64], steps: &[f64]) -> String {
+    let chart: Vec<char> = spark(&[before, steps].concat()).chars().collect();
+    let (left, right) = chart.split_at(before.len());
+    format!("{}│{}", String::from_iter(left), String::from_iter(right))
 }
 
 /// As many steps before the origin as are forecast; NaN where nothing is known.
@@ -197,6 +204,17 @@ fn before(forecast: &SeriesForecast, steps: usize, past: Option<&Frame>) -> Vec<
     };
     let steps = i64::try_from(steps).unwrap_or(i64::MAX);
     (-steps..0).map(|step| series.value(grid, grid.advance(forecast.points.start, step))).collect()
+}
+
+/// The largest value, with the first of the intervals around it.
+fn largest(values: &[f64], intervals: &[Interval]) -> String {
+    let at = (0..values.len()).max_by(|&one, &other| values[one].total_cmp(&values[other]));
+    let Some(at) = at else { return "-".to_owned() };
+    let around = |interval: &Interval| {
+        let Interval { level, lower, upper } = interval;
+        format!(" ({level} %: {:.0}–{:.0})", lower[at], upper[at])
+    };
+    format!("{:.0}{}", values[at], intervals.first().map(around).unwrap_or_default())
 }
 
 /// The origin in the series' own time zone.

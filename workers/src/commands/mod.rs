@@ -1,5 +1,6 @@
 //! What a person asks for, one file per command.
 
+mod backtest;
 mod config;
 mod datasets;
 mod dead_letters;
@@ -30,6 +31,8 @@ use crate::{
     failure::{CommandResult, ExitCode, Failure},
     roles::{self, Role},
 };
+
+pub use backtest::ALL_LEARNERS;
 
 /// Runs the command that was given.
 ///
@@ -77,6 +80,9 @@ async fn run_briefly(cli: &Cli, config: Config, settings: Vec<Setting>) -> Comma
     if let Command::Init(arguments) = &cli.command {
         return init::init(arguments, SystemClock.now(), global.json).await;
     }
+    if let Command::Backtest(arguments) = &cli.command {
+        return backtest::backtest(arguments, SystemClock.now(), global.json).await;
+    }
     let environment = &Environment::visit(config, Arc::new(SystemClock)).await?;
     match &cli.command {
         Command::Datasets(SpecCommand::Apply { file }) => {
@@ -93,7 +99,8 @@ async fn run_briefly(cli: &Cli, config: Config, settings: Vec<Setting>) -> Comma
         Command::Decisions { model, limit } => {
             decisions::decisions(environment, model, *limit, global.json).await
         }
-        Command::Config(_)
+        Command::Backtest(_)
+        | Command::Config(_)
         | Command::Completions { .. }
         | Command::Man { .. }
         | Command::Init(_)

@@ -42,6 +42,7 @@ pub(super) async fn up(environment: &Environment, arguments: &cli::Init, json: b
         series: look.series.iter().take(SHOWN_SERIES).map(ToString::to_string).collect(),
         horizon: None,
         origin: None,
+        levels: Vec::new(),
         history: Vec::new(),
     };
     let progress = spinner("training and judging");

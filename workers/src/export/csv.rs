@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::{Cells, Columns, ExportError};
+use super::{Cells, Columns, ExportError, local};
 
 pub(super) fn write(columns: &Columns, out: impl Write) -> Result<(), ExportError> {
     let mut csv = ::csv::Writer::from_writer(out);
@@ -25,6 +25,7 @@ fn print(cells: &Cells, row: usize, field: &mut String) {
     let printed = match cells {
         Cells::Text(cells) => field.write_str(&cells[row]),
         Cells::Time(cells) => write!(field, "{}", cells[row]),
+        Cells::Local(zone, cells) => field.write_str(&local(cells[row], zone)),
         Cells::Number(cells) if cells[row].is_nan() => Ok(()),
         Cells::Number(cells) => write!(field, "{}", cells[row]),
         Cells::Count(cells) => cells[row].map_or(Ok(()), |count| write!(field, "{count}")),

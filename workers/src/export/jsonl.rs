@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 
-use super::{Cells, Column, Columns, ExportError};
+use super::{Cells, Column, Columns, ExportError, local};
 
 pub(super) fn write(columns: &Columns, mut out: impl Write) -> Result<(), ExportError> {
     for row in 0..columns.rows() {
@@ -27,6 +27,7 @@ impl Serialize for Row<'_> {
             match cells {
                 Cells::Text(cells) => map.serialize_entry(name, &cells[self.row])?,
                 Cells::Time(cells) => map.serialize_entry(name, &cells[self.row])?,
+                Cells::Local(zone, cells) => map.serialize_entry(name, &local(cells[self.row], zone))?,
                 // JSON has no NaN; serde_json writes null.
                 Cells::Number(cells) => map.serialize_entry(name, &cells[self.row])?,
                 Cells::Count(cells) => map.serialize_entry(name, &cells[self.row])?,

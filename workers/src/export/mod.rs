@@ -1,7 +1,7 @@
 //! Results as files: columns of equal length, written as CSV, JSON lines or Parquet.
 //!
-//! Missing numbers are empty fields in CSV and nulls elsewhere. Times are UTC in all three: `…Z` as text, and
-//! time stamps with a zone in Parquet, so that a file whose rows cross a change of clocks has one type.
+//! Missing numbers are empty fields in CSV and nulls elsewhere. Times are instants in all three: text carries an
+//! offset, Parquet's columns their zone, so that a file whose rows cross a change of clocks has one type.
 
 mod csv;
 pub mod forecasts;
@@ -14,7 +14,7 @@ use std::{
     path::Path,
 };
 
-use jiff::Timestamp;
+use jiff::{Timestamp, tz::TimeZone};
 
 use crate::file_format::FileFormat;
 
@@ -36,8 +36,10 @@ pub struct Column {
 pub enum Cells {
     /// Names and words.
     Text(Vec<String>),
-    /// Instants.
+    /// Instants, written in UTC.
     Time(Vec<Timestamp>),
+    /// Instants, written as the clocks of a zone show them, with their offsets.
+    Local(TimeZone, Vec<Timestamp>),
     /// Measured or computed; `NaN` where there is none.
     Number(Vec<f64>),
     /// Counted, such as a version.
@@ -55,12 +57,17 @@ pub enum ExportError {
     Parquet(#[from] ::parquet::errors::ParquetError),
 }
 
+/// The text of an instant as the clocks of a zone show it.
+fn local(at: Timestamp, zone: &TimeZone) -> String {
+    at.to_zoned(zone.clone()).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()
+}
+
 impl Cells {
     /// How many rows there are.
     pub fn len(&self) -> usize {
         match self {
             Self::Text(cells) => cells.len(),
-            Self::Time(cells) => cells.len(),
+            Self::Time(cells) | Self::Local(_, cells) => cells.len(),
             Self::Number(cells) => cells.len(),
             Self::Count(cells) => cells.len(),
         }

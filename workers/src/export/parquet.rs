@@ -10,6 +10,7 @@ use ::parquet::{
 };
 use arrow_array::{ArrayRef, Float64Array, RecordBatch, StringArray, TimestampMicrosecondArray, UInt64Array};
 use arrow_schema::{Field, Schema};
+use jiff::Timestamp;
 
 use super::{Cells, Columns, ExportError};
 
@@ -32,13 +33,16 @@ pub(super) fn write(columns: &Columns, out: impl Write + Send) -> Result<(), Exp
 fn array(cells: &Cells) -> ArrayRef {
     match cells {
         Cells::Text(cells) => Arc::new(StringArray::from_iter_values(cells)),
-        Cells::Time(cells) => {
-            let microseconds = cells.iter().map(|at| at.as_microsecond());
-            Arc::new(TimestampMicrosecondArray::from_iter_values(microseconds).with_timezone("UTC"))
-        }
+        Cells::Time(cells) => times(cells, "UTC"),
+        Cells::Local(zone, cells) => times(cells, zone.iana_name().unwrap_or("UTC")),
         Cells::Number(cells) => {
             Arc::new(cells.iter().map(|cell| (!cell.is_nan()).then_some(*cell)).collect::<Float64Array>())
         }
         Cells::Count(cells) => Arc::new(cells.iter().copied().collect::<UInt64Array>()),
     }
+}
+
+fn times(cells: &[Timestamp], zone: &str) -> ArrayRef {
+    let microseconds = cells.iter().map(|at| at.as_microsecond());
+    Arc::new(TimestampMicrosecondArray::from_iter_values(microseconds).with_timezone(zone))
 }

@@ -6,6 +6,7 @@ use ::parquet::{
 };
 use bytes::Bytes;
 use jiff::SignedDuration;
+use protocol::messages::{Interval, Route, SeriesForecast, SeriesValues};
 
 use super::*;
 
@@ -70,4 +71,44 @@ fn a_file_is_written_whole_or_stays_as_it_was() {
 #[should_panic(expected = "column short is as long as the others")]
 fn columns_of_different_lengths_are_no_table() {
     let _ = table().with("short", Cells::Number(vec![1.0]));
+}
+
+fn forecast(id: &str, intervals: Vec<Interval>) -> SeriesForecast {
+    let start = "2025-01-01T00:00:00Z".parse().expect("is a time stamp");
+    let values = vec![Some(2.0), Some(3.0)];
+    let points = SeriesValues { id: id.into(), start, frequency: "P1D".into(), tz: "UTC".into(), values };
+    SeriesForecast { points, intervals, version: Some(1), generation: 1, route: Route::Primary, reason: None }
+}
+
+#[test]
+fn forecasts_have_the_columns_of_the_levels_that_were_asked_for_whoever_answered() {
+    let interval = |level, wide| Interval { level, lower: vec![2.0 - wide; 2], upper: vec![3.0 + wide; 2] };
+    let forecasts =
+        [forecast("with", vec![interval(95, 2.0), interval(80, 1.0)]), forecast("without", vec![])];
+    let mut bytes = Vec::new();
+    let columns = forecasts::columns(&forecasts, &[95, 80]).expect("a daily grid");
+    write(&columns, FileFormat::Csv, &mut bytes).expect("memory has room");
+    let text = String::from_utf8(bytes).expect("is UTF-8");
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines[0], "unique_id,ds,forecast,lo-80,hi-80,lo-95,hi-95,version,origin,route");
+    assert_eq!(lines[1], "with,2025-01-01T00:00:00Z,2,1,4,0,5,1,2025-01-01T00:00:00Z,primary");
+    assert_eq!(lines[4], "without,2025-01-02T00:00:00Z,3,,,,,1,2025-01-01T00:00:00Z,primary");
+}
+
+#[test]
+fn local_times_carry_their_offset_and_are_the_same_instants() {
+    let zone = TimeZone::get("America/New_York").expect("is known");
+    let at: Timestamp = "2025-03-09T07:00:00Z".parse().expect("is a time stamp");
+    let table =
+        Columns::default().with("ds", Cells::Local(zone, vec![at - SignedDuration::from_hours(1), at]));
+    let written = |format| {
+        let mut bytes = Vec::new();
+        write(&table, format, &mut bytes).expect("memory has room");
+        bytes
+    };
+    let csv = String::from_utf8(written(FileFormat::Csv)).expect("is UTF-8");
+    assert_eq!(csv, "ds\n2025-03-09T01:00:00-05:00\n2025-03-09T03:00:00-04:00\n");
+    let file = SerializedFileReader::new(Bytes::from(written(FileFormat::Parquet))).expect("is Parquet");
+    let rows: Vec<_> = file.get_row_iter(None).expect("has rows").map(|row| row.expect("is whole")).collect();
+    assert_eq!(rows[1].get_timestamp_micros(0).expect("is a time"), at.as_microsecond());
 }

@@ -6,6 +6,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use forecasting::{
     evaluation::Errors,
     gate::Verdict,
+    intervals::{Band, Intervals},
     names::SeriesId,
     routing::{Answer, FallbackReason, Question, Refusal, Route, SeriesForecast, Serving},
     series::{Frame, Grid, Series},
@@ -17,7 +18,7 @@ use protocol::{
     MAX_BODY_BYTES,
     messages::{
         self as wire, ArtifactReference, CandidateRefused, ForecastReply, ForecastRequest, ForecastsIssued,
-        GateDecision, GateErrors, ModelPromoted, ObservationBatch, RefusalReason, RefusingVerdict,
+        GateDecision, GateErrors, Interval, ModelPromoted, ObservationBatch, RefusalReason, RefusingVerdict,
         RouteReason, SeriesRefusal, SeriesValues,
     },
 };
@@ -31,6 +32,10 @@ const MAX_HORIZON_STEPS: u32 = 10_000;
 /// names of a series' fields, and its id twice over for what must be escaped.
 const POINT_BYTES: usize = 22;
 const SERIES_BYTES: usize = 300;
+/// The names of the fields of one interval.
+const INTERVAL_BYTES: usize = 50;
+/// Most levels of intervals in one request.
+const MAX_LEVELS: usize = 10;
 /// Most points of the history in one request or batch.
 const MAX_HISTORY_POINTS: usize = 100_000;
 /// Largest absolute value of an observation.
@@ -79,7 +84,8 @@ pub fn question(
     if series.is_empty() {
         return Err(BadField::new("series", "none named, and nothing was recorded for the model's dataset"));
     }
-    let question = Question { series, horizon_steps, origin: request.origin };
+    let levels = levels(&request.levels)?;
+    let question = Question { series, horizon_steps, origin: request.origin, levels };
     let reply_bytes = reply_bytes(&question);
     if reply_bytes > MAX_BODY_BYTES {
         let asked = format!("{} series × {horizon_steps} steps", question.series.len());
@@ -98,7 +104,27 @@ pub fn points_asked(question: &Question) -> usize {
 /// The size that a reply has at the most: a request that is refused beats a reply that cannot be sent.
 fn reply_bytes(question: &Question) -> usize {
     let ids: usize = question.series.iter().map(|id| 2 * id.as_str().len()).sum();
-    ids + question.series.len() * SERIES_BYTES + points_asked(question) * POINT_BYTES
+    let numbers = points_asked(question) * (1 + 2 * question.levels.len());
+    let series_bytes = SERIES_BYTES + question.levels.len() * INTERVAL_BYTES;
+    ids + question.series.len() * series_bytes + numbers * POINT_BYTES
+}
+
+/// The levels of intervals asked for: each one possible, and once.
+fn levels(asked: &[u8]) -> Result<Vec<u8>, BadField> {
+    if asked.len() > MAX_LEVELS {
+        return Err(BadField::new("levels", format!("{} levels, at most {MAX_LEVELS}", asked.len())));
+    }
+    for (at, level) in asked.iter().enumerate() {
+        let possible = Intervals::LEVELS;
+        if !possible.contains(level) {
+            let problem = format!("{level} is not in {} to {} (percent)", possible.start(), possible.end());
+            return Err(BadField::new(format_args!("levels[{at}]"), problem));
+        }
+        if asked[..at].contains(level) {
+            return Err(BadField::new(format_args!("levels[{at}]"), format!("{level} is named twice")));
+        }
+    }
+    Ok(asked.to_vec())
 }
 
 fn series_ids(named: &[String]) -> Result<Vec<SeriesId>, BadField> {
@@ -164,6 +190,10 @@ pub fn observations(
         let series = series(values, &grid, &field)?;
         check_start(&series, &grid, &field)?;
         check_not_in_the_future(&series, &grid, &field, now)?;
+        if let Some(step) = series.values.iter().position(|&y| !dataset.negative.allows(y)) {
+            let problem = format!("{} is negative, which the dataset refuses", series.values[step]);
+            return Err(BadField::new(format_args!("{field}.values[{step}]"), problem));
+        }
         let known = series.values.iter().enumerate().filter(|(_, y)| !y.is_nan());
         observations.extend(known.map(|(step, &y)| Observation {
             series: series.id.clone(),
@@ -221,7 +251,8 @@ pub fn reply(answer: &Answer, serving: &Serving, stale_since: Option<Timestamp>)
     let forecast = |forecast: &SeriesForecast| {
         let (route, reason) = route(forecast.route);
         let (version, generation) = (forecast.version, forecast.generation);
-        wire::SeriesForecast { points: points(forecast, &grid), version, generation, route, reason }
+        let (points, intervals) = (points(forecast, &grid), forecast.bands.iter().map(interval).collect());
+        wire::SeriesForecast { points, intervals, version, generation, route, reason }
     };
     ForecastReply::Answered {
         model: serving.model.name.to_string(),
@@ -229,6 +260,10 @@ pub fn reply(answer: &Answer, serving: &Serving, stale_since: Option<Timestamp>)
         refused,
         stale_since,
     }
+}
+
+fn interval(band: &Band) -> Interval {
+    Interval { level: band.level, lower: band.lower.clone(), upper: band.upper.clone() }
 }
 
 fn points(forecast: &SeriesForecast, grid: &Grid) -> SeriesValues {
@@ -379,4 +414,31 @@ fn version_of(generation: Option<u64>, incumbents: &[Incumbent]) -> Option<u32> 
         .iter()
         .find(|incumbent| Some(incumbent.generation) == generation)
         .map(|incumbent| incumbent.version)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_negative_observation_is_named_where_the_dataset_refuses_it() {
+        let dataset = |more: &str| -> DatasetSpec {
+            toml::from_str(&format!("name = 'd'\nfrequency = 'P1D'\ntime_zone = 'UTC'\n{more}"))
+                .expect("is one")
+        };
+        let start: Timestamp = "2025-01-01T00:00:00Z".parse().expect("is a time stamp");
+        let values = vec![Some(1.0), None, Some(-2.0)];
+        let series = SeriesValues {
+            id: "a".to_owned(),
+            start,
+            frequency: "P1D".to_owned(),
+            tz: "UTC".to_owned(),
+            values,
+        };
+        let batch = ObservationBatch { dataset: "d".to_owned(), series: vec![series] };
+        let now = start + SignedDuration::from_hours(72);
+        assert_eq!(observations(&batch, &dataset(""), now).map(|all| all.len()).ok(), Some(2));
+        let refused = observations(&batch, &dataset("negative = 'refuse'"), now).expect_err("is negative");
+        assert_eq!(refused.to_string(), "series[0].values[2]: -2 is negative, which the dataset refuses");
+    }
 }

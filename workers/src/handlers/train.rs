@@ -11,9 +11,10 @@ use forecasting::{
 };
 use history::{History, Range};
 use jiff::Timestamp;
-use protocol::messages::{Competitor, TrainJob, TrainOutcome, TrainResult};
+use protocol::messages::{Competitor, LeftOut, TrainJob, TrainOutcome, TrainResult};
 use registry::{Job, JobId, Proposal, Registry, Version};
 use runner::{CpuPool, HandleError, Handler, JobContext};
+use serde::{Deserialize, Serialize};
 use tracing::info;
 
 use super::{compute, not_written, put_error, read_error, registry_error, rejected};
@@ -173,8 +174,8 @@ impl TrainHandler {
     }
 
     async fn propose(&self, job: &Job, fitted: Fitted, now: Timestamp) -> Result<Version, HandleError> {
-        let Fitted { trained: Trained { bundle, competed, uncontested }, artifact } = fitted;
-        if let Some(reason) = uncontested {
+        let Fitted { trained: Trained { bundle, competition }, artifact } = fitted;
+        if let Some(reason) = &competition.uncontested {
             let (model, learner) = (&job.model, &bundle.learner);
             info!(%model, %learner, "{learner} of {model} is proposed without a competition: {reason}");
         }
@@ -192,7 +193,7 @@ impl TrainHandler {
             data_hash: bundle.data_hash,
             seed: bundle.seed,
             code_version: bundle.code_version,
-            competed: competed_document(&competed)?,
+            competed: competition_document(&competition)?,
         };
         self.registry.propose(&proposal, now).await.map_err(|error| not_written(error, now))
     }
@@ -227,28 +228,51 @@ fn chosen_learners(model: &ModelSpec, names: &[String]) -> Result<Vec<LearnerSpe
     names.iter().enumerate().map(find).collect()
 }
 
-/// Who competed, as it is kept beside the version for people to read.
-fn competed_document(
-    competed: &[forecasting::learning::Competitor],
+/// How a candidate was chosen, as it is kept beside the version.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Competition {
+    /// As versions were recorded before it was known who could not compete.
+    Ranking(Vec<Competitor>),
+    Whole {
+        competed: Vec<Competitor>,
+        left_out: Vec<LeftOut>,
+        uncontested: Option<String>,
+    },
+}
+
+fn competition_document(
+    competition: &forecasting::learning::Competition,
 ) -> Result<serde_json::Value, HandleError> {
-    let convert = |competitor: &forecasting::learning::Competitor| Competitor {
+    let competitor = |competitor: &forecasting::learning::Competitor| Competitor {
         learner: competitor.learner.to_string(),
         average_error: competitor.average_error,
         worst_case_error: competitor.worst_case_error,
         rows: competitor.rows,
         series: competitor.series,
     };
-    serde_json::to_value(competed.iter().map(convert).collect::<Vec<_>>()).map_err(HandleError::transient)
+    let left_out = |left_out: &forecasting::learning::LeftOut| LeftOut {
+        learner: left_out.learner.to_string(),
+        reason: left_out.reason.clone(),
+    };
+    let document = Competition::Whole {
+        competed: competition.competed.iter().map(competitor).collect(),
+        left_out: competition.left_out.iter().map(left_out).collect(),
+        uncontested: competition.uncontested.clone(),
+    };
+    serde_json::to_value(document).map_err(HandleError::transient)
 }
 
 /// The reply about a version, the same however often its job is delivered.
 fn candidate(version: &Version) -> Result<TrainResult, HandleError> {
-    let outcome = TrainOutcome::Candidate {
-        version: version.version,
-        learner: version.proposal.learner.to_string(),
-        competed: serde_json::from_value(version.proposal.competed.clone())
-            .map_err(HandleError::transient)?,
+    let competition = serde_json::from_value(version.proposal.competed.clone());
+    let (competed, left_out, uncontested) = match competition.map_err(HandleError::transient)? {
+        Competition::Ranking(competed) => (competed, Vec::new(), None),
+        Competition::Whole { competed, left_out, uncontested } => (competed, left_out, uncontested),
     };
+    let learner = version.proposal.learner.to_string();
+    let outcome =
+        TrainOutcome::Candidate { version: version.version, learner, competed, left_out, uncontested };
     Ok(TrainResult { model: version.proposal.model.to_string(), outcome })
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use forecasting::{
     names::SeriesId,
     series::{Frequency, Grid},
+    spec::Negative,
 };
 use history::Observation;
 use jiff::{SignedDuration, Timestamp};
@@ -61,6 +62,17 @@ pub(super) fn arrange(
         time_zone: grid.time_zone_name().to_owned(),
     };
     Ok(Imported { observations: observations(parsed.series), report })
+}
+
+/// Names the first value in the file that is below zero where none may be.
+pub(super) fn check_negative(parsed: &Parsed, negative: Negative) -> Result<(), ImportError> {
+    let points = parsed.series.iter().flat_map(|series| &series.points);
+    let Some(point) = points.filter(|point| !negative.allows(point.y)).min_by_key(|point| point.at) else {
+        return Ok(());
+    };
+    let problem = "is negative, which the dataset's specification refuses";
+    let place = Place { unit: parsed.unit, number: point.at };
+    Err(ImportError::row(place, &parsed.columns.y.name, &point.y.to_string(), problem))
 }
 
 fn observations(series: Vec<SeriesPoints>) -> Vec<Observation> {

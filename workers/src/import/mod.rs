@@ -25,10 +25,14 @@ mod error;
 pub(crate) mod melt;
 mod report;
 
-use std::io::Read;
+use std::io::{Read, Seek as _};
 
 use clap::ValueEnum;
-use forecasting::{names::SeriesId, series::time_zone, spec::DatasetSpec};
+use forecasting::{
+    names::SeriesId,
+    series::{Frequency, time_zone},
+    spec::DatasetSpec,
+};
 use history::Observation;
 use jiff::{Timestamp, tz::TimeZone};
 
@@ -56,7 +60,23 @@ pub fn read(
     let naive_zone = options.naive_zone(dataset)?;
     let clock = Clock::new(&grid, naive_zone, options.on_daylight_saving, now);
     let parsed = parse(source::open(input, options.format)?, &options.columns, clock)?;
+    arrange::check_negative(&parsed, dataset.negative)?;
     arrange::arrange(parsed, &grid, options)
+}
+
+/// As [`read`], for a file that nobody has described: `describe` makes the dataset from the most common step.
+pub fn read_undescribed(
+    input: impl Read,
+    options: &ImportOptions,
+    describe: impl FnOnce(Frequency) -> DatasetSpec,
+    now: Timestamp,
+) -> Result<(DatasetSpec, Imported), ImportError> {
+    // The frequency comes first: what a time stamp means may depend on it.
+    let mut file = source::spool(input)?;
+    let dataset = describe(look(&file, options, now)?.frequency);
+    file.rewind().map_err(|error| source::unreadable(0, error))?;
+    let imported = read(&file, options, &dataset, now)?;
+    Ok((dataset, imported))
 }
 
 fn parse(source: Source<'_>, columns: &ColumnNames, clock: Clock) -> Result<Parsed, ImportError> {

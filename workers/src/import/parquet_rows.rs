@@ -69,13 +69,21 @@ pub(super) fn sample(file: File, most_rows: usize) -> Result<Sample, ImportError
         let mut rows = Vec::new();
         if let Some(batch) = batches(file, metadata, &all)?.next() {
             let batch = batch.map_err(ParquetError::from).map_err(damaged)?;
+            let columns: Vec<ArrayRef> = batch.columns().iter().map(in_utc).collect();
             for row in 0..batch.num_rows().min(most_rows) {
                 let text = |array: &ArrayRef| array_value_to_string(array, row).unwrap_or_default();
-                rows.push(batch.columns().iter().map(text).collect());
+                rows.push(columns.iter().map(text).collect());
             }
         }
         Ok(Sample { header, rows })
     })
+}
+
+/// Instants as UTC has them: the zones of columns have names, and arrow can print offsets only.
+fn in_utc(array: &ArrayRef) -> ArrayRef {
+    let DataType::Timestamp(unit, Some(_)) = array.data_type() else { return array.clone() };
+    let utc = DataType::Timestamp(*unit, Some("+00:00".into()));
+    cast(array, &utc).unwrap_or_else(|_| array.clone())
 }
 
 /// The reader panics on some files that are damaged where it did not expect it (found by flipping bits). Then

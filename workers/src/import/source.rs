@@ -119,8 +119,9 @@ fn peek<'a, R: Read + 'a>(mut input: R) -> Result<(Vec<u8>, impl Read + 'a), Imp
     Ok((head.clone(), Cursor::new(head).chain(input)))
 }
 
-/// Parquet is read from its end, which only a file has: one without a name, gone with this process.
-fn spool(mut input: impl Read) -> Result<File, ImportError> {
+/// A file without a name with these bytes, gone with this process: Parquet is read from its end, and what
+/// nobody has described is read twice.
+pub(super) fn spool(mut input: impl Read) -> Result<File, ImportError> {
     let mut copy = || -> io::Result<File> {
         let mut file = tempfile::tempfile()?;
         let mut buffer = vec![0; BUFFER_BYTES];

@@ -119,18 +119,18 @@ impl Tail {
 
 /// Sorted before they are added: the same losses in another order then have the same mean to the last
 /// bit, so that a tie is seen as a tie.
-fn sorted(values: impl Iterator<Item = f64>) -> Vec<f64> {
+pub(super) fn sorted(values: impl Iterator<Item = f64>) -> Vec<f64> {
     let mut values: Vec<f64> = values.collect();
     values.sort_unstable_by(f64::total_cmp);
     values
 }
 
-fn mean(values: &[f64]) -> f64 {
+pub(super) fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64
 }
 
 /// Between the two nearest ranks in proportion, as numpy and R do by default.
-fn quantile(ascending: &[f64], share: f64) -> f64 {
+pub(super) fn quantile(ascending: &[f64], share: f64) -> f64 {
     let rank = share * (ascending.len() - 1) as f64;
     let (below, above) = (ascending[index(rank.floor())], ascending[index(rank.ceil())]);
     below + (above - below) * rank.fract()

@@ -3,14 +3,18 @@
 //! A [`RowSet`] is made once, from the actuals alone, and every side of a comparison forecasts exactly its
 //! rows. Losses are scaled by [`LossScales`], so that series of different size can be pooled.
 
+mod backtest;
 mod errors;
 mod holdout;
 mod losses;
 mod rows;
 mod scale;
+mod scores;
 
+pub use backtest::{Backtest, CannotBacktest};
 pub use errors::{Errors, Tail, average, worst_case};
 pub use holdout::{FrameCoverage, HoldoutPlan, TooLittleHistory, holdout_origins, size_holdout};
 pub use losses::{PairedLosses, Unpaired};
 pub use rows::{Fault, Forecasts, Row, RowSet, Unusable};
 pub use scale::LossScales;
+pub use scores::Scores;

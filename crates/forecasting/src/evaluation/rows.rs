@@ -108,6 +108,26 @@ impl<'a> RowSet<'a> {
         set
     }
 
+    /// The series that the rows are of.
+    pub fn frame(&self) -> &'a Frame {
+        self.frame
+    }
+
+    /// The origins; a row names one by its place.
+    pub fn origins(&self) -> &[Timestamp] {
+        &self.origins
+    }
+
+    /// Steps of a forecast.
+    pub fn horizon_steps(&self) -> usize {
+        self.horizon_steps
+    }
+
+    /// How many forecasts answer all rows: one per series and origin.
+    pub fn forecasts(&self) -> usize {
+        self.blocks.len()
+    }
+
     /// The rows, by series, origin and step.
     pub fn rows(&self) -> &[Row] {
         &self.rows

@@ -55,6 +55,9 @@ pub fn judge<'a>(contest: &Contest<'a>) -> Result<Judged<'a>, Stopped> {
     Ok(Judged::on(Scored { rows, scales, candidate, incumbent }, judgement))
 }
 
+/// The intervals whose coverage is part of the evidence, in percent.
+const LEVELS: [u8; 2] = [80, 95];
+
 /// What a judgement is found from.
 #[derive(Debug, Clone, Copy)]
 pub struct Contest<'a> {
@@ -168,7 +171,12 @@ impl<'a> Contest<'a> {
         candidate: &SideForecasts,
         opponent: &SideForecasts,
     ) -> Judgement {
-        let evidence = gather(rows, scales, candidate, opponent);
+        let intervals = self.candidate.intervals.as_ref();
+        let coverage = intervals.map(|intervals| intervals.coverage(rows, &candidate.forecasts, &LEVELS));
+        let evidence = Evidence {
+            candidate_coverage: coverage.unwrap_or_default(),
+            ..gather(rows, scales, candidate, opponent)
+        };
         Judgement {
             verdict: self.find(rows, scales, &evidence, [&candidate.forecasts, &opponent.forecasts]),
             candidate: rows.errors(&candidate.forecasts, scales),
@@ -228,6 +236,7 @@ fn gather(
         tail_points: tail.map_or(0, |tail| count(tail.points)),
         tail_share: tail.map_or(0.0, Tail::share),
         pooled_scale_series: count(rows.scored_series().filter(|series| !scales.is_own(series)).count()),
+        candidate_coverage: Vec::new(),
         candidate_fallback_forecasts: candidate.fallback_forecasts,
         incumbent_fallback_forecasts: opponent.fallback_forecasts,
         rows_hash: rows.hash(),

@@ -4,7 +4,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 
 use super::Objection;
-use crate::evaluation::Errors;
+use crate::{evaluation::Errors, intervals::Coverage};
 
 /// A verdict with everything that it rests on. Kept in the registry, as JSON.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -71,6 +71,9 @@ pub struct Evidence {
     pub candidate_fallback_forecasts: u64,
     /// Forecasts that the version in use left to its fallback.
     pub incumbent_fallback_forecasts: u64,
+    /// How many of the actuals the candidate's intervals held; empty where it has none.
+    #[serde(default)]
+    pub candidate_coverage: Vec<Coverage>,
     /// SHA-256 in hex over series, origin, target and actual of every row.
     pub rows_hash: String,
 }
@@ -89,14 +92,22 @@ impl Judgement {
             return self.verdict.reasons();
         };
         let Evidence { origins, rows, series, tail_points, .. } = &self.evidence;
-        vec![
+        let mut reasons = vec![
             format!("average error {:.4} is below {:.4}", candidate.average, opponent.average),
             format!(
                 "worst-case error (mean of the worst {tail_points} of {rows} points) {:.4} is below {:.4}",
                 candidate.worst_case, opponent.worst_case
             ),
             format!("both were scored on the same {rows} points of {series} series from {origins} origins"),
-        ]
+        ];
+        let held = |coverage: &Coverage| {
+            format!("its {} % intervals held {:.1} %", coverage.level, 100.0 * coverage.held)
+        };
+        let held: Vec<String> = self.evidence.candidate_coverage.iter().map(held).collect();
+        if !held.is_empty() {
+            reasons.push(format!("{} of the actuals", held.join(" and ")));
+        }
+        reasons
     }
 
     /// The judgement on sides of which one cannot even be loaded: what is in use stays.

@@ -21,7 +21,7 @@ use crate::models::{Forest, Node};
 
 /// What the trees come as close as possible to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Loss {
+pub(crate) enum Loss {
     /// The mean: least squares.
     Squared,
     /// The median: least absolute differences. Trees are grown along the signs of the errors; then every
@@ -31,31 +31,31 @@ pub(super) enum Loss {
 
 /// How trees are grown.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Growth {
-    pub(super) loss: Loss,
-    pub(super) trees: u32,
-    pub(super) leaves: usize,
+pub(crate) struct Growth {
+    pub(crate) loss: Loss,
+    pub(crate) trees: u32,
+    pub(crate) leaves: usize,
     /// How much of each tree counts.
-    pub(super) learning_rate: f32,
-    pub(super) l2: f32,
+    pub(crate) learning_rate: f32,
+    pub(crate) l2: f32,
     /// Fewest rows of mean weight in a leaf.
-    pub(super) least_rows: f32,
+    pub(crate) least_rows: f32,
     /// Share of the rows that each tree sees.
-    pub(super) row_share: f64,
+    pub(crate) row_share: f64,
     /// Share of the columns that each tree sees.
-    pub(super) column_share: f64,
-    pub(super) seed: u64,
+    pub(crate) column_share: f64,
+    pub(crate) seed: u64,
 }
 
 /// Features cut into bins: all that boosting needs of them.
-pub(super) struct BinnedColumns {
+pub(crate) struct BinnedColumns {
     rows: usize,
     width: usize,
     bins: Vec<u16>,
     cuts: JaggedMatrix<f64>,
 }
 
-const BINS: u16 = 127;
+pub(super) const BINS: u16 = 127;
 const SAMPLE_ROWS: usize = 20_000;
 /// The bin of missing values.
 const MISSING_BIN: u16 = 0;
@@ -63,7 +63,7 @@ const MISSING_BIN: u16 = 0;
 impl BinnedColumns {
     /// Cuts columns of equal length into bins of about equal weight, dropping each as it goes: only one
     /// column lies in memory in double precision at a time.
-    pub(super) fn new(columns: Vec<Vec<f32>>, weights: &[f64], stop: &StopFlag) -> Result<Self, Stopped> {
+    pub(crate) fn new(columns: Vec<Vec<f32>>, weights: &[f64], stop: &StopFlag) -> Result<Self, Stopped> {
         let (rows, width) = (weights.len(), columns.len());
         let mut bins = Vec::with_capacity(rows * width);
         let mut cuts = Vec::with_capacity(width);
@@ -75,6 +75,20 @@ impl BinnedColumns {
         }
         let cuts = JaggedMatrix::from_vecs(&cuts);
         Ok(Self { rows, width, bins, cuts })
+    }
+
+    pub(super) fn width(&self) -> usize {
+        self.width
+    }
+
+    /// The bin of every row; 0 is a missing value.
+    pub(super) fn bins(&self, column: usize) -> &[u16] {
+        &self.bins[column * self.rows..(column + 1) * self.rows]
+    }
+
+    /// What a value must be below to lie in `bin` (from 1 on) or an earlier one.
+    pub(super) fn upper_cut(&self, column: usize, bin: usize) -> f64 {
+        self.cuts.get_col(column)[bin]
     }
 }
 
@@ -98,7 +112,7 @@ fn bin_of(value: f32, cuts: &[f64]) -> u16 {
 }
 
 /// Fits a forest to `targets`; `weights` are positive and say how much each row counts.
-pub(super) fn boost(
+pub(crate) fn boost(
     columns: &BinnedColumns,
     targets: &[f64],
     weights: &[f64],
@@ -295,7 +309,7 @@ fn weighted_median(pairs: &mut [(f64, f64)]) -> f64 {
 
 /// Gradients, thresholds and leaves are single precision, in forust and in [`Forest`].
 #[expect(clippy::cast_possible_truncation, reason = "single precision is what is wanted")]
-fn single(value: f64) -> f32 {
+pub(super) fn single(value: f64) -> f32 {
     value as f32
 }
 

@@ -1,6 +1,8 @@
 //! Which learner to take: the one with the lowest average error on origins before the cut-off. The gate
 //! judges it on origins after the cut-off, which nothing here sees.
 
+use std::fmt;
+
 use jiff::Timestamp;
 
 use super::{
@@ -10,6 +12,7 @@ use super::{
 };
 use crate::{
     evaluation::{Errors, Forecasts, LossScales, RowSet, holdout_origins},
+    intervals::Intervals,
     models::{Model, WeeklyMean},
     names::LearnerName,
     routing::{self, Task, answer_with},
@@ -30,46 +33,65 @@ pub(super) fn compete(request: &TrainingRequest<'_>, frame: &Frame) -> Result<Ch
         return first_that_fits(request, frame, why);
     }
     let mut ranking = Vec::new();
-    let mut failures = Vec::new();
+    let mut left_out = Vec::new();
     for learner in request.learners {
-        match fit(learner, &request.material(&held_out.past)) {
-            Ok(model) => match held_out.errors(request, &model)? {
-                Some(errors) => ranking.push((learner, held_out.competitor(learner, &errors))),
-                None => failures.push(format!("{}: a forecast of it is no number", learner.name)),
-            },
-            Err(FitError::Stopped(stopped)) => return Err(stopped.into()),
-            Err(error) => failures.push(format!("{}: {error}", learner.name)),
+        match held_out.enter(request, learner)? {
+            Ok(entry) => ranking.push((learner, entry)),
+            Err(reason) => left_out.push(LeftOut { learner: learner.name.clone(), reason }),
         }
     }
     // A stable sort: among equals the one that the specification names first wins.
-    ranking.sort_by(|(_, one), (_, other)| one.average_error.total_cmp(&other.average_error));
-    let Some(&(learner, _)) = ranking.first() else {
+    ranking.sort_by(|(_, one), (_, other)| {
+        one.competitor.average_error.total_cmp(&other.competitor.average_error)
+    });
+    let Some((learner, best)) = ranking.first() else {
+        let failures: Vec<String> = left_out.iter().map(ToString::to_string).collect();
         let why =
             format!("without the newest part of the history none could compete ({})", failures.join("; "));
         return first_that_fits(request, frame, why);
     };
     let primary = fit(learner, &request.material(frame)).map_err(|error| no_candidate(learner, &error))?;
-    let competed = ranking.into_iter().map(|(_, competitor)| competitor).collect();
-    Ok(Chosen { learner: learner.name.clone(), primary, competed, uncontested: None })
+    let intervals = Intervals::calibrate(&held_out.rows, &best.forecasts);
+    let competition = Competition {
+        competed: ranking.iter().map(|(_, entry)| entry.competitor.clone()).collect(),
+        left_out,
+        uncontested: None,
+    };
+    Ok(Chosen { learner: learner.name.clone(), primary, intervals, competition })
+}
+
+/// Fits the only learner there is: once on the past, to see how far off it is, and once on all of it.
+pub(super) fn alone(
+    request: &TrainingRequest<'_>,
+    learner: &LearnerSpec,
+    frame: &Frame,
+) -> Result<Chosen, TrainError> {
+    let primary = fit(learner, &request.material(frame)).map_err(|error| no_candidate(learner, &error))?;
+    let held_out = CompetitionRows::new(request, frame);
+    let entry = if held_out.rows.rows().is_empty() { None } else { held_out.enter(request, learner)?.ok() };
+    let intervals = entry.and_then(|entry| Intervals::calibrate(&held_out.rows, &entry.forecasts));
+    Ok(Chosen { learner: learner.name.clone(), primary, intervals, competition: Competition::default() })
 }
 
 /// Without a competition the order of the specification decides.
 fn first_that_fits(request: &TrainingRequest<'_>, frame: &Frame, why: String) -> Result<Chosen, TrainError> {
-    let mut failures = Vec::new();
+    let mut left_out = Vec::new();
     for learner in request.learners {
         match fit(learner, &request.material(frame)) {
             Ok(primary) => {
-                let (learner, competed) = (learner.name.clone(), Vec::new());
-                return Ok(Chosen { learner, primary, competed, uncontested: Some(why) });
+                let competition = Competition { competed: Vec::new(), left_out, uncontested: Some(why) };
+                let learner = learner.name.clone();
+                return Ok(Chosen { learner, primary, intervals: None, competition });
             }
             Err(FitError::Stopped(stopped)) => return Err(stopped.into()),
-            Err(error) => failures.push(format!("{}: {error}", learner.name)),
+            Err(error) => {
+                left_out.push(LeftOut { learner: learner.name.clone(), reason: error.to_string() });
+            }
         }
     }
-    if failures.is_empty() {
-        failures.push("no learner is named".to_owned());
-    }
-    Err(TrainError::NoCandidate { reason: failures.join("; ") })
+    let failures: Vec<String> = left_out.iter().map(ToString::to_string).collect();
+    let reason = if failures.is_empty() { "no learner is named".to_owned() } else { failures.join("; ") };
+    Err(TrainError::NoCandidate { reason })
 }
 
 /// Who was chosen, and how.
@@ -77,10 +99,35 @@ pub(super) struct Chosen {
     pub(super) learner: LearnerName,
     /// Fitted on all of the history.
     pub(super) primary: Model,
-    /// Best first; empty without a competition.
-    pub(super) competed: Vec<Competitor>,
-    /// Why several learners did not compete.
-    pub(super) uncontested: Option<String>,
+    /// How far off it was where it had not seen the history.
+    pub(super) intervals: Option<Intervals>,
+    pub(super) competition: Competition,
+}
+
+/// How a candidate was chosen among the learners of its model.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Competition {
+    /// Who competed, best first; empty where there was only one learner, or no competition.
+    pub competed: Vec<Competitor>,
+    /// Who could not.
+    pub left_out: Vec<LeftOut>,
+    /// Why several learners did not compete and the first that could be fitted was taken, for people.
+    pub uncontested: Option<String>,
+}
+
+/// A learner that could not compete.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftOut {
+    /// Who.
+    pub learner: LearnerName,
+    /// Why, for people.
+    pub reason: String,
+}
+
+impl fmt::Display for LeftOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.learner, self.reason)
+    }
 }
 
 /// A learner in the competition before the cut-off.
@@ -96,6 +143,12 @@ pub struct Competitor {
     pub rows: u64,
     /// Of how many series.
     pub series: u32,
+}
+
+/// What a learner did in the competition.
+struct Entry {
+    competitor: Competitor,
+    forecasts: Forecasts,
 }
 
 /// Where learners compete: a past to fit on, and rows after it.
@@ -121,9 +174,27 @@ impl<'a> CompetitionRows<'a> {
         }
     }
 
-    /// The errors of what a forecaster would answer with this model; `None` if a forecast is no number.
-    fn errors(&self, request: &TrainingRequest<'_>, model: &Model) -> Result<Option<Errors>, Stopped> {
-        let forecasts: Forecasts = self.rows.forecast(|history, origin| {
+    /// Fits a learner on the past and lets it forecast the rows; the inner error says why it cannot compete.
+    fn enter(
+        &self,
+        request: &TrainingRequest<'_>,
+        learner: &LearnerSpec,
+    ) -> Result<Result<Entry, String>, Stopped> {
+        let model = match fit(learner, &request.material(&self.past)) {
+            Ok(model) => model,
+            Err(FitError::Stopped(stopped)) => return Err(stopped),
+            Err(error) => return Ok(Err(error.to_string())),
+        };
+        let forecasts = self.forecast(request, &model)?;
+        let Some(errors) = self.rows.errors(&forecasts, &self.scales) else {
+            return Ok(Err("a forecast of it is no number".to_owned()));
+        };
+        Ok(Ok(Entry { competitor: self.competitor(learner, &errors), forecasts }))
+    }
+
+    /// What a forecaster would answer with this model.
+    fn forecast(&self, request: &TrainingRequest<'_>, model: &Model) -> Result<Forecasts, Stopped> {
+        self.rows.forecast(|history, origin| {
             request.stop.check()?;
             let task = Task {
                 dataset: &request.dataset.name,
@@ -133,8 +204,7 @@ impl<'a> CompetitionRows<'a> {
                 horizon_steps: request.model.horizon_steps,
             };
             Ok(routing::as_candidate(answer_with(model, self.fallback, &task)).map(|(values, _)| values))
-        })?;
-        Ok(self.rows.errors(&forecasts, &self.scales))
+        })
     }
 
     fn competitor(&self, learner: &LearnerSpec, errors: &Errors) -> Competitor {

@@ -3,15 +3,21 @@
 use super::stop::{StopFlag, Stopped};
 use crate::{
     models::Model,
-    series::Frame,
-    spec::{Algorithm, LearnerSpec},
+    series::{Frame, Series},
+    spec::{LearnerSpec, SpecError},
 };
 
-/// An algorithm with its settings. It makes models from history; the same material gives the same model,
-/// bit for bit.
-pub(super) trait Learner {
+/// The settings of an algorithm. It makes models from history; the same material gives the same model, bit
+/// for bit.
+pub(crate) trait Learner {
+    /// What it makes.
+    type Model;
+
+    /// Refuses settings that cannot be.
+    fn validate(&self) -> Result<(), SpecError>;
+
     /// Fits a model on one thread. Looks at the stop flag every few tenths of a second.
-    fn fit(&self, material: &Material<'_>) -> Result<Model, FitError>;
+    fn fit(&self, material: &Material<'_>) -> Result<Self::Model, FitError>;
 }
 
 /// What a learner learns from.
@@ -29,6 +35,20 @@ pub struct Material<'a> {
     pub stop: &'a StopFlag,
 }
 
+impl Material<'_> {
+    /// Refuses a history in which no series has `needed_steps` steps.
+    pub(crate) fn check_length(&self, needed_steps: usize) -> Result<(), FitError> {
+        let has_steps = self.frame.series.iter().map(known_span).max().unwrap_or(0);
+        if has_steps < needed_steps { Err(FitError::TooShort { has_steps, needed_steps }) } else { Ok(()) }
+    }
+}
+
+/// Steps from the first known value to the end.
+pub(super) fn known_span(series: &Series) -> usize {
+    let first = series.values.iter().position(|value| !value.is_nan());
+    first.map_or(0, |first| series.values.len() - first)
+}
+
 /// Why there is no model.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FitError {
@@ -40,6 +60,20 @@ pub enum FitError {
         /// How many the learner needs.
         needed_rows: usize,
     },
+    /// No series is long enough to ever be forecast.
+    #[error("the longest series has {has_steps} steps, at least {needed_steps} are needed")]
+    TooShort {
+        /// Steps of the longest series, from its first known value to the end.
+        has_steps: usize,
+        /// How many the learner needs.
+        needed_steps: usize,
+    },
+    /// The data are not of a kind that the learner knows.
+    #[error("{problem}")]
+    Unsuitable {
+        /// What about them.
+        problem: String,
+    },
     /// Asked to stop.
     #[error(transparent)]
     Stopped(#[from] Stopped),
@@ -47,10 +81,5 @@ pub enum FitError {
 
 /// Fits a model with the learner that a specification describes.
 pub fn fit(spec: &LearnerSpec, material: &Material<'_>) -> Result<Model, FitError> {
-    let learner: &dyn Learner = match &spec.algorithm {
-        Algorithm::SeasonalNaive => &super::seasonal_naive::SeasonalNaiveLearner,
-        Algorithm::WeeklyMean(settings) => settings,
-        Algorithm::BoostedTrees(settings) => settings,
-    };
-    learner.fit(material)
+    spec.algorithm.fit(material)
 }

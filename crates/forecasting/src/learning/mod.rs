@@ -6,18 +6,20 @@ mod competition;
 
 mod learner;
 
-mod boosted_trees;
-mod seasonal_naive;
-mod weekly_mean;
-
 mod boosting;
+mod class_tree;
 mod random;
+mod relative;
 mod rows;
 
 mod data_hash;
 mod stop;
 
-pub use competition::Competitor;
+pub(crate) use boosting::{BinnedColumns, Growth, Loss, boost};
+pub(crate) use class_tree::{ClassGrowth, class_tree};
+pub use competition::{Competition, Competitor, LeftOut};
+pub(crate) use learner::Learner;
 pub use learner::{FitError, Material, fit};
+pub(crate) use relative::{Ratios, features};
 pub use stop::{StopFlag, Stopped};
-pub use train::{TrainError, Trained, TrainingRequest, train};
+pub use train::{TrainError, Trained, TrainingRequest, fit_alone, train};

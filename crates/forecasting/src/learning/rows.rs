@@ -7,13 +7,13 @@ use crate::{
 };
 
 /// Features and targets, column by column.
-pub(super) struct TrainingRows {
+pub(crate) struct TrainingRows {
     /// One column per feature, `NaN` where missing.
-    pub(super) columns: Vec<Vec<f32>>,
+    pub(crate) columns: Vec<Vec<f32>>,
     /// What was observed, in the unit of the series.
-    pub(super) values: Vec<f64>,
+    pub(crate) values: Vec<f64>,
     /// The recent level of the series as known at the origin; above 0.
-    pub(super) levels: Vec<f64>,
+    pub(crate) levels: Vec<f64>,
 }
 
 /// Above this many rows, origins are thinned out: more rows cost memory (about 300 bytes each while
@@ -22,7 +22,7 @@ const MOST_ROWS: usize = 220_000;
 
 impl TrainingRows {
     /// A row for every known value of the material that lies within the horizon of a training origin.
-    pub(super) fn collect(material: &Material<'_>, spec: &FeatureSpec) -> Result<Self, FitError> {
+    pub(crate) fn collect(material: &Material<'_>, spec: &FeatureSpec) -> Result<Self, FitError> {
         let origins_of_series = material
             .frame
             .series

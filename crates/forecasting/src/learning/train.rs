@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    competition::{Chosen, Competitor, compete},
+    competition::{Chosen, Competition, alone, compete},
     data_hash::data_hash,
     learner::{FitError, Material, fit},
     stop::{StopFlag, Stopped},
@@ -42,10 +42,8 @@ pub struct TrainingRequest<'a> {
 pub struct Trained {
     /// The candidate.
     pub bundle: Bundle,
-    /// Who competed, best first; empty where there was only one learner, or no competition.
-    pub competed: Vec<Competitor>,
-    /// Why several learners did not compete and the first that could be fitted was taken, for people.
-    pub uncontested: Option<String>,
+    /// How it was chosen.
+    pub competition: Competition,
 }
 
 /// Why there is no candidate.
@@ -63,7 +61,8 @@ pub enum TrainError {
 }
 
 /// Fits the learners, lets them compete on origins before the cut-off if there are several, and returns
-/// the best, fitted on everything up to the cut-off; the first that fits if there is no such origin. The same request gives the same bundle, byte for byte.
+/// the best, fitted on everything up to the cut-off; the first that fits if there is no such origin. What the
+/// winner was off on those origins makes its intervals. The same request gives the same bundle, byte for byte.
 pub fn train(request: &TrainingRequest<'_>) -> Result<Trained, TrainError> {
     let frame = request.training_frame();
     if frame.last_target().is_none() {
@@ -71,20 +70,25 @@ pub fn train(request: &TrainingRequest<'_>) -> Result<Trained, TrainError> {
         return Err(TrainError::NoCandidate { reason });
     }
     let chosen = match request.learners {
-        [only] => {
-            let primary = fit(only, &request.material(&frame)).map_err(|error| no_candidate(only, &error))?;
-            Chosen { learner: only.name.clone(), primary, competed: Vec::new(), uncontested: None }
-        }
+        [only] => alone(request, only, &frame)?,
         _ => compete(request, &frame)?,
     };
-    let Chosen { learner, primary, competed, uncontested } = chosen;
-    Ok(Trained { bundle: request.bundle(&frame, learner, primary), competed, uncontested })
+    let Chosen { learner, primary, intervals, competition } = chosen;
+    let bundle = Bundle { intervals, ..request.bundle(&frame, learner, primary) };
+    Ok(Trained { bundle, competition })
+}
+
+/// Fits one learner on everything up to the cut-off, without a competition and without intervals.
+pub fn fit_alone(request: &TrainingRequest<'_>, learner: &LearnerSpec) -> Result<Bundle, FitError> {
+    let frame = request.training_frame();
+    let primary = fit(learner, &request.material(&frame))?;
+    Ok(request.bundle(&frame, learner.name.clone(), primary))
 }
 
 pub(super) fn no_candidate(learner: &LearnerSpec, error: &FitError) -> TrainError {
     match error {
         FitError::Stopped(stopped) => TrainError::Stopped(*stopped),
-        FitError::TooLittleHistory { .. } => {
+        FitError::TooLittleHistory { .. } | FitError::TooShort { .. } | FitError::Unsuitable { .. } => {
             TrainError::NoCandidate { reason: format!("{}: {error}", learner.name) }
         }
     }
@@ -126,6 +130,7 @@ impl TrainingRequest<'_> {
             as_of: self.as_of,
             primary,
             fallback: WeeklyMean::new(self.model.fallback.weeks, &frame.grid),
+            intervals: None,
         }
     }
 }
@@ -378,19 +383,34 @@ mod tests {
         ]);
         let trained = train_on(&frame, 80, &several).expect("is enough");
         let names: Vec<&str> =
-            trained.competed.iter().map(|competitor| competitor.learner.as_str()).collect();
+            trained.competition.competed.iter().map(|competitor| competitor.learner.as_str()).collect();
         // Noise around a fixed week: the mean of four weeks wins, a tie keeps the order of the specification.
         assert_eq!(names, ["weekly-mean", "seasonal-naive", "late"]);
-        assert!(trained.competed.is_sorted_by(|one, next| one.average_error <= next.average_error));
+        assert!(
+            trained.competition.competed.is_sorted_by(|one, next| one.average_error <= next.average_error)
+        );
         assert_eq!(
-            (trained.competed[0].rows, trained.competed[0].series),
+            (trained.competition.competed[0].rows, trained.competition.competed[0].series),
             (26 * 24 * 3, 3),
             "a third of the history"
         );
         assert_eq!(trained.bundle.learner.as_str(), "weekly-mean");
         let alone = train_on(&frame, 80, &several[1..2]).expect("is enough");
         assert_eq!(trained.bundle, alone.bundle);
-        assert_eq!(alone.competed, [], "one learner has nobody to compete with");
+        assert_eq!(alone.competition.competed, [], "one learner has nobody to compete with");
+    }
+
+    #[test]
+    fn what_a_version_was_off_before_the_cut_off_makes_its_intervals() {
+        let frame = history(120);
+        let alone = train_on(&frame, 100, &learners(&[TREES])).expect("is enough").bundle;
+        let of_two = train_on(&frame, 100, &learners(&[TREES, "learner = 'seasonal-naive'"]));
+        assert_eq!(alone.intervals, of_two.expect("is enough").bundle.intervals, "the trees win");
+        let young = train_on(&frame, 2, &learners(&["learner = 'weekly-mean'"])).expect("needs no history");
+        assert_eq!((alone.intervals.is_some(), young.bundle.intervals), (true, None));
+        // Nothing after the cut-off: the same as where the history ends there.
+        let shorter = frame.window(Timestamp::MIN, frame.grid.start_of_day(start(), 100));
+        assert_eq!(train_on(&shorter, 100, &learners(&[TREES])).expect("is enough").bundle, alone);
     }
 
     #[test]
@@ -409,7 +429,7 @@ mod tests {
                 learners: &two,
                 stop: &stop,
             };
-            train(&request).expect("is enough").competed
+            train(&request).expect("is enough").competition.competed
         };
         let on_the_grid = competed(SignedDuration::ZERO);
         assert_eq!(on_the_grid.len(), 2);
@@ -434,7 +454,7 @@ mod tests {
         for delay_days in [0, 2, 10] {
             let (dataset, model) = late("PT1H", 24 * delay_days, 24);
             let trained = train_with(&dataset, &model, &frame, 150, &two).expect("is enough");
-            assert_eq!(trained.competed[0].rows, 28 * 24 * 3, "{delay_days} days");
+            assert_eq!(trained.competition.competed[0].rows, 28 * 24 * 3, "{delay_days} days");
         }
     }
 
@@ -447,8 +467,11 @@ mod tests {
         let several =
             learners(&[TREES, "learner = 'weekly-mean'", "learner = 'seasonal-naive'\nname = 'last'"]);
         let trained = train_with(&dataset, &model, &frame, 101, &several).expect("one fits");
-        assert_eq!((trained.bundle.learner.as_str(), trained.competed.len()), ("weekly-mean", 0));
-        assert_eq!(trained.uncontested.as_deref(), Some("the history has no origin to compete on"));
+        assert_eq!((trained.bundle.learner.as_str(), trained.competition.competed.len()), ("weekly-mean", 0));
+        assert_eq!(
+            trained.competition.uncontested.as_deref(),
+            Some("the history has no origin to compete on")
+        );
     }
 
     #[test]
@@ -457,6 +480,11 @@ mod tests {
         let trained =
             train_on(&frame, 11, &learners(&[TREES, "learner = 'weekly-mean'"])).expect("one is left");
         assert_eq!(trained.bundle.learner.as_str(), "weekly-mean");
-        assert_eq!(trained.competed.len(), 1);
+        assert_eq!(trained.competition.competed.len(), 1);
+        let left_out: Vec<String> = trained.competition.left_out.iter().map(ToString::to_string).collect();
+        assert_eq!(left_out.len(), 1);
+        assert!(
+            left_out[0].starts_with("boosted-trees: ") && left_out[0].ends_with("at least 500 are needed")
+        );
     }
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     bounded::at_most,
-    spec::{MOST_LEAVES, MOST_TREES},
+    learners::{MOST_LEAVES, MOST_TREES},
 };
 
 /// A sum of regression trees over single-precision features.
@@ -98,7 +98,7 @@ impl Forest {
     }
 
     /// Checks that every walk over rows of `width` finite or missing features stays inside and ends.
-    pub(super) fn validate(&self, width: usize) -> Result<(), InvalidForest> {
+    pub(crate) fn validate(&self, width: usize) -> Result<(), InvalidForest> {
         if !self.base.is_finite() {
             return Err(InvalidForest::NotFinite { node: 0 });
         }

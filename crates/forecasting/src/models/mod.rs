@@ -1,21 +1,22 @@
-//! What learners produce: models that forecast one series from its history. A closed set, because they
-//! are stored in artifacts and read by other versions of this code.
+//! What learners produce: models that forecast one series from its history. Which there are is said in
+//! [`learners`](crate::learners).
 
-mod boosted_trees;
 mod forest;
 mod past;
-mod seasonal_naive;
-mod weekly_mean;
+mod relative;
+mod smoothing;
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 
 use crate::series::{Grid, OffGrid, Series};
 
-pub use boosted_trees::BoostedTrees;
+pub use crate::learners::{
+    Blend, BoostedTrees, Croston, ElasticNet, Model, Mstl, SeasonalNaive, Tsb, WeeklyMean,
+};
 pub use forest::{Forest, InvalidForest, Node};
-pub use seasonal_naive::SeasonalNaive;
-pub use weekly_mean::WeeklyMean;
+pub(crate) use past::{Past, mean};
+pub(crate) use relative::Relative;
+pub(crate) use smoothing::{flat, intermittent_requirement};
 
 /// Forecasts a series.
 pub trait Predict {
@@ -33,6 +34,12 @@ pub trait Predict {
         origin: Timestamp,
         horizon_steps: usize,
     ) -> Result<Vec<f64>, PredictError>;
+}
+
+/// What an artifact can hold.
+pub(crate) trait Stored: Predict {
+    /// Checks what forecasting relies on: whatever passes never panics and does bounded work.
+    fn validate(&self) -> Result<(), InvalidModel>;
 }
 
 /// How much history a model needs.
@@ -70,17 +77,6 @@ pub enum PredictError {
     OffGrid(#[from] OffGrid),
 }
 
-/// A fitted model.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub enum Model {
-    /// See [`SeasonalNaive`].
-    SeasonalNaive(SeasonalNaive),
-    /// See [`WeeklyMean`].
-    WeeklyMean(WeeklyMean),
-    /// See [`BoostedTrees`].
-    BoostedTrees(BoostedTrees),
-}
-
 /// A model from outside holds something that its forecasts could not rely on.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("model: {problem}")]
@@ -89,28 +85,16 @@ pub struct InvalidModel {
     pub(crate) problem: String,
 }
 
-impl Model {
-    fn predictor(&self) -> &dyn Predict {
-        match self {
-            Model::SeasonalNaive(model) => model,
-            Model::WeeklyMean(model) => model,
-            Model::BoostedTrees(model) => model,
-        }
-    }
-
-    /// Checks what forecasting relies on; needed once for a model that came from outside.
-    pub(crate) fn validate(&self) -> Result<(), InvalidModel> {
-        match self {
-            Model::SeasonalNaive(model) => model.validate(),
-            Model::WeeklyMean(model) => model.validate(),
-            Model::BoostedTrees(model) => model.validate(),
-        }
+impl InvalidModel {
+    #[expect(clippy::needless_pass_by_value, reason = "takes what `map_err` hands over")]
+    pub(crate) fn new(problem: impl ToString) -> Self {
+        Self { problem: problem.to_string() }
     }
 }
 
 impl Predict for Model {
     fn requirement(&self) -> Requirement {
-        self.predictor().requirement()
+        self.stored().requirement()
     }
 
     fn predict(
@@ -120,6 +104,14 @@ impl Predict for Model {
         origin: Timestamp,
         horizon_steps: usize,
     ) -> Result<Vec<f64>, PredictError> {
-        self.predictor().predict(history, grid, origin, horizon_steps)
+        self.stored().predict(history, grid, origin, horizon_steps)
+    }
+}
+
+/// The values, if all are finite.
+pub(crate) fn finite(values: Vec<f64>) -> Result<Vec<f64>, PredictError> {
+    match values.iter().position(|value| !value.is_finite()) {
+        Some(step) => Err(PredictError::NotFinite { step: step + 1 }),
+        None => Ok(values),
     }
 }

@@ -12,17 +12,17 @@ use crate::{
 const STALE_SEASONS: usize = 53;
 
 /// The newest steps before an origin.
-pub(super) struct Past<'a> {
+pub(crate) struct Past<'a> {
     /// Values from `start` on, all before the origin; the newest steps may be absent.
-    pub(super) values: &'a [f64],
+    pub(crate) values: &'a [f64],
     /// Time stamp of the first of the values.
-    pub(super) start: Timestamp,
+    pub(crate) start: Timestamp,
     /// Steps from `start` to the origin.
-    pub(super) origin: usize,
+    pub(crate) origin: usize,
     /// Steps from the first known value of the whole history to the origin; 0 if none is known.
-    pub(super) known_steps: usize,
+    pub(crate) known_steps: usize,
     /// Steps from `start` to the one after the newest known value: where weeks are counted back from.
-    known_end: usize,
+    pub(crate) known_end: usize,
     /// The newest known value of the whole history before the origin.
     newest: Option<f64>,
 }
@@ -30,7 +30,7 @@ pub(super) struct Past<'a> {
 impl<'a> Past<'a> {
     /// At most `reach_steps` steps before the newest known value, or before a year before the origin: what
     /// is older than that is not worth a calendar that reaches there.
-    pub(super) fn before(
+    pub(crate) fn before(
         history: &'a Series,
         grid: &Grid,
         origin: Timestamp,
@@ -54,13 +54,13 @@ impl<'a> Past<'a> {
     }
 
     /// The calendar of the past and of `horizon_steps` targets.
-    pub(super) fn calendar(&self, grid: &Grid, horizon_steps: usize) -> Calendar {
+    pub(crate) fn calendar(&self, grid: &Grid, horizon_steps: usize) -> Calendar {
         Calendar::new(grid, self.start, self.origin + horizon_steps)
     }
 
     /// The known values at the same wall-clock time as `target`, `every_minutes` apart, over the newest
     /// `count` such times up to the newest known value; newest first.
-    pub(super) fn same_time(
+    pub(crate) fn same_time(
         &self,
         calendar: &Calendar,
         target: usize,
@@ -74,7 +74,7 @@ impl<'a> Past<'a> {
     }
 
     /// The mean of everything known in the past; else the newest value known at all.
-    pub(super) fn anything(&self) -> Result<f64, PredictError> {
+    pub(crate) fn anything(&self) -> Result<f64, PredictError> {
         mean(self.values.iter().copied().filter(|value| !value.is_nan()))
             .or(self.newest)
             .ok_or(PredictError::NothingKnown)
@@ -82,7 +82,7 @@ impl<'a> Past<'a> {
 }
 
 /// `None` without a value.
-pub(super) fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
+pub(crate) fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
     let (mut sum, mut count) = (0.0, 0_u32);
     for value in values {
         sum += value;

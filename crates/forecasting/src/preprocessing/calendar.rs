@@ -48,6 +48,11 @@ impl Calendar {
         self.wall_clock.is_empty()
     }
 
+    /// Minutes between two steps where no clock is changed.
+    pub fn step_minutes(&self) -> i64 {
+        self.step_minutes
+    }
+
     /// Days since 1970-01-01.
     pub fn day(&self, step: usize) -> i64 {
         self.wall_clock[step].div_euclid(DAY)

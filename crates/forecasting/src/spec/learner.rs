@@ -3,8 +3,8 @@
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 use serde_json::{Map, Value};
 
-use super::{SpecError, check_range};
-use crate::names::LearnerName;
+use super::SpecError;
+use crate::{learners::Algorithm, names::LearnerName};
 
 /// A learner of a model: an algorithm with its settings, under a name.
 ///
@@ -24,171 +24,22 @@ pub struct LearnerSpec {
     pub algorithm: Algorithm,
 }
 
-/// The algorithms that Gatecast has.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Algorithm {
-    /// `seasonal-naive`: the value a season earlier.
-    SeasonalNaive,
-    /// `weekly-mean`: the mean of the last weeks at the same hour of the week.
-    WeeklyMean(WeeklyMeanSpec),
-    /// `boosted-trees`: gradient boosting on calendar, lags and levels.
-    BoostedTrees(BoostedTreesSpec),
-}
-
-/// Settings of `weekly-mean`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct WeeklyMeanSpec {
-    /// How many weeks are averaged: 1 to 52, default 4.
-    pub weeks: u32,
-}
-
-/// Settings of `boosted-trees`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct BoostedTreesSpec {
-    /// What the forecast stands for. Default `mean`.
-    pub aim: Aim,
-    /// How many trees each fit has: 1 to 5000, default 300.
-    pub trees: u32,
-    /// How many leaves a tree has at most: 2 to 1024, default 63.
-    pub leaves: u32,
-    /// How much of each tree counts: 0.001 to 1, default 0.08.
-    pub learning_rate: f64,
-    /// L2 regularisation of leaf values: 0 to 1000, default 5.
-    pub l2: f64,
-    /// The share of rows that each tree sees: 0.1 to 1, default 0.5.
-    pub row_share: f64,
-    /// The share of features that each tree sees: 0.1 to 1, default 0.3.
-    pub column_share: f64,
-}
-
-/// Trees of a forest.
-pub(crate) const MOST_TREES: u32 = 5000;
-/// Leaves of all trees of a model together: an artifact takes about 15 bytes for each.
-pub(crate) const MOST_LEAVES: u32 = 1_000_000;
-
-/// What a forecast stands for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Aim {
-    /// The mean: least squared error, careful about large errors.
-    #[default]
-    Mean,
-    /// The median: least absolute error, better on average and worse in the tail.
-    Median,
-    /// The mean of a fit aimed at the mean and one aimed at the median.
-    Both,
-}
-
-impl Algorithm {
-    /// The names of all algorithms, as written in TOML.
-    pub const NAMES: [&'static str; 3] = ["seasonal-naive", "weekly-mean", "boosted-trees"];
-
-    /// The name as written in TOML.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Algorithm::SeasonalNaive => Self::NAMES[0],
-            Algorithm::WeeklyMean(_) => Self::NAMES[1],
-            Algorithm::BoostedTrees(_) => Self::NAMES[2],
-        }
-    }
-
-    fn from_settings(name: &str, settings: Value) -> Result<Self, String> {
-        let algorithm = match name {
-            "seasonal-naive" => serde_json::from_value::<NoSettings>(settings).map(|_| Self::SeasonalNaive),
-            "weekly-mean" => serde_json::from_value(settings).map(Self::WeeklyMean),
-            "boosted-trees" => serde_json::from_value(settings).map(Self::BoostedTrees),
-            unknown => {
-                let known = Self::NAMES.join(", ");
-                return Err(format!("learner = {unknown:?}: is not one of {known}"));
-            }
-        };
-        algorithm.map_err(|error| format!("learner {name}: {error}"))
-    }
-
-    fn settings(&self) -> serde_json::Result<Value> {
-        match self {
-            Algorithm::SeasonalNaive => serde_json::to_value(NoSettings {}),
-            Algorithm::WeeklyMean(settings) => serde_json::to_value(settings),
-            Algorithm::BoostedTrees(settings) => serde_json::to_value(settings),
-        }
-    }
-}
-
 impl LearnerSpec {
+    /// The algorithm of one of [`Algorithm::NAMES`] with its default settings, under its own name.
+    ///
+    /// # Panics
+    /// If there is no such algorithm.
+    pub fn with_defaults(algorithm: &str) -> Self {
+        let name = LearnerName::new(algorithm).expect("algorithms have names of learners");
+        let settings = Value::Object(Map::new());
+        let algorithm = Algorithm::from_settings(algorithm, settings).expect("every setting has a default");
+        Self { name, algorithm }
+    }
+
     pub(super) fn validate(&self) -> Result<(), SpecError> {
-        match &self.algorithm {
-            Algorithm::SeasonalNaive => Ok(()),
-            Algorithm::WeeklyMean(settings) => settings.validate(),
-            Algorithm::BoostedTrees(settings) => settings.validate(),
-        }
+        self.algorithm.validate()
     }
 }
-
-impl WeeklyMeanSpec {
-    fn validate(&self) -> Result<(), SpecError> {
-        check_weeks(self.weeks)
-    }
-}
-
-/// The fallback averages weeks, too.
-pub(super) fn check_weeks(weeks: u32) -> Result<(), SpecError> {
-    check_range("weeks", weeks, 1..=52)
-}
-
-impl BoostedTreesSpec {
-    fn validate(&self) -> Result<(), SpecError> {
-        check_range("trees", self.trees, 1..=MOST_TREES)?;
-        check_range("leaves", self.leaves, 2..=1024)?;
-        check_range("learning_rate", self.learning_rate, 0.001..=1.0)?;
-        check_range("l2", self.l2, 0.0..=1000.0)?;
-        check_range("row_share", self.row_share, 0.1..=1.0)?;
-        check_range("column_share", self.column_share, 0.1..=1.0)?;
-        // Every tree may have all its leaves, and an artifact has a largest size.
-        let most_leaves = MOST_LEAVES / (self.trees * self.aim.forests());
-        if self.leaves > most_leaves {
-            let (trees, forests) = (self.trees, self.aim.forests());
-            let problem = format!("must be at most {most_leaves} with {forests} x {trees} trees");
-            return Err(SpecError::new("leaves", &self.leaves, problem));
-        }
-        Ok(())
-    }
-}
-
-impl Aim {
-    /// How many forests are grown for it.
-    fn forests(self) -> u32 {
-        match self {
-            Aim::Mean | Aim::Median => 1,
-            Aim::Both => 2,
-        }
-    }
-}
-
-impl Default for WeeklyMeanSpec {
-    fn default() -> Self {
-        Self { weeks: 4 }
-    }
-}
-
-impl Default for BoostedTreesSpec {
-    fn default() -> Self {
-        Self {
-            aim: Aim::Mean,
-            trees: 300,
-            leaves: 63,
-            learning_rate: 0.08,
-            l2: 5.0,
-            row_share: 0.5,
-            column_share: 0.3,
-        }
-    }
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct NoSettings {}
 
 // By hand, because serde cannot flatten one of several structs and still refuse unknown keys.
 impl<'de> Deserialize<'de> for LearnerSpec {
@@ -220,6 +71,7 @@ impl Serialize for LearnerSpec {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::learners::{Aim, BoostedTreesSpec};
 
     fn read(toml: &str) -> Result<LearnerSpec, String> {
         toml::from_str(toml).map_err(|error| error.to_string())
@@ -280,7 +132,7 @@ mod tests {
     fn every_learner_survives_serialisation() {
         for name in Algorithm::NAMES {
             let learner = read(&format!("learner = '{name}'")).expect("is a learner");
-            assert_eq!(learner.algorithm.name(), name);
+            assert_eq!(learner.algorithm.name(), *name);
             assert_eq!(learner.validate(), Ok(()));
             let json = serde_json::to_string(&learner).expect("is JSON");
             assert_eq!(serde_json::from_str::<LearnerSpec>(&json).expect("was just written"), learner);

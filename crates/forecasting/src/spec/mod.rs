@@ -11,10 +11,10 @@ mod model;
 
 use crate::series::time_zone;
 
-pub use dataset::DatasetSpec;
+pub use crate::learners::Algorithm;
+pub use dataset::{DatasetSpec, Negative};
 pub use gate_policy::GatePolicy;
-pub use learner::{Aim, Algorithm, BoostedTreesSpec, LearnerSpec, WeeklyMeanSpec};
-pub(crate) use learner::{MOST_LEAVES, MOST_TREES};
+pub use learner::LearnerSpec;
 pub use model::{FallbackSpec, ModelSpec, Schedule, TrainSettings};
 
 /// A value in a specification that cannot be.
@@ -30,7 +30,11 @@ pub struct SpecError {
 }
 
 impl SpecError {
-    fn new(field: impl Into<String>, value: &(impl ToString + ?Sized), problem: impl Into<String>) -> Self {
+    pub(crate) fn new(
+        field: impl Into<String>,
+        value: &(impl ToString + ?Sized),
+        problem: impl Into<String>,
+    ) -> Self {
         let value = value.to_string().chars().take(80).collect();
         Self { field: field.into(), value, problem: problem.into() }
     }
@@ -42,7 +46,11 @@ impl SpecError {
 }
 
 /// Refuses a value outside `range`.
-fn check_range<T>(field: &str, value: T, range: std::ops::RangeInclusive<T>) -> Result<(), SpecError>
+pub(crate) fn check_range<T>(
+    field: &str,
+    value: T,
+    range: std::ops::RangeInclusive<T>,
+) -> Result<(), SpecError>
 where
     T: PartialOrd + ToString + Copy,
 {

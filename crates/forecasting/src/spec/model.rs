@@ -5,9 +5,12 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     DatasetSpec, GatePolicy, LearnerSpec, SpecError, check_range, check_time_zone,
-    dataset::MOST_HORIZON_STEPS, hash::canonical_hash, learner::check_weeks,
+    dataset::MOST_HORIZON_STEPS, hash::canonical_hash,
 };
-use crate::names::{DatasetName, LearnerName, ModelName};
+use crate::{
+    learners::check_weeks,
+    names::{DatasetName, LearnerName, ModelName},
+};
 
 /// A forecasting task: a dataset, a horizon, who competes, and how strict the gate is.
 ///

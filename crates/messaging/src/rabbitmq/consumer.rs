@@ -29,7 +29,8 @@ use super::{
     put_back::MessageKey,
     receipt::{RabbitReceipt, Settling},
     suspects::Suspects,
-    topology, unavailable, unreadable,
+    topology::{Setting, has_suspects},
+    unavailable, unreadable,
     wire::{Hostile, from_wire},
     within::{TO_ANSWER, within},
 };
@@ -56,13 +57,18 @@ pub(super) struct Taken {
     pub(super) receipt: RabbitReceipt,
 }
 
-/// A consumer of durable requests gives way to one that has nothing else to do.
-fn priority(queue: Queue) -> Vec<(&'static str, topology::Setting)> {
+/// An argument that makes a server before 4.0 tell a consumer when its queue is deleted. Else it moves the
+/// consumer to the next queue of that name, and now and then to what is left of the old one: nothing comes any
+/// more, and nobody is told.
+pub(super) const TOLD_OF_THE_END: (&str, Setting) = ("x-cancel-on-ha-failover", Setting::Flag(true));
+
+fn arguments(queue: Queue) -> Vec<(&'static str, Setting)> {
+    let mut arguments = vec![TOLD_OF_THE_END];
     if queue == Queue::ForecastBatches {
-        vec![("x-priority", topology::Setting::Number(-1))]
-    } else {
-        Vec::new()
+        // A consumer of durable requests gives way to one that has nothing else to do.
+        arguments.push(("x-priority", Setting::Number(-1)));
     }
+    arguments
 }
 
 /// Starts a consumer, as soon as there is a connection. `prefetch` is at least 1.
@@ -83,13 +89,13 @@ pub(super) async fn start(
     within(TO_ANSWER, "setting the prefetch", bounded).await?;
     // Before the first message comes: it may break the connection.
     let for_suspects =
-        if topology::has_suspects(queue) { Some(declare::open_channel(&connection).await?) } else { None };
+        if has_suspects(queue) { Some(declare::open_channel(&connection).await?) } else { None };
     let tag = ShortString::try_new(format!("{queue}.{}", Uuid::now_v7()))?;
     let consuming = channel.basic_consume(
         office.names.queue(queue),
         tag,
         BasicConsumeOptions::default(),
-        declare::table(&priority(queue)),
+        declare::table(&arguments(queue)),
     );
     let consumer = within(TO_ANSWER, "consuming", consuming).await?;
     let (out, taken) = mpsc::channel(usize::from(prefetch) + 1); // and the end
@@ -239,7 +245,7 @@ impl Source {
         let (properties, queued_at) = (incoming.properties, incoming.queued_at);
         let message = WireMessage { properties, body };
         let mut unsettled = 0;
-        if topology::has_suspects(self.queue) {
+        if has_suspects(self.queue) {
             // What this process put back it has survived, and it knows whether it touched it.
             let noted = self.office.put_back.take(&key);
             unsettled = noted.unwrap_or_else(|| incoming.unsettled.saturating_add(u32::from(redelivered)));
@@ -284,7 +290,7 @@ impl Source {
 
     /// Remembers the count of a message that nobody saw. A suspect stays one.
     fn note_untouched(&self, delivery: &WireDelivery) {
-        if !topology::has_suspects(self.queue) {
+        if !has_suspects(self.queue) {
             return;
         }
         let key = MessageKey::new(self.queue, &delivery.properties);

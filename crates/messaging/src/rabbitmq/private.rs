@@ -13,6 +13,7 @@ use protocol::{Exchange, ReplyAddress, WireMessage};
 use tracing::warn;
 
 use super::{
+    consumer::TOLD_OF_THE_END,
     declare,
     names::Names,
     office::Office,
@@ -52,7 +53,8 @@ impl PrivateQueue {
             within(TO_ANSWER, "binding a private queue", bound).await?;
         }
         let options = BasicConsumeOptions { no_ack: true, exclusive: true, ..BasicConsumeOptions::default() };
-        let consuming = channel.basic_consume(name.clone(), name.clone(), options, FieldTable::default());
+        let consuming =
+            channel.basic_consume(name.clone(), name.clone(), options, declare::table(&[TOLD_OF_THE_END]));
         Ok(Self {
             office: Arc::clone(office),
             consumer: within(TO_ANSWER, "consuming a private queue", consuming).await?,

@@ -2,6 +2,7 @@
 //! `GATECAST_RABBITMQ_SUITE` names (see `scripts/servers`).
 
 use std::{
+    fs::File,
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
@@ -58,17 +59,16 @@ impl Server {
 
     /// `rabbitmqctl`.
     pub(crate) fn ctl(&self, arguments: &[&str]) -> String {
-        self.ctl_reading(Stdio::null(), arguments)
+        let mut ctl = Command::new(self.folder.join("rabbitmq/ctl"));
+        said(ctl.args(arguments).stdin(Stdio::null()))
     }
 
-    /// `rabbitmqctl` with something to read, e.g. a file: the server may have a file system of its own.
-    pub(crate) fn ctl_reading(&self, input: impl Into<Stdio>, arguments: &[&str]) -> String {
-        let done = Command::new(self.folder.join("rabbitmq/ctl")).args(arguments).stdin(input).output();
-        let done = done.expect("it runs");
-        let said = String::from_utf8_lossy(&done.stdout).into_owned();
-        let complaint = String::from_utf8_lossy(&done.stderr);
-        assert!(done.status.success(), "{arguments:?}: {said}{complaint}");
-        said
+    /// Imports a file of definitions. The server may have a file system of its own, and `rabbitmqctl` of 4.0 does not
+    /// see the end of what it reads from a pipe.
+    pub(crate) fn import_definitions(&self, file: File) {
+        const IMPORT: &str = "cat >definitions.json && \
+            exec /usr/lib/rabbitmq/bin/rabbitmqctl import_definitions \"$PWD/definitions.json\"";
+        said(Command::new(self.folder.join("rabbitmq/in")).args(["/bin/sh", "-c", IMPORT]).stdin(file));
     }
 
     fn script(&self, command: &str) {
@@ -93,4 +93,13 @@ impl Drop for Server {
         self.script("stop");
         let _ = std::fs::remove_dir_all(&self.folder);
     }
+}
+
+/// What a command says that must succeed.
+fn said(command: &mut Command) -> String {
+    let done = command.output().expect("it runs");
+    let said = String::from_utf8_lossy(&done.stdout).into_owned();
+    let complaint = String::from_utf8_lossy(&done.stderr);
+    assert!(done.status.success(), "{command:?}: {said}{complaint}");
+    said
 }

@@ -6,6 +6,7 @@ use forecasting::{
     artifact::ArtifactName,
     evaluation::Errors,
     gate::{Evidence, Judgement, Verdict},
+    intervals::Coverage,
     names::{LearnerName, ModelName},
     spec::{DatasetSpec, ModelSpec},
 };
@@ -100,6 +101,7 @@ pub(super) fn errors() -> Errors {
 
 pub(super) fn judgement(verdict: Verdict) -> Judgement {
     let evidence = Evidence {
+        candidate_coverage: vec![Coverage { level: 80, held: 0.79 }],
         origins: 56,
         rows: 28_224,
         series: 21,

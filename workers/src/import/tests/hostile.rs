@@ -264,3 +264,14 @@ fn parquet_that_is_cut_or_damaged_anywhere_is_an_error_and_nothing_worse() {
         }
     }
 }
+
+#[test]
+fn a_negative_value_is_refused_where_the_dataset_says_so() {
+    let mut dataset = hourly();
+    let text =
+        "unique_id,ds,y\nb,2025-01-01T00:00:00Z,-0.0\nb,2025-01-01T01:00:00Z,-3\na,2025-01-01T00:00:00Z,-1\n";
+    assert!(read_bytes(text.as_bytes(), &ImportOptions::default(), &dataset).is_ok());
+    dataset.negative = Negative::Refuse;
+    let error = refusal(read_bytes(text.as_bytes(), &ImportOptions::default(), &dataset));
+    assert_eq!(error, "line 3: y = \"-3\": is negative, which the dataset's specification refuses");
+}

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use flate2::{Compression, write::GzEncoder};
-use forecasting::series::Grid;
+use forecasting::{series::Grid, spec::Negative};
 
 use super::*;
 

@@ -1,16 +1,46 @@
-//! The mean of the same time of the week: the fallback that always answers.
+//! `weekly-mean`: the mean of the same time of the week. Also the fallback that always answers.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{
-    InvalidModel, Predict, PredictError, Requirement,
-    past::{Past, mean},
-};
 use crate::{
+    learning::{FitError, Learner, Material},
+    models::{InvalidModel, Past, Predict, PredictError, Requirement, Stored, mean},
     preprocessing::{DAY, WEEK},
     series::{Grid, Series},
+    spec::{SpecError, check_range},
 };
+
+/// Settings of `weekly-mean`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct WeeklyMeanSpec {
+    /// How many weeks are averaged: 1 to 52, default 4.
+    pub weeks: u32,
+}
+
+impl Default for WeeklyMeanSpec {
+    fn default() -> Self {
+        Self { weeks: 4 }
+    }
+}
+
+impl Learner for WeeklyMeanSpec {
+    type Model = WeeklyMean;
+
+    fn validate(&self) -> Result<(), SpecError> {
+        check_weeks(self.weeks)
+    }
+
+    fn fit(&self, material: &Material<'_>) -> Result<WeeklyMean, FitError> {
+        Ok(WeeklyMean::new(self.weeks, &material.frame.grid))
+    }
+}
+
+/// The fallback averages weeks, too.
+pub(crate) fn check_weeks(weeks: u32) -> Result<(), SpecError> {
+    check_range("weeks", weeks, 1..=52)
+}
 
 /// Forecasts the mean of the same local time of the week over the newest weeks that are known before the
 /// origin, however late values arrive.
@@ -36,8 +66,10 @@ impl WeeklyMean {
         let season_steps = u32::try_from(grid.steps_per_season()).expect("a season is at most 10,080 steps");
         Self { weeks: weeks.clamp(1, MOST_WEEKS), season_steps }
     }
+}
 
-    pub(crate) fn validate(self) -> Result<(), InvalidModel> {
+impl Stored for WeeklyMean {
+    fn validate(&self) -> Result<(), InvalidModel> {
         let fine =
             (1..=MOST_WEEKS).contains(&self.weeks) && (1..=MOST_SEASON_STEPS).contains(&self.season_steps);
         let problem = || format!("a mean over {} weeks of {} steps", self.weeks, self.season_steps);

@@ -1,10 +1,32 @@
-//! The same time of the week, once more.
+//! `seasonal-naive`: the same time of the week, once more.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{InvalidModel, Predict, PredictError, Requirement, WeeklyMean};
-use crate::series::{Grid, Series};
+use super::WeeklyMean;
+use crate::{
+    learning::{FitError, Learner, Material},
+    models::{InvalidModel, Predict, PredictError, Requirement, Stored},
+    series::{Grid, Series},
+    spec::SpecError,
+};
+
+/// `seasonal-naive` has no settings.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SeasonalNaiveSpec {}
+
+impl Learner for SeasonalNaiveSpec {
+    type Model = SeasonalNaive;
+
+    fn validate(&self) -> Result<(), SpecError> {
+        Ok(())
+    }
+
+    fn fit(&self, material: &Material<'_>) -> Result<SeasonalNaive, FitError> {
+        Ok(SeasonalNaive::new(&material.frame.grid))
+    }
+}
 
 /// Forecasts the newest known value at the same local time of the week: a [`WeeklyMean`] of one week, which
 /// makes do with less history in the same way.
@@ -16,8 +38,10 @@ impl SeasonalNaive {
     pub fn new(grid: &Grid) -> Self {
         Self(WeeklyMean::new(1, grid))
     }
+}
 
-    pub(super) fn validate(self) -> Result<(), InvalidModel> {
+impl Stored for SeasonalNaive {
+    fn validate(&self) -> Result<(), InvalidModel> {
         self.0.validate()
     }
 }

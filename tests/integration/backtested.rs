@@ -1,0 +1,177 @@
+//! `gatecast backtest` as a data scientist uses it: on a file, without anything else.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use serde_json::Value;
+
+use crate::{
+    command_line::{gatecast, json, succeed},
+    stack::root,
+};
+
+const BIKES: &str = "examples/data/washington-bikes.csv.gz";
+
+struct Desk(tempfile::TempDir);
+
+impl Desk {
+    fn new() -> Self {
+        Self(tempfile::tempdir().expect("a folder"))
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn file(&self, name: &str, contents: impl AsRef<[u8]>) -> PathBuf {
+        std::fs::write(self.path(name), contents).expect("writes");
+        self.path(name)
+    }
+
+    fn backtest(&self, file: &Path, arguments: &[&str]) -> Command {
+        let mut command = gatecast(&self.path("data"));
+        command.arg("backtest").arg(file).args(arguments);
+        command
+    }
+
+    fn fails(&self, file: &Path, arguments: &[&str], code: i32, says: &str) {
+        let output = self.backtest(file, arguments).output().expect("starts");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {stderr}");
+        assert!(stderr.contains(says), "{arguments:?}: {stderr:?} does not say {says:?}");
+        assert!(output.stdout.is_empty(), "{arguments:?} printed a result");
+    }
+}
+
+/// 100 days of one shop, with what was sold on day `day` as `sold` says.
+fn shop(header: &str, sold: impl Fn(i64) -> i64) -> String {
+    let start = jiff::civil::date(2024, 1, 1);
+    let row = |day| format!("shop,{},{}\n", start + jiff::Span::new().days(day), sold(day));
+    format!("{header}\n{}", (0..100).map(row).collect::<String>())
+}
+
+#[test]
+fn python_recomputes_every_number_from_the_rows() {
+    let desk = Desk::new();
+    let (rows, bikes) = (desk.path("rows.csv"), root().join(BIKES));
+    let arguments = ["--horizon", "24", "--origins", "28", "--tz", "America/New_York", "--json", "--rows"];
+    let output = succeed(desk.backtest(&bikes, &arguments).arg(&rows));
+    let document = desk.file("document.json", &output.stdout);
+    let mut python = Command::new("python3");
+    python.arg(root().join("tests/integration/backtest_metrics.py")).arg(&bikes).args([&rows, &document]);
+    let said = String::from_utf8_lossy(&succeed(&mut python).stdout).into_owned();
+    // 28 days of 24 hours, of which two were not recorded: a missing hour is no row.
+    assert!(said.starts_with("670 rows, 8 learners agree"), "{said}");
+}
+
+#[test]
+fn the_document_has_the_documented_fields_and_leaves_no_trace() {
+    let desk = Desk::new();
+    let file = desk.file("shop.csv", shop("unique_id,ds,y", |day| 10 + day % 7));
+    let arguments = ["--horizon", "7", "--origins", "3", "--learner", "weekly-mean,seasonal-naive", "--json"];
+    let document = json(&mut desk.backtest(&file, &arguments));
+    let keys = |value: &Value| value.as_object().expect("is one").keys().cloned().collect::<Vec<_>>();
+    assert_eq!(keys(&document), ["results", "rows", "series"]);
+    assert_eq!((&document["rows"], &document["series"]), (&21.into(), &1.into()));
+    let fields = [
+        "artifact_bytes",
+        "bias",
+        "cvar99",
+        "fit_cpu_seconds",
+        "learner",
+        "mae",
+        "mase",
+        "max",
+        "p999",
+        "predict_us_per_row",
+        "rmse",
+        "wape",
+        "worst_day_wape",
+        "worst_series_wape",
+    ];
+    for result in document["results"].as_array().expect("a list") {
+        assert_eq!(keys(result), fields);
+        // Every week is the same week: nothing can be wrong, and nothing can be scaled.
+        assert_eq!((&result["mae"], &result["mase"]), (&0.0.into(), &Value::Null));
+    }
+    assert!(!desk.path("data").exists(), "no store was made");
+}
+
+#[test]
+fn both_headers_are_read_and_the_table_fits_the_terminal() {
+    let desk = Desk::new();
+    for header in ["unique_id,ds,y", "series,timestamp,value"] {
+        let file = desk.file("shop.csv", shop(header, |day| 1000 + 300 * (day % 7) + day % 3));
+        let output = succeed(&mut desk.backtest(&file, &["--horizon", "7", "--origins", "3"]));
+        let table = String::from_utf8(output.stdout).expect("is text");
+        assert!(table.lines().all(|line| line.chars().count() <= 80), "{table}");
+        assert!(table.contains("seasonal-naive") && table.contains("21 rows of 1 series"), "{table}");
+        let left_out = String::from_utf8(output.stderr).expect("is text");
+        assert!(left_out.contains("learner boosted-trees: "), "too few rows for it: {left_out}");
+    }
+}
+
+#[test]
+fn every_format_and_column_name_gives_the_same_numbers_in_and_out() {
+    let desk = Desk::new();
+    let sold = |day: i64| 1000 + 300 * (day % 7) + day % 3;
+    let csv = desk.file("shop.csv", shop("shop,day,sold", sold));
+    let object = |line: &str| {
+        let cells: Vec<&str> = line.split(',').collect();
+        format!("{{\"shop\":\"{}\",\"day\":\"{}\",\"sold\":{}}}\n", cells[0], cells[1], cells[2])
+    };
+    let jsonl: String = shop("", sold).lines().skip(1).map(object).collect();
+    let jsonl = desk.file("shop.jsonl", jsonl);
+    let columns = ["--id", "shop", "--time", "day", "--value", "sold"];
+    let asked = ["--horizon", "7", "--origins", "3", "--learner", "weekly-mean,seasonal-naive", "--json"];
+    let numbers = |command: &mut Command| {
+        let document = json(command);
+        let results = document["results"].as_array().expect("a list").clone();
+        results.into_iter().map(|result| (result["mae"].clone(), result["mase"].clone())).collect::<Vec<_>>()
+    };
+    let expected = numbers(desk.backtest(&csv, &asked).args(columns));
+    assert_eq!(numbers(desk.backtest(&jsonl, &asked).args(columns)), expected, "JSON lines");
+    let mut piped = desk.backtest(Path::new("-"), &asked);
+    let file = std::fs::File::open(&csv).expect("is there");
+    assert_eq!(numbers(piped.args(columns).stdin(file)), expected, "stdin");
+
+    // What is written can be read: the actuals of the scored rows, as another file of observations.
+    for name in ["rows.csv", "rows.jsonl", "rows.parquet"] {
+        let rows = desk.path(name);
+        succeed(desk.backtest(&csv, &asked).args(columns).arg("--rows").arg(&rows));
+        let drafted = json(
+            gatecast(&desk.path("data"))
+                .args(["--json", "init", name, "--name"])
+                .arg(format!("{}-again", name.replace('.', "-"))),
+        );
+        assert_eq!(
+            (&drafted["rows"], &drafted["frequency"]),
+            (&21.into(), &"P1D".into()),
+            "{name}: {drafted}"
+        );
+    }
+    let wide = desk.file("wide.csv", "day,north,south\n2024-01-01,1,2\n");
+    desk.fails(&wide, &asked[..6], 4, "python3 -c 'import csv");
+}
+
+#[test]
+fn what_cannot_be_backtested_is_said() {
+    let desk = Desk::new();
+    let file = desk.file("shop.csv", shop("unique_id,ds,y", |day| day % 7));
+    let asked = |horizon: &'static str, origins: &'static str| ["--horizon", horizon, "--origins", origins];
+    let long = "no series has a value 56 steps before that";
+    desk.fails(&file, &asked("7", "7"), 4, long);
+    desk.fails(&file, &asked("0", "7"), 2, "0 is not in 1..=10000");
+    desk.fails(&file, &[&asked("7", "3")[..], &["--learner", "xgboost"]].concat(), 2, "possible values");
+    let too_short = "learner boosted-trees: ";
+    desk.fails(&file, &[&asked("7", "3")[..], &["--learner", "boosted-trees"]].concat(), 4, too_short);
+    desk.fails(
+        &file,
+        &[&asked("7", "3")[..], &["--rows", "rows.xlsx"]].concat(),
+        2,
+        "must end in .csv, .jsonl or .parquet",
+    );
+    desk.fails(&desk.path("nothing.csv"), &asked("7", "3"), 3, "nothing.csv");
+}
