@@ -101,7 +101,7 @@ fn dataset_toml(look: &Look, name: &DatasetName, file: &str, zone: &Zone) -> Str
     let (rows, series, first, last) = (look.rows, look.series.len(), look.first, look.last);
     let file = file.replace(char::is_control, "?"); // must not end the comment
     let share = 100.0 * look.frequency_share;
-    let (frequency, least) = (look.frequency, look.least);
+    let (frequency, smallest) = (look.frequency, look.least);
     format!(
         "# Drafted by `gatecast init` from {file}:
 # {rows} rows of {series} series, {first} to {last}. Change what is wrong, then:
@@ -118,7 +118,7 @@ time_zone = \"{zone}\"
 # How long after the end of a step its value is known at the latest, such as \"PT36H\".
 availability_delay = \"PT0S\"
 
-# Values below zero are allowed (the least one in the file is {least}); as errors they would be refused:
+# Values below zero are allowed (the smallest in the file is {smallest}); as errors they would be refused:
 # negative = \"refuse\"
 
 # For people.
