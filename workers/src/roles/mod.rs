@@ -6,6 +6,8 @@ pub mod recorder;
 pub mod scheduler;
 mod trainer;
 
+mod consumer_timeout;
+
 use std::{fmt, sync::Arc, time::Duration};
 
 use protocol::Queue;
