@@ -17,7 +17,11 @@ use lapin::{
     options::{ExchangeDeleteOptions, QueueDeleteOptions},
 };
 use protocol::{Exchange, Queue};
-use tokio::{task::JoinHandle, time::sleep};
+use tokio::{
+    task::{JoinHandle, block_in_place},
+    time::sleep,
+};
+use tokio_util::sync::CancellationToken;
 use workers::environment::Environment;
 
 use crate::{
@@ -26,6 +30,7 @@ use crate::{
         wait_until_empty,
     },
     fleet::Fleet,
+    fleet_probed::{answers, free_port, get},
     load::Load,
     process::Process,
     proxy::{Mode, Proxy, address_in},
@@ -40,6 +45,8 @@ const NOISE: Duration = Duration::from_secs(5);
 
 const REQUESTS_PER_SECOND: u32 = 50;
 const BETWEEN_HOURS: Duration = Duration::from_millis(200);
+/// How often the roles are asked whether they consume.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
 const ROLES: [&str; 4] = ["forecaster", "recorder", "trainer", "gatekeeper"];
 /// Above the port of the shared server.
 const PORTS: u16 = 40;
@@ -109,22 +116,25 @@ async fn a_fleet_survives_every_fault_of_its_broker() {
 struct Healed {
     answered: Duration,
     recorded: Duration,
-    /// Fitted and judged, too.
+    /// Fitted and judged, too, which takes a time of its own.
     decided: Duration,
+    /// Until all that was there, when a role was last seen without one of its consumers.
+    consuming: Duration,
 }
 
 impl Healed {
     fn longest(&self) -> Duration {
-        self.answered.max(self.recorded)
+        self.answered.max(self.recorded).max(self.consuming)
     }
 }
 
 impl fmt::Display for Healed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { answered, recorded, decided } = self;
+        let Self { answered, recorded, decided, consuming } = self;
         write!(
             f,
-            "a request answered after {answered:.1?}, an hour recorded after {recorded:.1?}, a fit decided after {decided:.1?}"
+            "every queue consumed after {consuming:.1?}, a request answered after {answered:.1?}, \
+             an hour recorded after {recorded:.1?}, a fit decided after {decided:.1?}"
         )
     }
 }
@@ -132,6 +142,8 @@ impl fmt::Display for Healed {
 /// A fleet of real processes at work on a server of its own, behind a proxy.
 struct Stage {
     workers: Vec<Process>,
+    /// Where each of them tells its metrics.
+    ports: Vec<u16>,
     load: Load,
     hours: Hours,
     jobs: Mutex<BTreeSet<String>>,
@@ -148,14 +160,19 @@ impl Stage {
         let fleet = Fleet::on(Tenant::on(Proxy::in_front_of(&server.url, &proxy))).await;
         fleet.bring_bikes();
         let environment = Arc::new(fleet.environment_now().await);
-        let workers = ROLES.iter().map(|roles| Process::start(&fleet, roles)).collect();
+        let ports: Vec<u16> = ROLES.iter().map(|_| free_port()).collect();
+        let started = ROLES.iter().zip(&ports).map(|(role, port)| Process::start_probed(&fleet, role, *port));
+        let workers = started.collect();
         fleet.promote_first();
+        for port in &ports {
+            in_time(answers(*port, "/readyz", 200)).await;
+        }
         let first = environment.registry.decisions(&bikes().0, 1).await.expect("reads");
         let jobs = Mutex::new(first.into_iter().map(|decision| decision.job.to_string()).collect());
         let load = Load::start(environment.clone(), Fleet::request(), REQUESTS_PER_SECOND);
         in_time(load.answered_anew()).await;
         let hours = Hours::start(environment.clone());
-        Self { workers, load, hours, jobs, environment, fleet, proxy, server }
+        Self { workers, ports, load, hours, jobs, environment, fleet, proxy, server }
     }
 
     async fn inject(&self, fault: Fault) {
@@ -164,7 +181,7 @@ impl Stage {
             Fault::Killed => {
                 self.server.kill();
                 lasts.await;
-                tokio::task::block_in_place(|| self.server.start_again());
+                block_in_place(|| self.server.start_again());
             }
             Fault::ConnectionsClosed => self.close_connections(),
             Fault::QueuesDeleted => self.delete_queues().await,
@@ -195,7 +212,7 @@ impl Stage {
     }
 
     fn ctl(&self, arguments: &[&str]) {
-        tokio::task::block_in_place(|| self.server.ctl(arguments));
+        block_in_place(|| self.server.ctl(arguments));
     }
 
     fn close_connections(&self) {
@@ -251,13 +268,32 @@ impl Stage {
             wait_for_decisions(&self.environment, &BTreeSet::from([job])).await;
         };
         let recording = self.hours.recorded_anew(&self.environment);
-        let (answered, recorded, decided) =
-            tokio::join!(timed(self.load.answered_anew()), timed(recording), timed(deciding));
-        Healed { answered, recorded, decided }
+        let over = CancellationToken::new();
+        let working = async {
+            let _over = over.clone().drop_guard();
+            tokio::join!(timed(self.load.answered_anew()), timed(recording), timed(deciding))
+        };
+        let ((answered, recorded, decided), consuming) = tokio::join!(working, self.consuming(&over));
+        Healed { answered, recorded, decided, consuming }
+    }
+
+    /// When a role was last seen without one of its consumers, until all work is `over`: one that has not noticed
+    /// yet that it has none cannot have worked by then.
+    async fn consuming(&self, over: &CancellationToken) -> Duration {
+        let began = Instant::now();
+        let mut without = Duration::ZERO;
+        loop {
+            if !block_in_place(|| self.ports.iter().all(|port| consumes_everything(*port))) {
+                without = began.elapsed();
+            }
+            if over.run_until_cancelled(sleep(BETWEEN_LOOKS)).await.is_none() {
+                return without;
+            }
+        }
     }
 
     async fn finish(self) {
-        let Self { workers, load, hours, jobs, environment, fleet, proxy, server } = self;
+        let Self { workers, ports: _, load, hours, jobs, environment, fleet, proxy, server } = self;
         let hours = hours.finish().await;
         let jobs = jobs.into_inner().expect("not poisoned");
         in_time(wait_for_hours(&environment, hours)).await;
@@ -280,6 +316,13 @@ impl Stage {
         assert!(lost_patience, "the server took no message back from a frozen worker");
         drop((fleet, proxy, server));
     }
+}
+
+/// Whether a process consumes every queue of its role.
+fn consumes_everything(port: u16) -> bool {
+    let metrics = get(port, "/metrics").unwrap_or_default();
+    let mut consumers = metrics.lines().filter(|line| line.starts_with("gatecast_consumer_up{")).peekable();
+    consumers.peek().is_some() && consumers.all(|line| line.ends_with(" 1"))
 }
 
 async fn timed(event: impl Future<Output = ()>) -> Duration {

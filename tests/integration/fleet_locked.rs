@@ -1,56 +1,82 @@
-//! One dataset that is locked (an import writes it in one long transaction) holds up the recording of no other.
+//! One dataset that is locked (an import writes it in one long transaction) holds up the recording of no other,
+//! however many messages wait for it.
 
-use std::sync::Arc;
+use std::time::Duration;
 
-use forecasting::spec::DatasetSpec;
-use history::ObservationMessage;
+use forecasting::{
+    names::DatasetName,
+    series::{Frequency, Grid},
+};
+use history::Range;
+use jiff::SignedDuration;
+use protocol::{
+    ContentType, Queue, WireMessage,
+    messages::{ObservationBatch, SeriesValues},
+};
 use sqlx::{Connection as _, PgConnection};
-use workers::roles::recorder::GroupedRecords;
+use tokio::time::sleep;
+use workers::environment::Environment;
 
 use crate::{
-    books::NEW_YEAR,
+    books::{NEW_YEAR, confirmed, wait_until_empty},
     fleet::Fleet,
+    process::Process,
     stack::{at, in_time},
 };
 
+/// Several times as many as a recorder has in hand at once.
+const FOR_THE_LOCKED: u32 = 300;
+
 #[tokio::test(flavor = "multi_thread")]
-async fn a_locked_dataset_holds_up_no_other() {
+async fn a_locked_dataset_holds_up_no_other_however_many_messages_it_gets() {
     let fleet = Fleet::new().await;
+    fleet.apply_dataset("locked");
+    fleet.apply_dataset("free");
     let environment = fleet.environment_now().await;
-    let records = Arc::new(GroupedRecords::new(environment.history.clone(), environment.clock.clone()));
     let mut importer = PgConnection::connect(&fleet.database_url).await.expect("connects");
     sqlx::query("SELECT pg_advisory_lock(hashtextextended('gatecast.history.locked', 0))")
         .execute(&mut importer)
         .await
         .expect("locks");
+    for number in 0..FOR_THE_LOCKED {
+        confirmed(&environment, Queue::Observations, &hour("locked", number)).await;
+    }
+    confirmed(&environment, Queue::Observations, &hour("free", 0)).await;
 
-    let waiting = tokio::spawn({
-        let records = records.clone();
-        async move { records.record(dataset("locked"), message()).await }
-    });
-    in_time(somebody_waits(&mut importer)).await;
-    let recorded = in_time(records.record(dataset("free"), message())).await;
-    assert_eq!(recorded.expect("records").new, 1);
-    assert!(!waiting.is_finished(), "the lock is held");
+    let mut recorder = Process::start(&fleet, "recorder");
+    in_time(has_hours(&environment, "free", 1)).await;
+    let locked = environment.history.newest(&name("locked")).await.expect("reads");
+    assert_eq!(locked, None, "the lock is held");
     importer.close().await.expect("closes, and unlocks");
-    assert_eq!(in_time(waiting).await.expect("no panic").expect("records").new, 1);
+    in_time(has_hours(&environment, "locked", FOR_THE_LOCKED as usize)).await;
+    in_time(wait_until_empty(&environment)).await;
+    recorder.terminate();
 }
 
-/// Waits until a lock of this database is waited for.
-async fn somebody_waits(connection: &mut PgConnection) {
-    let waits = "SELECT EXISTS (SELECT 1 FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database
-                                WHERE locktype = 'advisory' AND NOT granted AND datname = current_database())";
-    while !sqlx::query_scalar::<_, bool>(waits).fetch_one(&mut *connection).await.expect("asks") {
-        tokio::task::yield_now().await; // polls for the event it waits for
+/// Waits until the dataset has so many hours.
+async fn has_hours(environment: &Environment, dataset: &str, hours: usize) {
+    let grid = Grid::new(Frequency::Minutes(60), "UTC").expect("a grid");
+    loop {
+        let read = environment.history.read(&name(dataset), &grid, &Range::default()).await.expect("reads");
+        if read.series.first().is_some_and(|series| series.values == vec![1.0; hours]) {
+            return;
+        }
+        sleep(Duration::from_millis(100)).await; // polls for the event it waits for
     }
 }
 
-fn dataset(name: &str) -> DatasetSpec {
-    let text = format!("name = \"{name}\"\nfrequency = \"PT1H\"\ntime_zone = \"UTC\"\n");
-    toml::from_str(&text).expect("a specification")
+fn name(dataset: &str) -> DatasetName {
+    dataset.parse().expect("a name")
 }
 
-fn message() -> ObservationMessage {
-    let observation = history::Observation { series: "a".parse().expect("an id"), ds: at(NEW_YEAR), y: 1.0 };
-    ObservationMessage { message_id: "m-1".into(), observations: vec![observation] }
+fn hour(dataset: &str, number: u32) -> WireMessage {
+    let series = SeriesValues {
+        id: "a".into(),
+        start: at(NEW_YEAR) + SignedDuration::from_hours(number.into()),
+        frequency: "PT1H".into(),
+        tz: "UTC".into(),
+        values: vec![Some(1.0)],
+    };
+    let batch = ObservationBatch { dataset: dataset.into(), series: vec![series] };
+    WireMessage::new(&batch, ContentType::MessagePack, format!("{dataset}-{number}")).expect("a small body")
 }

@@ -85,6 +85,12 @@ impl Load {
         self.so_far.clone().wait_for(caught_up).await.expect("the asker runs");
     }
 
+    /// Waits for a reply that is stale.
+    pub(crate) async fn answered_stale(&self) {
+        self.answered(1).await;
+        self.so_far.clone().wait_for(|so_far| so_far.is_stale).await.expect("the asker runs");
+    }
+
     /// Waits for a reply that is not stale.
     pub(crate) async fn answered_fresh(&self) {
         self.answered(1).await;

@@ -16,7 +16,7 @@ use redis::{
     aio::{ConnectionManager, ConnectionManagerConfig},
 };
 use tokio::time::{Instant, error::Elapsed};
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 /// How long making a connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
@@ -147,6 +147,11 @@ impl RedisCache {
                     info!("Redis is back");
                 }
                 return Some(answer);
+            }
+            // It answers, if only to say that it is full or takes no writes: what it has can still be read.
+            Ok(Err(fault)) if fault.code().is_some() => {
+                debug!("Redis refuses a command: {fault}");
+                return None;
             }
             Ok(Err(fault)) => format!("{:#}", anyhow::Error::from(fault)),
             Err(elapsed) => elapsed.to_string(),

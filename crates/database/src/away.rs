@@ -31,8 +31,9 @@ fn postgres_is_away(state: &str) -> bool {
     match state {
         // One statement took too long.
         "57014" => false,
-        // A standby, which takes no writes; a lock that somebody else keeps.
-        "25006" | "55P03" => true,
+        // A standby, which takes no writes; a lock that somebody else keeps; a transaction that the server ended
+        // because this machine stood still; a right that is missing, which people give.
+        "25006" | "55P03" | "25P03" | "42501" => true,
         // Connections, logins, databases, resources, shutdowns, disks.
         _ => ["08", "28", "3D", "53", "57", "58"].iter().any(|class| state.starts_with(class)),
     }
@@ -50,9 +51,10 @@ mod tests {
 
     #[test]
     fn a_server_that_is_away_is_told_from_one_that_refuses_a_statement() {
-        for state in
-            ["08006", "28P01", "3D000", "53100", "53300", "57P01", "57P03", "58030", "25006", "55P03"]
-        {
+        for state in [
+            "08006", "28P01", "3D000", "53100", "53300", "57P01", "57P03", "58030", "25006", "55P03",
+            "25P03", "42501",
+        ] {
             assert!(postgres_is_away(state), "{state}");
         }
         for state in ["22021", "22003", "23505", "40P01", "42P01", "57014", "XX000", ""] {

@@ -1,9 +1,9 @@
 //! Where rows are kept: in one SQLite file ([`SqliteFile`]) or in a schema of PostgreSQL ([`PostgresSchema`]).
 //!
-//! Both begin transactions by the same three names: `write`, which nobody else's write to the same thing can
-//! come before or between, `append`, for rows whose order does not matter, and `read`, whose reads all see one
-//! committed state. What is written is the
-//! business of registry, history and queue; instants are written alike by all of them ([`instant`]).
+//! Both begin transactions by the same names: `write`, which nobody else's write to the same thing can come before
+//! or between (`write_unless_locked` waits for that other one but briefly), `append`, for rows whose order does not
+//! matter, and `read`, whose reads all see one committed state. What is written is the business of registry, history
+//! and queue; instants are written alike by all of them ([`instant`]).
 
 mod away;
 mod columns;

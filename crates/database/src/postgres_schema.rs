@@ -9,13 +9,15 @@ use sqlx::{
 };
 use tokio::{sync::OnceCell, time::timeout};
 
-use crate::patience::{PostgresTransaction, unless_silent};
+use crate::patience::{PatientConnection, PostgresTransaction, unless_silent};
 
 /// How long anyone waits for a connection, which includes making one.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long a connection that somebody is done with, or gave up, may take to be ready for the next. One that
 /// is not is closed, so that a server that has vanished does not keep its place.
 const RELEASE: Duration = Duration::from_secs(5);
+/// How long a writer waits for a lock that rather comes again later than stand in the way of others.
+const BRIEF: &str = "SET LOCAL lock_timeout = '2s'";
 /// Connections of one process to one schema.
 const CONNECTIONS: u32 = 8;
 /// What the server ends by itself: a statement, a wait for a lock, a transaction that nobody goes on with.
@@ -137,8 +139,21 @@ impl PostgresSchema {
     /// commit it changes nothing.
     pub async fn write(&self, what: &str) -> Result<PostgresTransaction, sqlx::Error> {
         let mut transaction = self.append().await?;
-        sqlx::query(LOCK).bind(format!("{}.{what}", self.name)).execute(&mut *transaction).await?;
+        self.lock(what, &mut transaction).await?;
         Ok(transaction)
+    }
+
+    /// As [`write`](Self::write), but gives up where somebody else goes on writing to `what` for seconds.
+    pub async fn write_unless_locked(&self, what: &str) -> Result<PostgresTransaction, sqlx::Error> {
+        let mut transaction = self.append().await?;
+        sqlx::query(BRIEF).execute(&mut *transaction).await?;
+        self.lock(what, &mut transaction).await?;
+        Ok(transaction)
+    }
+
+    async fn lock(&self, what: &str, transaction: &mut PatientConnection) -> Result<(), sqlx::Error> {
+        sqlx::query(LOCK).bind(format!("{}.{what}", self.name)).execute(transaction).await?;
+        Ok(())
     }
 
     /// Begins a transaction for rows that may come in any order between those of others: it waits for nobody.

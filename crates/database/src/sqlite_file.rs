@@ -89,6 +89,12 @@ impl SqliteFile {
         self.writer.begin_with("BEGIN IMMEDIATE").await
     }
 
+    /// As [`write`](Self::write): whoever writes to the file holds up everybody, so that nothing is won by
+    /// giving up early.
+    pub async fn write_unless_locked(&self, what: &str) -> Result<Transaction<'static, Sqlite>, sqlx::Error> {
+        self.write(what).await
+    }
+
     /// Begins a transaction for rows that may come in any order between those of others. One file has one
     /// writer all the same.
     pub async fn append(&self) -> Result<Transaction<'static, Sqlite>, sqlx::Error> {

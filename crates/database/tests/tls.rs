@@ -14,7 +14,8 @@ use certificates::{Certificates, Flaw, complaint};
 use database::{PostgresError, PostgresSchema, PostgresSettings};
 use sqlx::{Connection, PgConnection, migrate::Migrator};
 
-const FIRST_PORT: u16 = 45_700;
+/// Above the ports of the shared servers.
+const PORTS: u16 = 30;
 static NOTHING: Migrator = Migrator::DEFAULT;
 
 #[tokio::test]
@@ -24,7 +25,7 @@ async fn a_certificate_is_checked_for_its_authority_its_host_and_its_time() {
     for flaw in [Flaw::Nothing, Flaw::WrongName, Flaw::Expired] {
         server.present(&certificates.certificate(flaw), &certificates.key(flaw)).await;
         let settings = PostgresSettings {
-            url: format!("postgres://gatecast@localhost:{}/postgres", FIRST_PORT + 5),
+            url: format!("postgres://gatecast@localhost:{}/postgres", first_port() + 5),
             certificate_authority: Some(certificates.authority.clone()),
         };
         let schema = PostgresSchema::start(&settings, "public", &NOTHING).expect("a good url");
@@ -39,6 +40,12 @@ async fn a_certificate_is_checked_for_its_authority_its_host_and_its_time() {
     }
 }
 
+/// The first port of this test's server.
+fn first_port() -> u16 {
+    let shared = std::env::var("GATECAST_SERVERS_PORT").ok();
+    shared.map_or(45_670, |port| port.parse::<u16>().expect("a port")) + PORTS
+}
+
 /// A server of the test's own, stopped at its end.
 struct OwnPostgres {
     folder: PathBuf,
@@ -46,7 +53,8 @@ struct OwnPostgres {
 
 impl OwnPostgres {
     fn start() -> Self {
-        let server = Self { folder: std::env::temp_dir().join(format!("gatecast-postgres-{FIRST_PORT}")) };
+        let server =
+            Self { folder: std::env::temp_dir().join(format!("gatecast-postgres-{}", first_port())) };
         server.script("stop"); // what an interrupted run left behind
         server.script("start");
         server
@@ -65,7 +73,7 @@ impl OwnPostgres {
             .current_dir(&data)
             .status();
         assert!(prepared.expect("a shell").success());
-        let url = format!("postgres://gatecast@127.0.0.1:{}/postgres", FIRST_PORT + 5);
+        let url = format!("postgres://gatecast@127.0.0.1:{}/postgres", first_port() + 5);
         let before = loaded_at(&url).await;
         let mut connection = PgConnection::connect(&url).await.expect("it is there");
         for statement in ["ALTER SYSTEM SET ssl = on", "SELECT pg_reload_conf()"] {
@@ -81,7 +89,7 @@ impl OwnPostgres {
         let done = Command::new(script)
             .args([command, "postgres"])
             .env("GATECAST_SERVERS_FOLDER", &self.folder)
-            .env("GATECAST_SERVERS_PORT", FIRST_PORT.to_string())
+            .env("GATECAST_SERVERS_PORT", first_port().to_string())
             .env_remove("GATECAST_TEST_POSTGRES_URL")
             .output()
             .expect("the script runs");

@@ -15,6 +15,16 @@ use crate::{
 
 /// Answers a question from what is at hand. Every series gets a forecast or a refusal.
 pub fn answer(serving: &Serving, question: &Question, history: &Frame) -> Answer {
+    answer_while(serving, question, history, || true).expect("it is wanted to the end")
+}
+
+/// As [`answer`], for as long as that `is_wanted`, which is asked before each series; `None` once it is not.
+pub fn answer_while(
+    serving: &Serving,
+    question: &Question,
+    history: &Frame,
+    is_wanted: impl Fn() -> bool,
+) -> Option<Answer> {
     let mut answer = Answer { forecasts: Vec::new(), refused: Vec::new() };
     let asked: Vec<&SeriesId> = if question.series.is_empty() {
         history.series.iter().map(|series| &series.id).collect()
@@ -22,12 +32,15 @@ pub fn answer(serving: &Serving, question: &Question, history: &Frame) -> Answer
         question.series.iter().collect()
     };
     for id in asked {
+        if !is_wanted() {
+            return None;
+        }
         match answer_series(serving, question, history, id) {
             Ok(forecast) => answer.forecasts.push(forecast),
             Err(refusal) => answer.refused.push((id.clone(), refusal)),
         }
     }
-    answer
+    Some(answer)
 }
 
 /// What a forecaster serves for one model.
@@ -361,6 +374,8 @@ fn unfit(bundle: &Bundle, task: &Task<'_>) -> Option<FallbackReason> {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use super::*;
     use crate::{
         examples::{dataset, history, id, level_times, long_mean, model, seasonal_naive, start, version},
@@ -497,5 +512,20 @@ mod tests {
         let answer = answer(&serving(Some(long_mean())), &all, &history(60));
         let ids: Vec<_> = answer.forecasts.iter().map(|forecast| forecast.id.as_str()).collect();
         assert_eq!(ids, ["arcade", "bridge", "court"]);
+    }
+
+    #[test]
+    fn an_answer_that_is_wanted_no_more_ends_before_the_next_series() {
+        let all = Question { series: Vec::new(), ..question(24) };
+        let asked = Cell::new(0);
+        let answered = |wanted_times: u32| {
+            asked.set(0);
+            answer_while(&serving(Some(long_mean())), &all, &history(60), || {
+                asked.set(asked.get() + 1);
+                asked.get() <= wanted_times
+            })
+        };
+        assert_eq!((answered(1), asked.get()), (None, 2), "the first of three series was forecast");
+        assert!(answered(3).is_some());
     }
 }

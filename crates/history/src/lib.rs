@@ -60,7 +60,8 @@ pub trait History: Send + Sync + 'static {
     ///
     /// # Errors
     /// The inner ones are those of [`record`](Self::record) for single messages; the outer one means that
-    /// nothing of any message was recorded.
+    /// nothing of any message was recorded. A dataset that somebody else goes on writing to is
+    /// [unavailable](RecordError::Unavailable) after seconds.
     async fn record_messages(
         &self,
         dataset: &DatasetName,

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
+    mem,
     sync::{Mutex, MutexGuard},
 };
 
@@ -29,6 +30,8 @@ pub struct MemoryHistory {
 
 #[derive(Debug, Default)]
 struct State {
+    /// Whether the next messages find their dataset locked.
+    next_are_refused: bool,
     datasets: HashMap<DatasetName, Dataset>,
     forecasts: Vec<IssuedForecast>,
 }
@@ -48,6 +51,11 @@ impl MemoryHistory {
     /// An empty history.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// The next messages find their dataset locked, and nothing of them is recorded.
+    pub fn refuse_next_messages(&self) {
+        self.state().next_are_refused = true;
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -75,6 +83,9 @@ impl History for MemoryHistory {
         recorded_at: Timestamp,
     ) -> Result<Vec<Result<Recorded, RecordError>>, RecordError> {
         let mut state = self.state();
+        if mem::take(&mut state.next_are_refused) {
+            return Err(RecordError::Unavailable("somebody else goes on writing to it".into()));
+        }
         let dataset = state.datasets.entry(dataset.clone()).or_default();
         let outcomes = messages.iter().map(|message| {
             if let Some((_, recorded)) = dataset.handled.get(&message.message_id) {

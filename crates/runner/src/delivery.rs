@@ -226,7 +226,7 @@ async fn answer<H: Handler>(worker: &Worker<H>, message: &WireMessage) -> Result
     }
     let stop = CancellationToken::new();
     let _stop_when_dropped = stop.clone().drop_guard(); // nobody waits for the result any more
-    let job = JobContext::new(properties, worker.clock.now(), stop);
+    let job = JobContext::new(properties, worker.clock.clone(), stop);
     let reply = worker.handler.handle(decoded, &job).await.map_err(not_handled)?;
     reply
         .publications(properties)
@@ -248,6 +248,7 @@ fn not_handled(error: HandleError) -> Outcome {
         HandleError::Rejected(cause) => Outcome::Dead(Death::Rejected, chain(cause.as_ref())),
         HandleError::Transient(cause) => Outcome::Failed(chain(cause.as_ref())),
         HandleError::Away(cause) => Outcome::Away(chain(cause.as_ref())),
+        HandleError::Expired => Outcome::Expired,
         HandleError::Postponed { after } => Outcome::Postponed(after),
     }
 }

@@ -1,7 +1,8 @@
 //! What a handler is, and what it is told about its message.
 
-use std::{error::Error, time::Duration};
+use std::{error::Error, sync::Arc, time::Duration};
 
+use clock::Clock;
 use jiff::Timestamp;
 use protocol::{Message, Properties, Reply};
 use tokio_util::sync::CancellationToken;
@@ -25,7 +26,7 @@ pub trait Handler: Send + Sync + 'static {
 }
 
 /// What a handler is told beside the message.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct JobContext {
     /// The key for "already done".
     pub message_id: String,
@@ -42,20 +43,30 @@ pub struct JobContext {
     /// Cancelled when nobody waits for the result any more: the time limit has passed, or the process
     /// stops and the grace time is over. Long computations look at it now and then.
     pub stop: CancellationToken,
+    clock: Arc<dyn Clock>,
 }
 
 impl JobContext {
-    /// The context of a message with these properties.
-    pub fn new(properties: &Properties, now: Timestamp, stop: CancellationToken) -> Self {
+    /// The context of a message with these properties, whose handling begins now.
+    pub fn new(properties: &Properties, clock: Arc<dyn Clock>, stop: CancellationToken) -> Self {
         Self {
             message_id: properties.message_id.clone(),
             correlation_id: properties.correlation_id.clone(),
             reply_to: properties.reply_to.clone(),
             attempt: properties.attempt,
             deadline: properties.deadline,
-            now,
+            now: clock.now(),
             stop,
+            clock,
         }
+    }
+
+    /// Whether the result is worth anything still: nobody has given it up, and the deadline has not passed.
+    /// A computation that had to wait for its turn asks before it begins, and answers
+    /// [`HandleError::Expired`].
+    pub fn is_wanted(&self) -> bool {
+        let is_late = self.deadline.is_some_and(|deadline| deadline <= self.clock.now());
+        !is_late && !self.stop.is_cancelled()
     }
 }
 
@@ -72,6 +83,9 @@ pub enum HandleError {
     /// for as long as that lasts, and no attempt is counted.
     #[error("the message waits for something that is away")]
     Away(#[source] Box<dyn Error + Send + Sync>),
+    /// Its deadline has passed since the handling began. Dropped and counted, as one that came too late.
+    #[error("the deadline of the message has passed")]
+    Expired,
     /// It is not this message's turn. Comes back and does not count as a failure.
     #[error("the message comes back after {after:?}")]
     Postponed {

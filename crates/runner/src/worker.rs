@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use clock::Clock;
-use messaging::{Broker, ConsumeError, Delivery};
+use messaging::{Broker, ConsumeError, Deliveries, Delivery};
 use protocol::Queue;
 use tokio::{
     task::JoinSet,
@@ -55,16 +55,26 @@ pub async fn run<H: Handler>(worker: Worker<H>, stop: CancellationToken) {
     let _watching = AbortOnDropHandle::new(tokio::spawn(watched));
     let mut held = Held::default();
     let mut failed_tries = 0;
-    while let Some(error) = consume(&worker, &stop, &mut held, &mut failed_tries).await {
+    let consumer = loop {
+        let error = match consume(&worker, &stop, &mut held, &mut failed_tries).await {
+            Ok(consumer) => break consumer,
+            Err(error) => error,
+        };
         failed_tries += 1;
         let queue = worker.queue;
         let wait = back_off::before_consuming_again(queue.name(), failed_tries);
         warn!(%queue, "consuming {queue} failed, again in {wait:.1?}: {}", chain(&error));
         if stop.run_until_cancelled(time::sleep(wait)).await.is_none() {
-            break;
+            break None;
         }
-    }
-    held.drain(&worker).await;
+    };
+    // Both at once: the grace begins with the stop, however long the broker takes.
+    let giving_back = async {
+        if let Some(consumer) = consumer {
+            consumer.stop().await;
+        }
+    };
+    tokio::join!(giving_back, held.drain(&worker));
 }
 
 /// Measures how many dead letters a queue has: those that the server makes by itself nobody counts.
@@ -79,34 +89,28 @@ async fn watch_dead_letters(broker: Arc<dyn Broker>, queue: Queue) {
     }
 }
 
-/// Takes deliveries until the stop (`None`) or until the consumer ends.
+/// Takes deliveries until the stop, or until the consumer ends, which is an error. Returns the consumer that is to be
+/// stopped, if there is one.
 async fn consume<H: Handler>(
     worker: &Arc<Worker<H>>,
     stop: &CancellationToken,
     held: &mut Held,
     failed_tries: &mut u32,
-) -> Option<ConsumeError> {
+) -> Result<Option<Box<dyn Deliveries>>, ConsumeError> {
     let consuming = worker.broker.consume(worker.queue, worker.limits.prefetch);
-    let mut deliveries = match stop.run_until_cancelled(consuming).await? {
-        Ok(deliveries) => deliveries,
-        Err(error) => return Some(error),
-    };
+    let Some(deliveries) = stop.run_until_cancelled(consuming).await else { return Ok(None) };
+    let mut deliveries = deliveries?;
     let _up = Up::on(worker.queue, &worker.counts);
     loop {
         tokio::select! {
             biased; // once stopped, nothing new is taken
-            () = stop.cancelled() => {
-                deliveries.stop().await;
-                return None;
-            }
+            () = stop.cancelled() => return Ok(Some(deliveries)),
             Some(()) = held.next_finished() => {}
-            delivery = deliveries.next() => match delivery {
-                Ok(delivery) => {
-                    *failed_tries = 0;
-                    held.take(worker, delivery);
-                }
-                Err(error) => return Some(error),
-            },
+            delivery = deliveries.next() => {
+                let delivery = delivery?;
+                *failed_tries = 0;
+                held.take(worker, delivery);
+            }
         }
     }
 }

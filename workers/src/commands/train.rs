@@ -1,7 +1,5 @@
 //! `gatecast train`
 
-use std::time::Duration;
-
 use forecasting::{names::LearnerName, spec::ModelSpec};
 use protocol::{
     ContentType, Destination, Message as _, Queue, WireMessage, decode,
@@ -19,9 +17,6 @@ use crate::{
     roles::Role,
     terminal::{print, print_json, spinner},
 };
-
-/// How long the judging may take after the training.
-const JUDGING: Duration = Duration::from_mins(5);
 
 /// Publishes a train job; with `--wait` waits for the decision.
 pub(super) async fn train(environment: &Environment, arguments: &cli::Train, json: bool) -> CommandResult {
@@ -58,7 +53,8 @@ pub(super) async fn decide(
     model: &ModelSpec,
     learners: &[LearnerName],
 ) -> Result<GateDecision, Failure> {
-    let patience = environment.config.trainer.time_limit + JUDGING;
+    let config = &environment.config;
+    let patience = config.trainer.time_limit + config.gatekeeper.time_limit;
     let job = job(environment, model, learners);
     let reply = answer(&*environment.broker, Queue::TrainJobs, &job, patience * 2, None).await;
     let reply = reply.or_exit(ExitCode::Unreachable)?;

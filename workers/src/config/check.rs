@@ -14,7 +14,12 @@ impl Config {
         let grace = Duration::ZERO..=Duration::from_hours(1);
         duration("forecaster.poll", self.forecaster.poll, &(second..=Duration::MAX), "must be at least 1s")?;
         duration("runner.grace", self.runner.grace, &grace, "must be at most 1h")?;
-        duration("trainer.time_limit", self.trainer.time_limit, &within_a_day, "must be between 1s and 24h")?;
+        for (key, limit) in [
+            ("trainer.time_limit", self.trainer.time_limit),
+            ("gatekeeper.time_limit", self.gatekeeper.time_limit),
+        ] {
+            duration(key, limit, &within_a_day, "must be between 1s and 24h")?;
+        }
         let Retention { forecasts_issued_days, handled_messages_days, scored_rows_days, artifacts_days } =
             self.retention;
         for (key, days) in [

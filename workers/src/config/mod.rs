@@ -49,6 +49,8 @@ pub struct Config {
     pub runner: Runner,
     /// Trainers.
     pub trainer: Trainer,
+    /// Gatekeepers.
+    pub gatekeeper: Gatekeeper,
     /// Forecasters.
     pub forecaster: Forecaster,
     /// How long things are kept.
@@ -150,6 +152,15 @@ pub struct Trainer {
     pub time_limit: Duration,
 }
 
+/// Gatekeepers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Gatekeeper {
+    /// Longest that the verdict on one candidate may take.
+    #[serde(with = "friendly")]
+    pub time_limit: Duration,
+}
+
 /// Forecasters.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -209,6 +220,7 @@ impl Default for Config {
             tls: Tls { certificate_authority: PathBuf::new() },
             runner: Runner { grace: Duration::from_secs(30) },
             trainer: Trainer { slots: 1, time_limit: Duration::from_mins(25) },
+            gatekeeper: Gatekeeper { time_limit: Duration::from_mins(10) },
             forecaster: Forecaster {
                 prefetch: 64,
                 poll: Duration::from_secs(30),

@@ -74,6 +74,11 @@ fn a_value_that_cannot_work_is_refused() {
     refused("[trainer]\nslots = \"many\"", "trainer.slots");
     refused("[trainer]\ntime_limit = \"0s\"", "trainer.time_limit = 0ns: must be between 1s and 24h");
     refused("[trainer]\ntime_limit = \"25h\"", "trainer.time_limit = 90000s: must be between 1s and 24h");
+    refused("[gatekeeper]\ntime_limit = \"0s\"", "gatekeeper.time_limit = 0ns: must be between 1s and 24h");
+    refused(
+        "[gatekeeper]\ntime_limit = \"25h\"",
+        "gatekeeper.time_limit = 90000s: must be between 1s and 24h",
+    );
     refused("[runner]\ngrace = \"99999999999h\"", "runner.grace");
     refused("[runner]\ngrace = \"61m\"", "runner.grace = 3660s: must be at most 1h");
     load("[runner]\ngrace = \"0s\"\n[trainer]\ntime_limit = \"1s\"").expect("the limits are allowed");

@@ -6,12 +6,14 @@ pub mod recorder;
 pub mod scheduler;
 mod trainer;
 
+mod consumer_timeout;
+
 use std::{fmt, sync::Arc, time::Duration};
 
 use protocol::Queue;
 use runner::{Counts, Handler, Limits, Worker};
 use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use tracing::info;
 
 use crate::{
@@ -130,6 +132,11 @@ async fn run_one(role: Role, environment: Arc<Environment>, stop: CancellationTo
         Role::Forecaster => forecaster::run(&environment, stop).await,
         Role::Recorder => recorder::run(&environment, stop).await,
     }
+}
+
+/// Runs a part of a role in a task of its own, which goes with the role. If it panics, that is the role's error.
+async fn spawned(part: impl Future<Output = ()> + Send + 'static) -> anyhow::Result<()> {
+    Ok(AbortOnDropHandle::new(tokio::spawn(part)).await?)
 }
 
 /// What a worker takes from where.

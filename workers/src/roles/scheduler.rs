@@ -28,6 +28,9 @@ use crate::{
 
 /// How often new and changed schedules are looked for.
 const LOOK: Duration = Duration::from_secs(30);
+/// Of several schedulers each wakes at another instant after a tick, so that mostly one of them publishes its jobs and
+/// the others find it recorded. (Two that publish the same job cost a second fit, and no second decision.)
+const HEAD_START: Duration = Duration::from_secs(1);
 
 /// Runs until `stop`.
 pub(super) async fn run(environment: &Arc<Environment>, stop: CancellationToken) -> anyhow::Result<()> {
@@ -35,10 +38,11 @@ pub(super) async fn run(environment: &Arc<Environment>, stop: CancellationToken)
     let reported = is_well.clone();
     environment.health.report(SCHEDULES, move || reported.load(Ordering::Relaxed));
     loop {
-        let due = publish_due(environment).await;
+        // A stop may come between a publication and its record: the same job comes again then, under the same id.
+        let Some(due) = stop.run_until_cancelled(publish_due(environment)).await else { return Ok(()) };
         is_well.store(due.is_ok(), Ordering::Relaxed);
         let pause = match due {
-            Ok(next) => pause_until(next, environment.clock.now()),
+            Ok(next) => pause_until(next, environment.clock.now()) + HEAD_START.mul_f64(fastrand::f64()),
             Err(fault) => {
                 error!("train jobs could not be scheduled, next look in {LOOK:?}: {fault:#}");
                 LOOK
@@ -64,7 +68,9 @@ fn pause_until(next: Option<Timestamp>, now: Timestamp) -> Duration {
 pub async fn publish_due(environment: &Environment) -> anyhow::Result<Option<Timestamp>> {
     let now = environment.clock.now();
     let mut next: Option<Timestamp> = None;
-    for stored in environment.registry.models().await? {
+    let mut models = environment.registry.models().await?;
+    fastrand::shuffle(&mut models); // so that two schedulers at once are not at the same model all the time
+    for stored in models {
         match publish_if_due(environment, &stored, now).await {
             Ok(next_tick) => next = [next, next_tick].into_iter().flatten().min(),
             Err(fault) => {

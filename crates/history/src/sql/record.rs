@@ -36,7 +36,7 @@ pub(super) async fn record(
 }
 
 /// One transaction, whose price at the end is most of the price of a small message; what a bad message did is
-/// undone up to its savepoint.
+/// undone up to its savepoint. An import writes a dataset for minutes: messages come again rather than wait for it.
 pub(super) async fn record_messages(
     store: &Store,
     dataset: &DatasetName,
@@ -45,7 +45,7 @@ pub(super) async fn record_messages(
     recorded_at: Timestamp,
 ) -> Result<Vec<Result<Recorded, RecordError>>, RecordError> {
     let recorded_at = to_micros(recorded_at);
-    let mut transaction = store.write(dataset.as_str()).await?;
+    let mut transaction = store.write_unless_locked(dataset.as_str()).await?;
     let dataset =
         Dataset { id: dataset_id(&mut transaction, dataset, recorded_at).await?, grid, recorded_at };
     let mut outcomes = Vec::with_capacity(messages.len());

@@ -1,7 +1,10 @@
 //! Consumers of work queues. A task of its own takes what the server sends, so that the consumer may stop
 //! waiting at any time, and deals with what must not be handed out.
 
-use std::sync::{Arc, atomic::Ordering};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use futures::StreamExt as _;
@@ -36,10 +39,16 @@ use super::{
 };
 use crate::{BoxError, ConsumeError, Deliveries, Delivery, Receipt as _, Settlement};
 
+/// A consumer that has held nothing for so long begins anew. A server before 4.0 moves the consumers of a deleted
+/// queue to the next queue of that name, and now and then it forgets one over this: it keeps messages for it that
+/// it never sends, and nobody is told.
+const RENEWED_WHEN_IDLE: Duration = Duration::from_secs(3);
+/// "Goodbye" in AMQP.
+const REPLY_SUCCESS: u16 = 200;
+
 pub(super) struct RabbitDeliveries {
     office: Arc<Office>,
     queue: Queue,
-    channel: Channel,
     permits: Arc<Semaphore>,
     taken: mpsc::Receiver<Result<Taken, ConsumeError>>,
     /// Taken, and waiting for a permit.
@@ -57,18 +66,9 @@ pub(super) struct Taken {
     pub(super) receipt: RabbitReceipt,
 }
 
-/// An argument that makes a server before 4.0 tell a consumer when its queue is deleted. Else it moves the
-/// consumer to the next queue of that name, and now and then to what is left of the old one: nothing comes any
-/// more, and nobody is told.
-pub(super) const TOLD_OF_THE_END: (&str, Setting) = ("x-cancel-on-ha-failover", Setting::Flag(true));
-
-fn arguments(queue: Queue) -> Vec<(&'static str, Setting)> {
-    let mut arguments = vec![TOLD_OF_THE_END];
-    if queue == Queue::ForecastBatches {
-        // A consumer of durable requests gives way to one that has nothing else to do.
-        arguments.push(("x-priority", Setting::Number(-1)));
-    }
-    arguments
+/// A consumer of durable requests gives way to one that has nothing else to do.
+fn priority(queue: Queue) -> Vec<(&'static str, Setting)> {
+    if queue == Queue::ForecastBatches { vec![("x-priority", Setting::Number(-1))] } else { Vec::new() }
 }
 
 /// Starts a consumer, as soon as there is a connection. `prefetch` is at least 1.
@@ -84,39 +84,20 @@ pub(super) async fn start(
         let looked = unreadable::bury_from(office, queue, prefetch).await;
         looked.inspect_err(|_| office.maybe_unreadable[queue as usize].store(true, Ordering::Relaxed))?;
     }
-    let channel = declare::open_channel(&connection).await?;
-    let bounded = channel.basic_qos(prefetch, BasicQosOptions::default());
-    within(TO_ANSWER, "setting the prefetch", bounded).await?;
     // Before the first message comes: it may break the connection.
     let for_suspects =
         if has_suspects(queue) { Some(declare::open_channel(&connection).await?) } else { None };
-    let tag = ShortString::try_new(format!("{queue}.{}", Uuid::now_v7()))?;
-    let consuming = channel.basic_consume(
-        office.names.queue(queue),
-        tag,
-        BasicConsumeOptions::default(),
-        declare::table(&arguments(queue)),
-    );
-    let consumer = within(TO_ANSWER, "consuming", consuming).await?;
-    let (out, taken) = mpsc::channel(usize::from(prefetch) + 1); // and the end
-    let source = Source { office: Arc::clone(office), queue, channel: channel.clone(), consumer };
-    let mut feeds = vec![tokio::spawn(Feed { source, out }.run())];
+    let source = Source::open(office, queue, prefetch).await?;
     let permits = Arc::new(Semaphore::new(usize::from(prefetch)));
+    let (out, taken) = mpsc::channel(usize::from(prefetch) + 1); // and the end
+    let feed = Feed { source, permits: Arc::clone(&permits), prefetch, out };
+    let mut feeds = vec![tokio::spawn(feed.run())];
     let (out, suspects) = mpsc::channel(1);
     if let Some(channel) = for_suspects {
         let (office, permits) = (Arc::clone(office), Arc::clone(&permits));
         feeds.push(tokio::spawn(Suspects { office, queue, channel, permits, prefetch, out }.feed()));
     }
-    Ok(RabbitDeliveries {
-        office: Arc::clone(office),
-        queue,
-        channel,
-        permits,
-        taken,
-        next: None,
-        suspects,
-        feeds,
-    })
+    Ok(RabbitDeliveries { office: Arc::clone(office), queue, permits, taken, next: None, suspects, feeds })
 }
 
 #[async_trait]
@@ -148,11 +129,6 @@ impl Deliveries for RabbitDeliveries {
         for feed in self.feeds.drain(..) {
             let _ = feed.await; // it may hold more, and gives it back before it ends
         }
-        // The answer comes after everything that this channel said before.
-        let passive = QueueDeclareOptions::default().passive();
-        let name = self.office.names.queue(self.queue);
-        let asked = self.channel.queue_declare(name, passive, FieldTable::default());
-        let _ = within(TO_ANSWER, "giving messages back", asked).await;
     }
 }
 
@@ -180,6 +156,9 @@ pub(super) async fn give_back(Taken { message, receipt, .. }: Taken) {
 /// Takes what the server sends to one consumer, and ends with it.
 struct Feed {
     source: Source,
+    /// The consumer's, `prefetch` of them while it holds nothing.
+    permits: Arc<Semaphore>,
+    prefetch: u16,
     out: mpsc::Sender<Result<Taken, ConsumeError>>,
 }
 
@@ -193,10 +172,17 @@ struct Source {
 
 impl Feed {
     async fn run(self) {
-        let Self { mut source, out } = self;
+        let Self { mut source, permits, prefetch, out } = self;
         loop {
             let delivery = tokio::select! {
                 delivery = source.consumer.next() => delivery,
+                () = idle(&permits, prefetch) => match source.renew(prefetch).await {
+                    Ok(renewed) => {
+                        source = renewed;
+                        continue;
+                    }
+                    Err(error) => return end(out, error).await,
+                },
                 () = out.closed() => break,
             };
             let delivery = match delivery {
@@ -222,12 +208,48 @@ impl Feed {
     }
 }
 
+/// Waits until the consumer has held nothing for a while. To be begun anew with each delivery.
+async fn idle(permits: &Semaphore, prefetch: u16) {
+    loop {
+        time::sleep(RENEWED_WHEN_IDLE).await;
+        if permits.available_permits() == usize::from(prefetch) {
+            return;
+        }
+    }
+}
+
 /// The last that the consumer hears.
 async fn end(out: mpsc::Sender<Result<Taken, ConsumeError>>, error: BoxError) {
     let _ = out.send(Err(ConsumeError::Unavailable(error))).await;
 }
 
 impl Source {
+    /// Begins to consume.
+    async fn open(office: &Arc<Office>, queue: Queue, prefetch: u16) -> Result<Self, BoxError> {
+        let connection = office.consuming.up().await?;
+        let channel = declare::open_channel(&connection).await?;
+        let bounded = channel.basic_qos(prefetch, BasicQosOptions::default());
+        within(TO_ANSWER, "setting the prefetch", bounded).await?;
+        let tag = ShortString::try_new(format!("{queue}.{}", Uuid::now_v7()))?;
+        let consuming = channel.basic_consume(
+            office.names.queue(queue),
+            tag,
+            BasicConsumeOptions::default(),
+            declare::table(&priority(queue)),
+        );
+        let consumer = within(TO_ANSWER, "consuming", consuming).await?;
+        Ok(Self { office: Arc::clone(office), queue, channel, consumer })
+    }
+
+    /// Begins anew. See [`RENEWED_WHEN_IDLE`].
+    async fn renew(self, prefetch: u16) -> Result<Self, BoxError> {
+        let (office, queue, channel) = (Arc::clone(&self.office), self.queue, self.channel.clone());
+        self.hand_back().await;
+        let closed = channel.close(REPLY_SUCCESS, "renewed".into());
+        within(TO_ANSWER, "closing a channel", closed).await?;
+        Self::open(&office, queue, prefetch).await
+    }
+
     /// What is to be handed out; nothing if the delivery is dealt with here.
     async fn take(&self, delivery: WireDelivery) -> Result<Option<Taken>, BoxError> {
         let key = MessageKey::new(self.queue, &delivery.properties);
@@ -286,6 +308,11 @@ impl Source {
             let given_back = delivery.acker.nack(BasicNackOptions { multiple, requeue });
             let _ = within(TO_ANSWER, "giving a message back", given_back).await;
         }
+        // The answer comes after everything that this channel said before.
+        let passive = QueueDeclareOptions::default().passive();
+        let asked =
+            self.channel.queue_declare(self.office.names.queue(self.queue), passive, FieldTable::default());
+        let _ = within(TO_ANSWER, "giving messages back", asked).await;
     }
 
     /// Remembers the count of a message that nobody saw. A suspect stays one.

@@ -157,7 +157,6 @@ pub(super) fn table(settings: &[(&'static str, Setting)]) -> FieldTable {
         let value = match setting {
             Setting::Text(text) => AMQPValue::LongString(text.as_str().into()),
             Setting::Number(number) => AMQPValue::LongLongInt(*number),
-            Setting::Flag(flag) => AMQPValue::Boolean(*flag),
         };
         table.insert((*name).into(), value); // our own names are short
     }

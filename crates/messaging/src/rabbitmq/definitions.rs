@@ -48,7 +48,6 @@ fn object(settings: &[(&'static str, Setting)]) -> Map<String, Value> {
     let value = |setting: &Setting| match setting {
         Setting::Text(text) => Value::from(text.as_str()),
         Setting::Number(number) => Value::from(*number),
-        Setting::Flag(flag) => Value::from(*flag),
     };
     settings.iter().map(|(name, setting)| ((*name).to_owned(), value(setting))).collect()
 }

@@ -13,7 +13,6 @@ use protocol::{Exchange, ReplyAddress, WireMessage};
 use tracing::warn;
 
 use super::{
-    consumer::TOLD_OF_THE_END,
     declare,
     names::Names,
     office::Office,
@@ -53,8 +52,7 @@ impl PrivateQueue {
             within(TO_ANSWER, "binding a private queue", bound).await?;
         }
         let options = BasicConsumeOptions { no_ack: true, exclusive: true, ..BasicConsumeOptions::default() };
-        let consuming =
-            channel.basic_consume(name.clone(), name.clone(), options, declare::table(&[TOLD_OF_THE_END]));
+        let consuming = channel.basic_consume(name.clone(), name.clone(), options, FieldTable::default());
         Ok(Self {
             office: Arc::clone(office),
             consumer: within(TO_ANSWER, "consuming a private queue", consuming).await?,

@@ -11,7 +11,7 @@ use lapin::{
 use protocol::{Queue, WireMessage};
 use tokio::{
     sync::{Semaphore, mpsc},
-    time::{self, MissedTickBehavior},
+    time::{self, Instant, MissedTickBehavior},
 };
 
 use super::{
@@ -27,6 +27,8 @@ use crate::{BoxError, ConsumeError};
 
 /// How long a message that was set apart may wait until somebody looks.
 const LOOK_PERIOD: Duration = Duration::from_millis(500);
+/// How long it may wait, at most, until a consumer that is busy all the time makes room for it.
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
 /// Gets the suspects of one queue, one by one, for one consumer.
 pub(super) struct Suspects {
@@ -39,9 +41,32 @@ pub(super) struct Suspects {
     pub(super) out: mpsc::Sender<Result<Taken, ConsumeError>>,
 }
 
+/// How long suspects have waited for a consumer to hold nothing. One that is busy all the time takes nothing new at
+/// last until it is done with what it holds; of a fleet each at another time, since one of them will do.
+struct Hurry {
+    since: Option<Instant>,
+    patience: Duration,
+}
+
+impl Hurry {
+    fn new() -> Self {
+        Self { since: None, patience: LONGEST_WAIT.mul_f64(0.5 + fastrand::f64() / 2.0) }
+    }
+
+    /// Whether the wait, which begins with the first call, has been long enough.
+    fn has_come(&mut self) -> bool {
+        self.since.get_or_insert_with(Instant::now).elapsed() >= self.patience
+    }
+
+    fn is_over(&mut self) {
+        *self = Self::new();
+    }
+}
+
 impl Suspects {
     /// Goes on until the consumer ends, or the channel does, which ends the consumer.
     pub(super) async fn feed(self) {
+        let mut hurry = Hurry::new();
         let mut looks = time::interval(LOOK_PERIOD);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -49,20 +74,26 @@ impl Suspects {
                 _ = looks.tick() => {}
                 () = self.out.closed() => return,
             }
-            if let Err(error) = self.hand_over_all().await {
+            if let Err(error) = self.hand_over_all(&mut hurry).await {
                 let _ = self.out.send(Err(ConsumeError::Unavailable(error))).await;
                 return;
             }
         }
     }
 
-    async fn hand_over_all(&self) -> Result<(), BoxError> {
+    /// Hands over one suspect after the other, if nothing else is in hand or one has waited for that too long.
+    async fn hand_over_all(&self, hurry: &mut Hurry) -> Result<(), BoxError> {
         while look::ready(&self.channel, self.office.names.suspects(self.queue)).await? > 0 {
-            let all = Arc::clone(&self.permits).acquire_many_owned(self.prefetch.into());
-            let alone = tokio::select! {
-                alone = all => alone?,
-                () = self.out.closed() => return Ok(()),
+            let permits = Arc::clone(&self.permits);
+            let alone = match permits.clone().try_acquire_many_owned(self.prefetch.into()) {
+                Ok(alone) => alone,
+                Err(_busy) if !hurry.has_come() => return Ok(()),
+                Err(_busy) => tokio::select! {
+                    alone = permits.acquire_many_owned(self.prefetch.into()) => alone?,
+                    () = self.out.closed() => return Ok(()),
+                },
             };
+            hurry.is_over();
             let Some(mut suspect) = self.get().await? else { return Ok(()) };
             suspect.receipt.permits = Some(alone);
             if let Err(unsent) = self.out.send(Ok(suspect)).await
@@ -71,6 +102,7 @@ impl Suspects {
                 give_back(suspect).await;
             }
         }
+        hurry.is_over();
         Ok(())
     }
 

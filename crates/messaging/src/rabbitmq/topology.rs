@@ -49,7 +49,6 @@ pub(super) struct DeclaredQueue {
 pub(super) enum Setting {
     Text(String),
     Number(i64),
-    Flag(bool),
 }
 
 /// What an operator may change.

@@ -10,7 +10,7 @@ use std::{mem::ManuallyDrop, sync::Arc};
 use clock::SystemClock;
 use lapin::{
     Channel, Connection, ConnectionProperties,
-    options::{ExchangeDeleteOptions, QueueDeleteOptions},
+    options::{ConfirmSelectOptions, ExchangeDeleteOptions, QueueDeleteOptions},
 };
 use messaging::{RabbitBroker, RabbitSettings};
 use protocol::{Exchange, Queue};
@@ -62,6 +62,7 @@ impl Tenant {
         let connecting = Connection::connect(&self.url, ConnectionProperties::default());
         let connection = connecting.await.expect("a connection");
         let channel = connection.create_channel().await.expect("a channel");
+        channel.confirm_select(ConfirmSelectOptions::default()).await.expect("it confirms");
         (connection, channel)
     }
 

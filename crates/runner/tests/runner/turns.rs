@@ -10,7 +10,7 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 use messaging::Depth;
-use runner::Limits;
+use runner::{JobContext, Limits};
 use tokio::{sync::Semaphore, time::Instant};
 
 use crate::stage::{Act, LIMITS, QUEUE, Stage, done, job};
@@ -27,6 +27,17 @@ async fn work_whose_deadline_has_passed_is_dropped_before_it_is_computed() {
     assert_eq!(stage.next_call().await.id, "in time");
     let counts = stage.finish().await;
     assert_eq!((counts.expired, counts.done), (1, 1));
+    assert_eq!(stage.depth(QUEUE).await, Depth::default());
+}
+
+#[tokio::test(start_paused = true)]
+async fn work_whose_deadline_passes_while_the_handler_has_it_is_dropped_and_counted_likewise() {
+    let late = |job: &JobContext| if job.message_id == "late" { Act::Expire } else { done() };
+    let mut stage = Stage::start(LIMITS, late);
+    stage.publish(job("late")).await;
+    stage.all_before_are_settled().await;
+    let counts = stage.finish().await;
+    assert_eq!((counts.expired, counts.retried, counts.dead_lettered, counts.done), (1, 0, 0, 1));
     assert_eq!(stage.depth(QUEUE).await, Depth::default());
 }
 

@@ -163,6 +163,7 @@ impl LocalCopy {
         let new = |(dataset, window): &(DatasetName, Window)| {
             self.written.get(dataset).is_none_or(|written| !Arc::ptr_eq(written, &window.frame))
         };
+        let datasets: BTreeSet<DatasetName> = windows.iter().map(|(dataset, _)| dataset.clone()).collect();
         let windows: Vec<_> = windows.into_iter().filter(new).collect();
         let folder = self.folder.clone();
         let writing = spawn_blocking(move || {
@@ -170,6 +171,7 @@ impl LocalCopy {
             let saved = write_pointers(&folder, &pointers);
             if saved.is_ok() {
                 remove_other_artifacts(&folder, &pointers);
+                remove_other_windows(&folder, &datasets);
             }
             (written, saved.map(|()| pointers))
         });
@@ -303,6 +305,18 @@ fn remove_other_artifacts(folder: &Path, pointers: &Pointers) {
         let named = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         if !kept.contains(named) {
             let _ = fs::remove_file(file); // one that stays is tried again the next time
+        }
+    }
+}
+
+/// Removes the windows of other datasets.
+fn remove_other_windows(folder: &Path, datasets: &BTreeSet<DatasetName>) {
+    let kept: BTreeSet<String> = datasets.iter().map(window_file).collect();
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    for entry in entries.filter_map(Result::ok) {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.starts_with(WINDOW) && !kept.contains(&name) {
+            let _ = fs::remove_file(entry.path()); // one that stays is tried again the next time
         }
     }
 }
@@ -526,6 +540,19 @@ mod tests {
         }
         let (_, found) = copy.windows().await.pop().expect("is there");
         assert_eq!(found.revision, 3);
+    }
+
+    #[tokio::test]
+    async fn a_window_that_nothing_is_served_from_any_more_goes() {
+        let disk = Disk::new();
+        let mut copy = disk.open(1 << 20);
+        let both = vec![(bikes(), window(3, 3)), ("trains".parse().expect("a name"), window(4, 3))];
+        let are_there =
+            || ["window-bikes", "window-trains"].map(|name| disk.folder.path().join(name).exists());
+        copy.save(disk.version(7).await, both.clone(), &disk.store).await;
+        assert_eq!(are_there(), [true, true]);
+        copy.save(disk.version(7).await, both[..1].to_vec(), &disk.store).await;
+        assert_eq!(are_there(), [true, false]);
     }
 
     #[tokio::test]

@@ -33,7 +33,7 @@ use runner::CpuPool;
 use tokio_util::sync::CancellationToken;
 
 use self::local_copy::LocalCopy;
-use super::{Work, work};
+use super::{Work, spawned, work};
 use crate::{environment::Environment, handlers::ForecastHandler, health::KNOWS_ANSWERS};
 
 /// Durable requests in hand at once: others are waited for, and one that kills the process takes none along.
@@ -55,15 +55,17 @@ pub(super) async fn run(environment: &Arc<Environment>, stop: CancellationToken)
     let answers = up_to_date.clone();
     environment.health.report(KNOWS_ANSWERS, move || answers.looks.is_servable());
     let (broker, models) = (environment.broker.clone(), keeper.models());
-    let hearing = tokio::spawn(events::hear(broker, up_to_date.clone(), models, stop.clone()));
-    let keeping = tokio::spawn(keeper.keep(stop.clone()));
-    // Requests that cannot be answered yet are left to forecasters that can.
-    let servable = up_to_date.looks.wait_until_servable(FIRST_LOOK);
-    if stop.run_until_cancelled(servable).await.is_some() {
-        answer(environment, up_to_date.clone(), stop).await?;
-    }
-    hearing.await?;
-    keeping.await?;
+    let hearing = spawned(events::hear(broker, up_to_date.clone(), models, stop.clone()));
+    let keeping = spawned(keeper.keep(stop.clone()));
+    let answering = async {
+        // Requests that cannot be answered yet are left to forecasters that can.
+        let servable = up_to_date.looks.wait_until_servable(FIRST_LOOK);
+        match stop.run_until_cancelled(servable).await {
+            Some(()) => answer(environment, up_to_date.clone(), stop.clone()).await,
+            None => Ok(()),
+        }
+    };
+    tokio::try_join!(hearing, keeping, answering)?;
     Ok(())
 }
 

@@ -55,6 +55,7 @@ impl RecentHistory {
                 wanted.entry(&serving.dataset.name).or_insert_with(|| (serving.dataset.grid(), 0));
             *steps = (*steps).max(serving.liked_steps());
         }
+        self.forget_others(&wanted);
         let all = wanted.len();
         let mut behind = Vec::new();
         for (dataset, (grid, steps)) in wanted {
@@ -86,6 +87,12 @@ impl RecentHistory {
             steps: recent.steps,
         };
         by_dataset.iter().map(|(dataset, recent)| (dataset.clone(), window(recent))).collect()
+    }
+
+    /// Lets go of the windows that nothing serves from any more.
+    fn forget_others(&self, wanted: &HashMap<&DatasetName, (Grid, usize)>) {
+        let mut by_dataset = self.by_dataset.write().unwrap_or_else(PoisonError::into_inner);
+        by_dataset.retain(|dataset, _recent| wanted.contains_key(dataset));
     }
 
     async fn refresh(

@@ -8,11 +8,13 @@ use protocol::Queue;
 use runner::CpuPool;
 use tokio_util::sync::CancellationToken;
 
-use super::{Work, work};
-use crate::{environment::Environment, handlers::JudgeHandler};
+use super::{Work, consumer_timeout, work};
+use crate::{config::Config, environment::Environment, handlers::JudgeHandler};
 
 /// Runs until `stop`.
 pub(super) async fn run(environment: &Arc<Environment>, stop: CancellationToken) -> anyhow::Result<()> {
+    let what = train_results(&environment.config);
+    consumer_timeout::warn_if_outlasted(&environment.config, &what, "gatekeeper.time_limit");
     let handler = JudgeHandler {
         registry: environment.registry.clone(),
         history: environment.history.clone(),
@@ -20,7 +22,26 @@ pub(super) async fn run(environment: &Arc<Environment>, stop: CancellationToken)
         artifacts: environment.artifacts.clone(),
         cpu: CpuPool::new(1),
     };
-    let what = Work { queue: Queue::TrainResults, prefetch: 1, time_limit: None };
     tokio::join!(work(environment, what, handler, stop.clone()), retention::keep(environment, stop));
     Ok(())
+}
+
+/// A verdict that never ends would be taken away by the server and begun anew by the next gatekeeper, and so on.
+fn train_results(config: &Config) -> Work {
+    Work { queue: Queue::TrainResults, prefetch: 1, time_limit: Some(config.gatekeeper.time_limit) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_verdict_may_take_as_long_as_the_configuration_says() {
+        let mut config = Config::default();
+        assert_eq!(train_results(&config).time_limit, Some(Duration::from_mins(10)));
+        config.gatekeeper.time_limit = Duration::from_secs(7);
+        assert_eq!(train_results(&config).time_limit, Some(Duration::from_secs(7)));
+    }
 }

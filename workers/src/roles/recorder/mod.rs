@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use grouped::GroupedRecords;
 
-use super::{Work, work};
+use super::{Work, spawned, work};
 use crate::{
     environment::Environment,
     handlers::{RecordForecastsHandler, RecordObservationsHandler},
@@ -25,7 +25,7 @@ const FORECASTS: u16 = 4;
 /// Runs until `stop`.
 pub(super) async fn run(environment: &Arc<Environment>, stop: CancellationToken) -> anyhow::Result<()> {
     let records = GroupedRecords::new(environment.history.clone(), environment.clock.clone());
-    let forgetting = tokio::spawn(retention::keep(
+    let forgetting = spawned(retention::keep(
         environment.history.clone(),
         environment.clock.clone(),
         environment.config.retention.clone(),
@@ -34,10 +34,13 @@ pub(super) async fn run(environment: &Arc<Environment>, stop: CancellationToken)
     let observations = RecordObservationsHandler { registry: environment.registry.clone(), records };
     let forecasts = RecordForecastsHandler { history: environment.history.clone() };
     let on = |queue, prefetch| Work { queue, prefetch, time_limit: None };
-    tokio::join!(
-        work(environment, on(Queue::Observations, OBSERVATIONS), observations, stop.clone()),
-        work(environment, on(Queue::ForecastsIssued, FORECASTS), forecasts, stop),
-    );
-    forgetting.await?;
+    let recording = async {
+        tokio::join!(
+            work(environment, on(Queue::Observations, OBSERVATIONS), observations, stop.clone()),
+            work(environment, on(Queue::ForecastsIssued, FORECASTS), forecasts, stop),
+        );
+        Ok(())
+    };
+    tokio::try_join!(forgetting, recording)?;
     Ok(())
 }
