@@ -14,7 +14,9 @@ use crate::{
     commands::ALL_LEARNERS,
     config::Flags,
     file_format::FileFormat,
-    import::{ColumnNames, ImportOptions, OnDaylightSaving, OnDuplicate, OnGap, OnUnsorted},
+    import::{
+        ColumnNames, CovariateNames, ImportOptions, OnDaylightSaving, OnDuplicate, OnGap, OnUnsorted,
+    },
     roles::Role,
 };
 
@@ -285,6 +287,7 @@ impl Reading {
                 time: self.time.clone(),
                 value: self.value.clone(),
                 series: self.series.clone(),
+                covariates: CovariateNames::default(),
             },
             time_zone: self.tz.clone(),
             on_daylight_saving: self.dst,
