@@ -264,8 +264,8 @@ fn with_path<'de, T: Deserialize<'de>, D: Deserializer<'de>>(decoder: D) -> Resu
     })
 }
 
-/// Refuses nesting deeper than [`MAX_DEPTH`] before the parser recurses into it.
-fn check_json_depth(body: &[u8]) -> Result<(), String> {
+/// Refuses JSON that is nested deeper than 32 levels, before a parser recurses into it.
+pub fn check_json_depth(body: &[u8]) -> Result<(), String> {
     let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
     for (at, &byte) in body.iter().enumerate() {
         if in_string {

@@ -18,6 +18,8 @@ pub mod messages;
 #[cfg(test)]
 mod asyncapi;
 
-pub use codec::{ContentType, DecodeError, EncodeError, MAX_BODY_BYTES, decode, decode_untyped, encode};
+pub use codec::{
+    ContentType, DecodeError, EncodeError, MAX_BODY_BYTES, check_json_depth, decode, decode_untyped, encode,
+};
 pub use envelope::{MAX_ID_BYTES, Message, Properties, Publication, Reply, WireMessage};
 pub use names::{Destination, Exchange, InvalidAddress, Queue, ReplyAddress, RoutingKey};

@@ -114,6 +114,49 @@ fn both_headers_are_read_and_the_table_fits_the_terminal() {
 }
 
 #[test]
+fn every_format_and_column_name_gives_the_same_numbers_in_and_out() {
+    let desk = Desk::new();
+    let sold = |day: i64| 1000 + 300 * (day % 7) + day % 3;
+    let csv = desk.file("shop.csv", shop("shop,day,sold", sold));
+    let object = |line: &str| {
+        let cells: Vec<&str> = line.split(',').collect();
+        format!("{{\"shop\":\"{}\",\"day\":\"{}\",\"sold\":{}}}\n", cells[0], cells[1], cells[2])
+    };
+    let jsonl: String = shop("", sold).lines().skip(1).map(object).collect();
+    let jsonl = desk.file("shop.jsonl", jsonl);
+    let columns = ["--id", "shop", "--time", "day", "--value", "sold"];
+    let asked = ["--horizon", "7", "--origins", "3", "--learner", "weekly-mean,seasonal-naive", "--json"];
+    let numbers = |command: &mut Command| {
+        let document = json(command);
+        let results = document["results"].as_array().expect("a list").clone();
+        results.into_iter().map(|result| (result["mae"].clone(), result["mase"].clone())).collect::<Vec<_>>()
+    };
+    let expected = numbers(desk.backtest(&csv, &asked).args(columns));
+    assert_eq!(numbers(desk.backtest(&jsonl, &asked).args(columns)), expected, "JSON lines");
+    let mut piped = desk.backtest(Path::new("-"), &asked);
+    let file = std::fs::File::open(&csv).expect("is there");
+    assert_eq!(numbers(piped.args(columns).stdin(file)), expected, "stdin");
+
+    // What is written can be read: the actuals of the scored rows, as another file of observations.
+    for name in ["rows.csv", "rows.jsonl", "rows.parquet"] {
+        let rows = desk.path(name);
+        succeed(desk.backtest(&csv, &asked).args(columns).arg("--rows").arg(&rows));
+        let drafted = json(
+            gatecast(&desk.path("data"))
+                .args(["--json", "init", name, "--name"])
+                .arg(format!("{}-again", name.replace('.', "-"))),
+        );
+        assert_eq!(
+            (&drafted["rows"], &drafted["frequency"]),
+            (&21.into(), &"P1D".into()),
+            "{name}: {drafted}"
+        );
+    }
+    let wide = desk.file("wide.csv", "day,north,south\n2024-01-01,1,2\n");
+    desk.fails(&wide, &asked[..6], 4, "python3 -c 'import csv");
+}
+
+#[test]
 fn what_cannot_be_backtested_is_said() {
     let desk = Desk::new();
     let file = desk.file("shop.csv", shop("unique_id,ds,y", |day| day % 7));
@@ -124,6 +167,11 @@ fn what_cannot_be_backtested_is_said() {
     desk.fails(&file, &[&asked("7", "3")[..], &["--learner", "xgboost"]].concat(), 2, "possible values");
     let too_short = "learner boosted-trees: ";
     desk.fails(&file, &[&asked("7", "3")[..], &["--learner", "boosted-trees"]].concat(), 4, too_short);
-    desk.fails(&file, &[&asked("7", "3")[..], &["--rows", "rows.xlsx"]].concat(), 2, "must end in .csv");
+    desk.fails(
+        &file,
+        &[&asked("7", "3")[..], &["--rows", "rows.xlsx"]].concat(),
+        2,
+        "must end in .csv, .jsonl or .parquet",
+    );
     desk.fails(&desk.path("nothing.csv"), &asked("7", "3"), 3, "nothing.csv");
 }

@@ -52,7 +52,7 @@ async fn tables_of_a_newer_program_are_left_alone_by_everything() {
             "INSERT INTO registry._sqlx_migrations VALUES (99, 'newer', now(), true, '', 0)",
         ),
         (
-            "history has version 99, this program knows 2",
+            "history has version 99, this program knows 3",
             "INSERT INTO history._sqlx_migrations VALUES (99, 'newer', now(), true, '', 0)",
         ),
     ] {
@@ -71,12 +71,13 @@ async fn tables_of_a_newer_program_are_left_alone_by_everything() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn tables_of_an_older_program_need_migrate_and_nothing_else_touches_them() {
-    for (schema, drop) in
-        [("registry", "DROP SCHEMA registry CASCADE"), ("history", "DROP SCHEMA history CASCADE")]
+    for (schema, needed, drop) in
+        [("registry", 2, "DROP SCHEMA registry CASCADE"), ("history", 3, "DROP SCHEMA history CASCADE")]
     {
         let fleet = Fleet::new().await;
         execute(&fleet, drop).await;
-        let says = format!("schema {schema} has version 0, this program needs 2: run `gatecast migrate`");
+        let says =
+            format!("schema {schema} has version 0, this program needs {needed}: run `gatecast migrate`");
         for command in COMMANDS {
             fails(fleet.gatecast().args(command), &says);
         }

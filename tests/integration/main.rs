@@ -81,3 +81,4 @@ mod fleet_schema;
 mod command_line;
 
 mod backtested;
+mod data_files;

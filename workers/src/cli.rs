@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use forecasting::{
-    names::{DatasetName, LearnerName, ModelName},
+    names::{DatasetName, LearnerName, ModelName, SeriesId},
     spec::Algorithm,
 };
 use jiff::Timestamp;
@@ -13,7 +13,8 @@ use protocol::Queue;
 use crate::{
     commands::ALL_LEARNERS,
     config::Flags,
-    import::{OnDaylightSaving, OnDuplicate, OnGap, OnUnsorted},
+    file_format::FileFormat,
+    import::{ColumnNames, ImportOptions, OnDaylightSaving, OnDuplicate, OnGap, OnUnsorted},
     roles::Role,
 };
 
@@ -68,6 +69,10 @@ pub enum Command {
         #[arg(long)]
         once: bool,
     },
+    /// Look at a file and write the dataset and model specifications that it suggests
+    Init(Init),
+    /// From a file to a judged model and its forecast: init, apply, import, train, forecast
+    Up(Init),
     /// Run workers until told to stop (SIGTERM or ctrl-c)
     Run {
         /// Roles of this process
@@ -111,6 +116,16 @@ pub enum Command {
     /// Look at the configuration in force
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Print the completion script of a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page of gatecast, or of one of its commands
+    Man {
+        /// The command
+        command: Option<String>,
+    },
 }
 
 /// Commands on specifications.
@@ -181,16 +196,68 @@ fn queue(name: &str) -> Result<Queue, String> {
     Queue::from_name(name).ok_or_else(|| format!("the queues are {}", known()))
 }
 
+/// `gatecast init` and `gatecast up`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Writes NAME.dataset.toml and NAME.model.toml, commented, and never over a file that is there: `init` then refuses, \
+`up` goes on with what it says.")]
+pub struct Init {
+    /// File, or file://, s3://, gs://, az://
+    pub file: String,
+    /// Name of the dataset and of the model [default: the file's]
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<DatasetName>,
+    /// Where the specifications are written
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub folder: PathBuf,
+    /// How to read it
+    #[command(flatten)]
+    pub reading: Reading,
+}
+
+impl Init {
+    /// The name that was given, or that of the file.
+    pub fn name(&self) -> DatasetName {
+        self.name.clone().unwrap_or_else(|| crate::draft::name(&self.file))
+    }
+}
+
 /// `gatecast import`
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Columns are found by name: `unique_id,ds,y` or `series,timestamp,value`. Nothing is stored when any row is \
-wrong, and nothing is repaired unless asked for by name.")]
+One row per value: columns are found by name, `unique_id,ds,y` or `series,timestamp,value`, or as --id, --time and \
+--value say. CSV and JSON lines may be compressed (.gz, .zst). Objects in stores are reached with the variables \
+that the stores' own tools read (AWS_ACCESS_KEY_ID, AWS_ENDPOINT_URL, GOOGLE_SERVICE_ACCOUNT, \
+AZURE_STORAGE_ACCOUNT_NAME, …). Nothing is stored when any row is wrong, and nothing is repaired unless asked for \
+by name.")]
 pub struct Import {
     /// The dataset
     pub dataset: DatasetName,
-    /// CSV file, also .gz; - for stdin
-    pub file: PathBuf,
+    /// File, - for stdin, or file://, s3://, gs://, az://
+    pub file: String,
+    /// How to read it
+    #[command(flatten)]
+    pub reading: Reading,
+}
+
+/// How to read a file of observations.
+#[derive(Debug, Args)]
+pub struct Reading {
+    /// What the file must be [default: what its first bytes say]
+    #[arg(long, value_enum)]
+    pub format: Option<FileFormat>,
+    /// Column of series ids
+    #[arg(long, value_name = "COLUMN", conflicts_with = "series")]
+    pub id: Option<String>,
+    /// Column of time stamps
+    #[arg(long, value_name = "COLUMN")]
+    pub time: Option<String>,
+    /// Column of values
+    #[arg(long, value_name = "COLUMN")]
+    pub value: Option<String>,
+    /// The whole file is one series with this id
+    #[arg(long, value_name = "ID")]
+    pub series: Option<SeriesId>,
     /// Time zone of time stamps without an offset: an IANA name, or none for a plain grid
     #[arg(long, value_name = "ZONE")]
     pub tz: Option<String>,
@@ -208,18 +275,40 @@ pub struct Import {
     pub on_unsorted: OnUnsorted,
 }
 
+impl Reading {
+    /// The same, for the reader.
+    pub fn options(&self) -> ImportOptions {
+        ImportOptions {
+            format: self.format,
+            columns: ColumnNames {
+                id: self.id.clone(),
+                time: self.time.clone(),
+                value: self.value.clone(),
+                series: self.series.clone(),
+            },
+            time_zone: self.tz.clone(),
+            on_daylight_saving: self.dst,
+            on_duplicate: self.on_duplicate,
+            on_gap: self.on_gap,
+            on_unsorted: self.on_unsorted,
+        }
+    }
+}
+
 /// `gatecast backtest`
 #[derive(Debug, Args)]
 #[command(after_help = "\
 The origins lie a horizon apart and the last horizon ends at the last time stamp of the file. Each learner is \
 fitted once on what lies before the first origin and forecasts each origin from what lies before it; scored are \
-the rows that exist, of series that begin at least 4 weeks (days: 8 weeks) before the first origin.
+the rows that exist, of series that begin at least 4 weeks (days: 8 weeks) before the first origin. The \
+file is read as `import` reads it, with its most common step as the frequency; without --tz, time stamps without an \
+offset are a plain grid.
 
 WAPE, bias, worst day and worst series are in percent; MASE and CVaR99 are in seasonal naive errors (the value a \
 week earlier) before the first origin; fit is CPU time of the one fitting thread.")]
 pub struct Backtest {
-    /// CSV file with `unique_id,ds,y` or `series,timestamp,value`, also .gz; - for stdin
-    pub file: PathBuf,
+    /// File, - for stdin, or file://, s3://, gs://, az://
+    pub file: String,
     /// Steps of each forecast
     #[arg(long, value_name = "STEPS", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub horizon: u32,
@@ -229,22 +318,10 @@ pub struct Backtest {
     /// Learners with their default settings [default: all]
     #[arg(long, value_name = "NAME", value_delimiter = ',', value_parser = learner_names())]
     pub learner: Vec<String>,
-    /// Time zone of time stamps without an offset: an IANA name, or none for a plain grid [default: none]
-    #[arg(long, value_name = "ZONE")]
-    pub tz: Option<String>,
-    /// What to do with a local time that does not exist or exists twice
-    #[arg(long, value_enum, default_value_t = OnDaylightSaving::Error)]
-    pub dst: OnDaylightSaving,
-    /// What to do with a series' second value for the same time
-    #[arg(long, value_enum, default_value_t = OnDuplicate::Error)]
-    pub on_duplicate: OnDuplicate,
-    /// What to do with a series that lacks more than 20 % of its steps
-    #[arg(long, value_enum, default_value_t = OnGap::Error)]
-    pub on_gap: OnGap,
-    /// What to do with a row that is earlier than the one before it of its series
-    #[arg(long, value_enum, default_value_t = OnUnsorted::Error)]
-    pub on_unsorted: OnUnsorted,
-    /// Write every scored row with every learner's forecast to this CSV file
+    /// How to read it
+    #[command(flatten)]
+    pub reading: Reading,
+    /// Write every scored row with every learner's forecast: .csv, .jsonl or .parquet
     #[arg(long, value_name = "FILE")]
     pub rows: Option<PathBuf>,
 }
@@ -287,6 +364,12 @@ pub struct Forecast {
     /// Instant to forecast from, RFC 3339 [default: after each series' newest value]
     #[arg(long, value_name = "TIME")]
     pub origin: Option<Timestamp>,
+    /// Write rows of `unique_id,ds,forecast,…,version,origin,route`: .csv, .jsonl or .parquet
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Format of the rows [default: by the file's name]; without --out they go to stdout
+    #[arg(long, value_enum)]
+    pub format: Option<FileFormat>,
 }
 
 /// Commands on the configuration.

@@ -19,8 +19,12 @@ pub mod metrics;
 
 pub mod asker;
 pub mod cpu_time;
+pub mod draft;
+pub mod export;
+pub mod file_format;
 pub mod holdout;
 pub mod import;
+pub mod input;
 pub mod schedule;
 pub mod scored_rows;
 

@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use anstyle::{AnsiColor, Style};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
@@ -23,10 +24,21 @@ pub fn print_json(document: &impl Serialize) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Prints a line for people. Ends the process quietly if nobody reads any more (`gatecast … | head`), and with
-/// an error if the line cannot be written.
+/// Prints a line for people. What colours it has are seen on terminals only, and nowhere with `NO_COLOR`.
 pub fn print(line: impl std::fmt::Display) {
-    let Err(error) = writeln!(io::stdout(), "{line}") else { return };
+    end_unless(writeln!(anstream::stdout(), "{line}"));
+}
+
+/// Prints a file for programs.
+pub fn print_bytes(bytes: &[u8]) {
+    let mut stdout = io::stdout();
+    end_unless(stdout.write_all(bytes).and_then(|()| stdout.flush()));
+}
+
+/// Ends the process quietly if nobody reads any more (`gatecast … | head`), and with an error if nothing can
+/// be written.
+fn end_unless(printed: io::Result<()>) {
+    let Err(error) = printed else { return };
     if error.kind() == io::ErrorKind::BrokenPipe {
         std::process::exit(0);
     }
@@ -37,7 +49,17 @@ pub fn print(line: impl std::fmt::Display) {
 /// The last word of a command that failed, on stderr.
 pub fn complain(error: impl std::fmt::Display) {
     // Where stderr is gone too there is nobody left to tell.
-    let _ = writeln!(io::stderr(), "error: {error}");
+    let _ = writeln!(anstream::stderr(), "{} {error}", painted("error:", BAD));
+}
+
+/// What went well.
+pub const GOOD: Style = AnsiColor::Green.on_default().bold();
+/// What did not.
+pub const BAD: Style = AnsiColor::Red.on_default().bold();
+
+/// The text in a style. Only [`print()`] and [`complain`] leave it out where nobody can see it.
+pub fn painted(text: &str, style: Style) -> String {
+    format!("{style}{text}{style:#}")
 }
 
 /// A table: columns as wide as their cells, the last one wrapped into what is left of [`WIDTH`].
@@ -64,7 +86,7 @@ impl Table {
         let last = self.header.len() - 1;
         let widths: Vec<usize> = (0..last).map(|column| self.width(column)).collect();
         let used: usize = widths.iter().map(|width| width + 2).sum();
-        let left = WIDTH.saturating_sub(used).max(20);
+        let left = WIDTH.saturating_sub(used).max(15);
         let header: Vec<String> = self.header.iter().map(|&cell| cell.to_owned()).collect();
         let rule = "─".repeat(WIDTH.min(used + self.width(last)));
         let mut lines = vec![line(&header[..last], &widths, &header[last]), rule];
@@ -80,7 +102,12 @@ impl Table {
 
     /// Prints the table.
     pub fn print(&self) {
-        self.lines().iter().for_each(print);
+        for (at, line) in self.lines().iter().enumerate() {
+            match at {
+                0 => print(painted(line, Style::new().bold())),
+                _ => print(line),
+            }
+        }
     }
 
     fn width(&self, column: usize) -> usize {
@@ -127,6 +154,15 @@ pub fn cut(text: &str, width: usize) -> String {
         used <= width
     };
     text.chars().take_while(fits).chain(['…']).collect()
+}
+
+/// The text as one word of a shell's command line.
+pub fn quoted(text: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "._-/:".contains(c);
+    if !text.is_empty() && text.chars().all(is_plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 /// Text from outside must not steer the terminal.

@@ -64,11 +64,17 @@ impl DerefMut for PostgresTransaction {
 }
 
 impl PatientConnection {
-    /// Copies `data` in with a `COPY … FROM STDIN`.
-    pub async fn copy_in(&mut self, statement: &str, data: Vec<u8>) -> sqlx::Result<()> {
+    /// Copies data in with a `COPY … FROM STDIN`: the server works on one piece while the next one is made.
+    pub async fn copy_in(
+        &mut self,
+        statement: &str,
+        pieces: impl IntoIterator<Item = Vec<u8>>,
+    ) -> sqlx::Result<()> {
         let connection: &mut PgConnection = &mut self.transaction;
         let mut copy = unless_silent(connection.copy_in_raw(statement)).await?;
-        unless_silent(copy.send(data).map(|sent| sent.map(drop))).await?;
+        for piece in pieces {
+            unless_silent(copy.send(piece).map(|sent| sent.map(drop))).await?;
+        }
         unless_silent(copy.finish()).await.map(drop)
     }
 }

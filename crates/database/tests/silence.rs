@@ -64,7 +64,7 @@ async fn statements_copies_and_commits_end_with_an_error_that_says_so() {
     server.vanish();
     is_silence(sqlx::query("SELECT 1").execute(&mut *one).await);
     is_silence(sqlx::query("SELECT 1").fetch_optional(&mut *optional).await);
-    is_silence(copying.copy_in("COPY t FROM STDIN", b"1\n2\n".to_vec()).await);
+    is_silence(copying.copy_in("COPY t FROM STDIN", [b"1\n2\n".to_vec()]).await);
     is_silence(committing.commit().await);
 }
 

@@ -1,7 +1,7 @@
 //! Names of things, checked once where they enter: [`DatasetName`], [`ModelName`], [`LearnerName`],
 //! [`SeriesId`].
 
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
@@ -33,19 +33,20 @@ fn check_name(what: &'static str, value: &str) -> Result<(), InvalidName> {
     Err(InvalidName::new(what, value, "must match [a-z][a-z0-9-]{0,62}"))
 }
 
+// Shared, because a million observations name the same few series.
 macro_rules! checked_name {
     ($(#[$doc:meta])* $name:ident, $what:literal, $check:path) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
-        pub struct $name(String);
+        pub struct $name(Arc<str>);
 
         impl $name {
             /// Checks and takes a name.
             pub fn new(value: impl Into<String>) -> Result<Self, InvalidName> {
                 let value = value.into();
                 $check($what, &value)?;
-                Ok(Self(value))
+                Ok(Self(value.into()))
             }
 
             /// The name as text.
@@ -76,7 +77,7 @@ macro_rules! checked_name {
 
         impl From<$name> for String {
             fn from(name: $name) -> String {
-                name.0
+                name.0.as_ref().to_owned()
             }
         }
     };

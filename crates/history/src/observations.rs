@@ -113,16 +113,15 @@ pub(crate) struct Batch<'a> {
 impl<'a> Batch<'a> {
     pub(crate) fn new(observations: &'a [Observation]) -> Result<Self, RecordError> {
         let mut series: BTreeMap<&SeriesId, Vec<Point>> = BTreeMap::new();
-        for observation in observations {
-            if observation.y.is_infinite() {
-                return Err(RecordError::NotFinite {
-                    series: observation.series.clone(),
-                    ds: observation.ds,
-                });
+        // Mostly a batch brings one series after the other: each is looked for once.
+        for run in observations.chunk_by(|one, next| one.series == next.series) {
+            if let Some(infinite) = run.iter().find(|observation| observation.y.is_infinite()) {
+                let (series, ds) = (infinite.series.clone(), infinite.ds);
+                return Err(RecordError::NotFinite { series, ds });
             }
             // SQLite does not keep the sign of a zero, so that no adapter may: -0.0 + 0.0 is 0.0.
-            let point = Point { ds: to_micros(observation.ds), y: observation.y + 0.0 };
-            series.entry(&observation.series).or_default().push(point);
+            let point = |one: &Observation| Point { ds: to_micros(one.ds), y: one.y + 0.0 };
+            series.entry(&run[0].series).or_default().extend(run.iter().map(point));
         }
         let mut repeated = 0;
         for (id, points) in &mut series {

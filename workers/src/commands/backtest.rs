@@ -4,14 +4,19 @@ mod compared;
 mod reading;
 mod rows_file;
 
-use std::{fs::File, path::Path};
+use std::{
+    fs::OpenOptions,
+    path::{Path, PathBuf},
+};
 
 use anyhow::Context as _;
 use forecasting::{
     evaluation::Backtest,
     learning::StopFlag,
     names::{DatasetName, ModelName},
-    spec::{Algorithm, DatasetSpec, FallbackSpec, GatePolicy, LearnerSpec, ModelSpec, TrainSettings},
+    spec::{
+        Algorithm, DatasetSpec, FallbackSpec, GatePolicy, LearnerSpec, ModelSpec, Negative, TrainSettings,
+    },
 };
 use jiff::Timestamp;
 use serde_json::json;
@@ -19,7 +24,9 @@ use serde_json::json;
 use self::compared::{Compared, Comparison, Outcome};
 use crate::{
     cli,
+    export::{self, Columns},
     failure::{CommandResult, ExitCode, Failure, OrExit as _},
+    file_format::FileFormat,
     terminal::{Table, WIDTH, complain, print, print_json, progress_bar, spinner, wrap},
 };
 
@@ -29,13 +36,12 @@ pub const ALL_LEARNERS: &str = "all";
 /// Fits each learner once on what lies before the first origin, lets it forecast every origin, and prints how
 /// good that was. `now` bounds how far ahead a time stamp may lie.
 pub(super) async fn backtest(arguments: &cli::Backtest, now: Timestamp, json: bool) -> CommandResult {
-    let reading = spinner(format!("reading {}", arguments.file.display()));
-    let (dataset, frame) = reading::read(arguments, now).await?;
+    let rows_file = arguments.rows.as_deref().map(RowsFile::at).transpose()?;
+    let reading = spinner(format!("reading {}", arguments.file));
+    let (dataset, frame) = reading::read(&arguments.file, &arguments.reading, now).await?;
     reading.finish_and_clear();
     let model = model(arguments, &dataset)?;
     let backtest = Backtest::new(&frame, arguments.horizon, arguments.origins).or_exit(ExitCode::Invalid)?;
-    // A file that cannot be written must not cost an hour of fitting first.
-    let rows_file = arguments.rows.as_deref().map(create).transpose()?;
     let learners = learners(&arguments.learner);
     let forecasts = learners.len() * backtest.rows().forecasts();
     let progress = progress_bar(forecasts as u64);
@@ -46,7 +52,7 @@ pub(super) async fn backtest(arguments: &cli::Backtest, now: Timestamp, json: bo
     progress.finish_and_clear();
     report_left_out(&compared, arguments)?;
     if let Some(file) = rows_file {
-        rows_file::write(file, &compared).context("writing the rows")?;
+        file.write(&rows_file::columns(&compared))?;
     }
     if json {
         print_json(&document(&compared))?;
@@ -96,18 +102,36 @@ fn dataset(frequency: forecasting::series::Frequency, time_zone: &str) -> Datase
         frequency,
         time_zone: time_zone.to_owned(),
         availability_delay: jiff::SignedDuration::ZERO,
+        negative: Negative::default(),
         description: None,
         source: None,
         licence: None,
     }
 }
 
-fn create(path: &Path) -> Result<File, Failure> {
-    if path.extension().is_none_or(|extension| extension != "csv") {
-        let message = format!("--rows {}: the name must end in .csv", path.display());
-        return Err(Failure::say(ExitCode::Usage, message));
+/// Where the scored rows go.
+struct RowsFile {
+    path: PathBuf,
+    format: FileFormat,
+}
+
+impl RowsFile {
+    /// Refuses at once what cannot be written: it must not cost an hour of fitting first.
+    fn at(path: &Path) -> Result<Self, Failure> {
+        let Some(format) = FileFormat::of_name(path) else {
+            let message = format!("--rows {}: the name must end in .csv, .jsonl or .parquet", path.display());
+            return Err(Failure::say(ExitCode::Usage, message));
+        };
+        let opened = OpenOptions::new().create(true).append(true).open(path);
+        opened.with_context(|| format!("--rows {}", path.display())).or_exit(ExitCode::Failure)?;
+        Ok(Self { path: path.to_owned(), format })
     }
-    File::create(path).with_context(|| format!("--rows {}", path.display())).or_exit(ExitCode::Failure)
+
+    fn write(&self, rows: &Columns) -> CommandResult {
+        export::write_file(rows, self.format, &self.path)
+            .with_context(|| format!("--rows {}", self.path.display()))
+            .or_exit(ExitCode::Failure)
+    }
 }
 
 /// A learner that cannot do this file is said so; an error if it was asked for by name, or if none can.

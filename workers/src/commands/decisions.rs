@@ -10,7 +10,7 @@ use crate::{
     environment::Environment,
     failure::CommandResult,
     handlers::convert::{gate_decision, wire_name},
-    terminal::{WIDTH, print, print_json, wrap},
+    terminal::{BAD, GOOD, WIDTH, painted, print, print_json, wrap},
 };
 
 /// Lists a model's decisions, newest first.
@@ -54,8 +54,12 @@ pub(super) fn lines(decision: &GateDecision) -> Vec<String> {
     let (headline, candidate, incumbent, against, reasons) = match decision {
         GateDecision::Promoted(event) => {
             let headline = format!(
-                "version {} of {} PROMOTED: generation {}, {}",
-                event.version, event.model, event.generation, event.decided_at
+                "version {} of {} {}: generation {}, {}",
+                event.version,
+                event.model,
+                painted("PROMOTED", GOOD),
+                event.generation,
+                event.decided_at
             );
             let (candidate, incumbent) = (Some(event.candidate), Some(event.incumbent));
             (headline, candidate, incumbent, event.previous_version, &event.reasons)
@@ -64,7 +68,8 @@ pub(super) fn lines(decision: &GateDecision) -> Vec<String> {
             let what =
                 event.version.map_or_else(|| "train job".to_owned(), |version| format!("version {version}"));
             let verdict = wire_name(&event.verdict).replace('_', " ");
-            let headline = format!("{what} of {} REFUSED: {verdict}, {}", event.model, event.decided_at);
+            let refused = painted("REFUSED", BAD);
+            let headline = format!("{what} of {} {refused}: {verdict}, {}", event.model, event.decided_at);
             (headline, event.candidate, event.incumbent, event.incumbent_version, &event.reasons)
         }
     };

@@ -1,27 +1,33 @@
 //! `gatecast forecast`
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
+use anyhow::Context as _;
+use forecasting::{names::SeriesId, series::Frame, spec::ModelSpec};
+use history::Range;
 use protocol::{
     Queue, decode,
     messages::{ForecastReply, ForecastRequest, Interval, RefusalReason, SeriesForecast, SeriesValues},
 };
+use serde_json::json;
 
 use super::{models, with_roles};
 use crate::{
     asker::answer,
     cli,
     environment::Environment,
+    export,
     failure::{CommandResult, ExitCode, Failure, OrExit as _},
+    file_format::FileFormat,
     handlers::convert::wire_name,
     roles::Role,
-    terminal::{Table, cut, print, print_json, spark, spinner},
+    terminal::{Table, complain, cut, print, print_bytes, print_json, spark, spinner},
 };
 
 /// How long a reply may take; a process that starts its forecaster first reads its history.
 const PATIENCE: Duration = Duration::from_mins(1);
-/// Widest chart.
-const CHART: usize = 24;
+/// Widest half of a chart.
+const CHART: usize = 11;
 
 /// Publishes a forecast request and prints the reply.
 pub(super) async fn forecast(
@@ -29,6 +35,7 @@ pub(super) async fn forecast(
     arguments: &cli::Forecast,
     json: bool,
 ) -> CommandResult {
+    let out = Out::of(arguments)?;
     let model = models::find(environment, &arguments.model).await?.spec;
     let request = ForecastRequest {
         model: model.name.to_string(),
@@ -42,15 +49,15 @@ pub(super) async fn forecast(
     let reply =
         with_roles(environment, &[Role::Forecaster, Role::Recorder], reply(environment, &request)).await?;
     progress.finish_and_clear();
-    if json {
+    if json && !out.is_file() {
         print_json(&reply)?;
     }
     match reply {
         ForecastReply::Answered { forecasts, refused, .. } => {
-            if !json {
-                table(&forecasts).print();
+            if !json || out.is_file() {
+                out.put(environment, &model, &forecasts, json).await?;
                 for refusal in &refused {
-                    print(&refusal.message);
+                    complain(&refusal.message);
                 }
             }
             match refused.first() {
@@ -60,6 +67,63 @@ pub(super) async fn forecast(
         }
         ForecastReply::Refused { reason, .. } if json => Err(Failure::silent(refusal_code(reason))),
         ForecastReply::Refused { reason, message } => Err(Failure::say(refusal_code(reason), message)),
+    }
+}
+
+/// Where forecasts go.
+enum Out {
+    /// A table for people.
+    Table,
+    /// Rows with the intervals of `levels`, in a file or on stdout.
+    Rows { file: Option<PathBuf>, format: FileFormat, levels: Vec<u8> },
+}
+
+impl Out {
+    fn of(arguments: &cli::Forecast) -> Result<Self, Failure> {
+        let file = arguments.out.clone();
+        let of_name = || file.as_deref().and_then(FileFormat::of_name);
+        match (arguments.format.or_else(of_name), &file) {
+            (Some(format), _) => Ok(Self::Rows { file, format, levels: arguments.level.clone() }),
+            (None, None) => Ok(Self::Table),
+            (None, Some(file)) => {
+                let problem =
+                    "the name must end in .csv, .jsonl or .parquet, or --format must say what it is";
+                Err(Failure::say(ExitCode::Usage, format!("--out {}: {problem}", file.display())))
+            }
+        }
+    }
+
+    fn is_file(&self) -> bool {
+        matches!(self, Self::Rows { file: Some(_), .. })
+    }
+
+    /// `json`: says as a document what was written into a file.
+    async fn put(
+        &self,
+        environment: &Environment,
+        model: &ModelSpec,
+        forecasts: &[SeriesForecast],
+        json: bool,
+    ) -> CommandResult {
+        let Self::Rows { file, format, levels } = self else {
+            chart(environment, model, forecasts).await?.print();
+            return Ok(());
+        };
+        let columns = export::forecasts::columns(forecasts, levels)?;
+        let Some(file) = file else {
+            let mut bytes = Vec::new();
+            export::write(&columns, *format, &mut bytes)?;
+            print_bytes(&bytes);
+            return Ok(());
+        };
+        export::write_file(&columns, *format, file).with_context(|| format!("--out {}", file.display()))?;
+        let (rows, series) = (columns.rows(), forecasts.len());
+        if json {
+            print_json(&json!({ "file": file, "rows": rows, "series": series }))?;
+        } else {
+            print(format_args!("{rows} rows of {series} series in {}", file.display()));
+        }
+        Ok(())
     }
 }
 
@@ -80,20 +144,66 @@ fn refusal_code(reason: RefusalReason) -> ExitCode {
     }
 }
 
-/// One line per series: a chart of the steps, from 0 to the largest.
-pub(super) fn table(forecasts: &[SeriesForecast]) -> Table {
-    let mut table = Table::new(["series", "from", "steps", "largest", "answered by"]);
+/// One line per series: a chart of its last steps and of those that are forecast, from 0 to the largest.
+pub(super) async fn chart(
+    environment: &Environment,
+    model: &ModelSpec,
+    forecasts: &[SeriesForecast],
+) -> Result<Table, Failure> {
+    let dataset = environment.registry.dataset(&model.dataset).await?;
+    let grid = dataset.map(|stored| stored.spec.grid());
+    let past = match (grid, forecasts.iter().map(|forecast| forecast.points.start).min()) {
+        (Some(grid), Some(first)) => {
+            let steps = forecasts.iter().map(|forecast| forecast.points.values.len()).max().unwrap_or(0);
+            let from = Some(grid.advance(first, -i64::try_from(steps).unwrap_or(i64::MAX)));
+            let ids = forecasts.iter().filter_map(|forecast| SeriesId::new(&*forecast.points.id).ok());
+            let range = Range { series: Some(ids.collect()), from, ..Range::default() };
+            Some(environment.history.read(&model.dataset, &grid, &range).await?)
+        }
+        _ => None,
+    };
+    Ok(table(forecasts, past.as_ref()))
+}
+
+/// As [`chart`], from the history that there is. Intervals need the room of the past.
+pub(super) fn table(forecasts: &[SeriesForecast], past: Option<&Frame>) -> Table {
+    let with_past = forecasts.iter().all(|forecast| forecast.intervals.is_empty());
+    let (shown, widest_id) = if with_past { ("before │ forecast", 16) } else { ("forecast", 12) };
+    let mut table = Table::new(["series", "from", shown, "largest", "answered by"]);
     for forecast in forecasts {
         let values: Vec<f64> = forecast.points.values.iter().map(|value| value.unwrap_or(f64::NAN)).collect();
+        let steps = narrowed(&values);
+        let chart = if with_past {
+            beside(&narrowed(&before(forecast, values.len(), past)), &steps)
+        } else {
+            spark(&steps)
+        };
         table.row([
-            cut(&forecast.points.id, 18),
+            cut(&forecast.points.id, widest_id),
             local(&forecast.points),
-            spark(&narrowed(&values)),
+            chart,
             largest(&values, &forecast.intervals),
             answered_by(forecast),
         ]);
     }
     table
+}
+
+/// One chart of both, with a bar between them.
+fn beside(before: &[f64], steps: &[f64]) -> String {
+    let chart: Vec<char> = spark(&[before, steps].concat()).chars().collect();
+    let (left, right) = chart.split_at(before.len());
+    format!("{}│{}", String::from_iter(left), String::from_iter(right))
+}
+
+/// As many steps before the origin as are forecast; NaN where nothing is known.
+fn before(forecast: &SeriesForecast, steps: usize, past: Option<&Frame>) -> Vec<f64> {
+    let known = SeriesId::new(&*forecast.points.id).ok().zip(past);
+    let Some((grid, series)) = known.and_then(|(id, past)| Some((&past.grid, past.series(&id)?))) else {
+        return vec![f64::NAN; steps.min(CHART)];
+    };
+    let steps = i64::try_from(steps).unwrap_or(i64::MAX);
+    (-steps..0).map(|step| series.value(grid, grid.advance(forecast.points.start, step))).collect()
 }
 
 /// The largest value, with the first of the intervals around it.
@@ -102,7 +212,7 @@ fn largest(values: &[f64], intervals: &[Interval]) -> String {
     let Some(at) = at else { return "-".to_owned() };
     let around = |interval: &Interval| {
         let Interval { level, lower, upper } = interval;
-        format!(" ({level} %: {:.0} to {:.0})", lower[at], upper[at])
+        format!(" ({level} %: {:.0}–{:.0})", lower[at], upper[at])
     };
     format!("{:.0}{}", values[at], intervals.first().map(around).unwrap_or_default())
 }
@@ -122,7 +232,10 @@ fn narrowed(values: &[f64]) -> Vec<f64> {
 fn answered_by(forecast: &SeriesForecast) -> String {
     let version = forecast.version.map_or_else(|| "-".to_owned(), |version| format!("v{version}"));
     let route = wire_name(&forecast.route);
-    let reason =
-        forecast.reason.as_ref().map(|reason| format!(" ({})", wire_name(reason))).unwrap_or_default();
+    let reason = forecast
+        .reason
+        .as_ref()
+        .map(|reason| format!(" ({})", wire_name(reason).replace('_', " ")))
+        .unwrap_or_default();
     format!("{version} g{} {route}{reason}", forecast.generation)
 }

@@ -1,12 +1,8 @@
 //! `gatecast import`
 
-use std::{
-    fs::File,
-    io::{self, Read},
-    path::Path,
-};
+use std::io::Read;
 
-use anyhow::Context as _;
+use anyhow::anyhow;
 use forecasting::spec::DatasetSpec;
 use history::{RecordError, Recorded};
 use protocol::{
@@ -17,9 +13,11 @@ use uuid::Uuid;
 
 use crate::{
     cli,
+    config::cloud_variables,
     environment::Environment,
     failure::{CommandResult, ExitCode, Failure, OrExit as _},
-    import::{ImportOptions, ImportReport, read},
+    import::{ImportError, ImportOptions, ImportReport, melt, read},
+    input,
     terminal::{print, print_json, spinner},
 };
 
@@ -29,16 +27,10 @@ pub(super) async fn import(environment: &Environment, arguments: &cli::Import, j
         let message = format!("dataset {:?} was not applied", arguments.dataset.as_str());
         return Err(Failure::say(ExitCode::NotFound, message));
     };
-    let options = ImportOptions {
-        time_zone: arguments.tz.clone(),
-        on_daylight_saving: arguments.dst,
-        on_duplicate: arguments.on_duplicate,
-        on_gap: arguments.on_gap,
-        on_unsorted: arguments.on_unsorted,
-    };
-    let input = open(&arguments.file)?;
-    let progress = spinner(format!("importing {}", arguments.file.display()));
-    let (report, recorded) = record(environment, &dataset.spec, input, options).await?;
+    let input = input::open(&arguments.file, &cloud_variables()).await?;
+    let progress = spinner(format!("importing {}", arguments.file));
+    let recording = record(environment, &dataset.spec, input, arguments.reading.options()).await;
+    let (report, recorded) = recording.map_err(|failure| advised(failure, &arguments.file))?;
     progress.finish_and_clear();
     if json {
         let counts =
@@ -100,11 +92,12 @@ async fn announce(
     Ok(())
 }
 
-/// The bytes of a file, or of stdin.
-pub(super) fn open(file: &Path) -> Result<Box<dyn Read + Send>, Failure> {
-    if file == Path::new("-") {
-        return Ok(Box::new(io::stdin()));
+/// The failure, with the command that makes a file in wide format a long one.
+pub(super) fn advised(mut failure: Failure, file: &str) -> Failure {
+    let refused = failure.error.as_ref().and_then(|error| error.downcast_ref());
+    if let Some(ImportError::Wide { time, .. }) = refused {
+        let command = melt::command(file, time);
+        failure.error = failure.error.map(|error| anyhow!("{error:#}\n  {command}"));
     }
-    let opened = File::open(file).with_context(|| format!("file {}", file.display()));
-    Ok(Box::new(opened.or_exit(ExitCode::NotFound)?))
+    failure
 }

@@ -10,11 +10,14 @@ mod doctor;
 mod forecast;
 mod healthcheck;
 mod import;
+mod init;
 mod migrate;
 mod models;
 mod run;
+mod shell;
 mod spec_file;
 mod train;
+mod up;
 
 use std::{sync::Arc, time::Duration};
 
@@ -67,6 +70,16 @@ async fn run_briefly(cli: &Cli, config: Config, settings: Vec<Setting>) -> Comma
     if let Command::Healthcheck = &cli.command {
         return healthcheck::healthcheck(&config).await;
     }
+    if let Command::Completions { shell } = &cli.command {
+        shell::completions(*shell);
+        return Ok(());
+    }
+    if let Command::Man { command } = &cli.command {
+        return shell::man(command.as_deref());
+    }
+    if let Command::Init(arguments) = &cli.command {
+        return init::init(arguments, SystemClock.now(), global.json).await;
+    }
     if let Command::Backtest(arguments) = &cli.command {
         return backtest::backtest(arguments, SystemClock.now(), global.json).await;
     }
@@ -80,6 +93,7 @@ async fn run_briefly(cli: &Cli, config: Config, settings: Vec<Setting>) -> Comma
         Command::Models(SpecCommand::List) => models::list(environment, global.json).await,
         Command::DeadLetters(command) => dead_letters::dead_letters(environment, command, global.json).await,
         Command::Import(arguments) => import::import(environment, arguments, global.json).await,
+        Command::Up(arguments) => up::up(environment, arguments, global.json).await,
         Command::Train(arguments) => train::train(environment, arguments, global.json).await,
         Command::Forecast(arguments) => forecast::forecast(environment, arguments, global.json).await,
         Command::Decisions { model, limit } => {
@@ -87,6 +101,9 @@ async fn run_briefly(cli: &Cli, config: Config, settings: Vec<Setting>) -> Comma
         }
         Command::Backtest(_)
         | Command::Config(_)
+        | Command::Completions { .. }
+        | Command::Man { .. }
+        | Command::Init(_)
         | Command::Doctor
         | Command::Healthcheck
         | Command::Migrate

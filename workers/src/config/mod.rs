@@ -8,6 +8,8 @@ mod load;
 
 mod part_url;
 
+mod cloud;
+
 mod check;
 
 use std::{path::PathBuf, time::Duration};
@@ -17,6 +19,7 @@ use jiff::fmt::serde::unsigned_duration::friendly::compact::required as friendly
 use messaging::QueueType;
 use serde::{Deserialize, Serialize};
 
+pub use cloud::cloud_variables;
 pub use part_url::PartUrl;
 use part_url::redacted;
 

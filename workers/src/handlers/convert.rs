@@ -190,6 +190,10 @@ pub fn observations(
         let series = series(values, &grid, &field)?;
         check_start(&series, &grid, &field)?;
         check_not_in_the_future(&series, &grid, &field, now)?;
+        if let Some(step) = series.values.iter().position(|&y| !dataset.negative.allows(y)) {
+            let problem = format!("{} is negative, which the dataset refuses", series.values[step]);
+            return Err(BadField::new(format_args!("{field}.values[{step}]"), problem));
+        }
         let known = series.values.iter().enumerate().filter(|(_, y)| !y.is_nan());
         observations.extend(known.map(|(step, &y)| Observation {
             series: series.id.clone(),
@@ -410,4 +414,31 @@ fn version_of(generation: Option<u64>, incumbents: &[Incumbent]) -> Option<u32> 
         .iter()
         .find(|incumbent| Some(incumbent.generation) == generation)
         .map(|incumbent| incumbent.version)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_negative_observation_is_named_where_the_dataset_refuses_it() {
+        let dataset = |more: &str| -> DatasetSpec {
+            toml::from_str(&format!("name = 'd'\nfrequency = 'P1D'\ntime_zone = 'UTC'\n{more}"))
+                .expect("is one")
+        };
+        let start: Timestamp = "2025-01-01T00:00:00Z".parse().expect("is a time stamp");
+        let values = vec![Some(1.0), None, Some(-2.0)];
+        let series = SeriesValues {
+            id: "a".to_owned(),
+            start,
+            frequency: "P1D".to_owned(),
+            tz: "UTC".to_owned(),
+            values,
+        };
+        let batch = ObservationBatch { dataset: "d".to_owned(), series: vec![series] };
+        let now = start + SignedDuration::from_hours(72);
+        assert_eq!(observations(&batch, &dataset(""), now).map(|all| all.len()).ok(), Some(2));
+        let refused = observations(&batch, &dataset("negative = 'refuse'"), now).expect_err("is negative");
+        assert_eq!(refused.to_string(), "series[0].values[2]: -2 is negative, which the dataset refuses");
+    }
 }

@@ -2,13 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use forecasting::series::{Frequency, Grid};
+use forecasting::{
+    names::SeriesId,
+    series::{Frequency, Grid},
+    spec::Negative,
+};
 use history::Observation;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
     Gap, ImportError, ImportOptions, ImportReport, Imported, OnDuplicate, OnGap, OnUnsorted,
-    error::PlacedRow,
+    columns::Columns,
+    error::{Place, PlacedRow, Unit},
     points::{Parsed, Point, SeriesPoints},
 };
 
@@ -27,14 +32,15 @@ pub(super) fn arrange(
     parsed.series.retain(|series| !series.points.is_empty());
     parsed.series.sort_by(|one, other| one.id.cmp(&other.id));
     if options.on_unsorted == OnUnsorted::Error {
-        check_sorted(&parsed.series, &parsed.columns.ds.name)?;
+        check_sorted(&parsed)?;
     }
     let unsorted_rows = parsed.series.iter_mut().map(sort).sum();
     let found = common_step(&parsed.series, grid);
-    check_grid(&parsed.series, grid, found, options.on_gap)?;
+    check_grid(&parsed, grid, found, options.on_gap)?;
     let mut duplicates = 0;
     for series in &mut parsed.series {
-        duplicates += merge_duplicates(series, options.on_duplicate, &parsed.columns.ds.name)?;
+        let merged = merge_duplicates(series, options.on_duplicate);
+        duplicates += merged.map_err(|same| duplicate(&series.id, same, &parsed.columns, parsed.unit))?;
     }
     let gaps = find_gaps(&parsed.series, grid, options.on_gap)?;
     let first_and_last =
@@ -58,6 +64,17 @@ pub(super) fn arrange(
     Ok(Imported { observations: observations(parsed.series), report })
 }
 
+/// Names the first value in the file that is below zero where none may be.
+pub(super) fn check_negative(parsed: &Parsed, negative: Negative) -> Result<(), ImportError> {
+    let points = parsed.series.iter().flat_map(|series| &series.points);
+    let Some(point) = points.filter(|point| !negative.allows(point.y)).min_by_key(|point| point.at) else {
+        return Ok(());
+    };
+    let problem = "is negative, which the dataset's specification refuses";
+    let place = Place { unit: parsed.unit, number: point.at };
+    Err(ImportError::row(place, &parsed.columns.y.name, &point.y.to_string(), problem))
+}
+
 fn observations(series: Vec<SeriesPoints>) -> Vec<Observation> {
     let mut observations = Vec::with_capacity(series.iter().map(|series| series.points.len()).sum());
     for SeriesPoints { id, points } in series {
@@ -71,26 +88,28 @@ fn observations(series: Vec<SeriesPoints>) -> Vec<Observation> {
 }
 
 /// Every row must stand after the earlier ones of its series; names the first in the file that does not.
-fn check_sorted(series: &[SeriesPoints], field: &str) -> Result<(), ImportError> {
+fn check_sorted(Parsed { series, columns, unit, .. }: &Parsed) -> Result<(), ImportError> {
     let late = |series: &SeriesPoints| {
         let pair = series.points.windows(2).find(|pair| pair[1].ds < pair[0].ds)?;
         Some((series.id.clone(), pair[0], pair[1]))
     };
-    let Some((id, before, late)) = series.iter().filter_map(late).min_by_key(|(.., late)| late.line) else {
+    let Some((id, before, late)) = series.iter().filter_map(late).min_by_key(|(.., late)| late.at) else {
         return Ok(());
     };
     let problem = format!(
-        "is before {} on line {} of series {id}: not sorted by time (--on-unsorted sort)",
-        before.ds, before.line
+        "is before {} on {} of series {id}: not sorted by time (--on-unsorted sort)",
+        before.ds,
+        Place { unit: *unit, number: before.at }
     );
-    Err(ImportError::row(late.line, field, &late.ds.to_string(), problem))
+    let place = Place { unit: *unit, number: late.at };
+    Err(ImportError::row(place, &columns.ds.name, &late.ds.to_string(), problem))
 }
 
 /// Sorts by time, rows of the same time in the order of the file; returns how many rows stood too late.
 fn sort(series: &mut SeriesPoints) -> u64 {
     let late = series.points.windows(2).filter(|pair| pair[1].ds < pair[0].ds).count();
     if late > 0 {
-        series.points.sort_by_key(|point| (point.ds, point.line));
+        series.points.sort_by_key(|point| (point.ds, point.at));
     }
     late as u64
 }
@@ -148,7 +167,7 @@ fn common_step(series: &[SeriesPoints], grid: &Grid) -> Option<Step> {
 
 /// Every point must lie on one grid: the one that most of them are on.
 fn check_grid(
-    series: &[SeriesPoints],
+    Parsed { series, unit, .. }: &Parsed,
     grid: &Grid,
     found: Option<Step>,
     on_gap: OnGap,
@@ -171,9 +190,13 @@ fn check_grid(
     let mut placed: Vec<PlacedRow> = Vec::new();
     for SeriesPoints { id, points } in series {
         let off = points.iter().filter(|point| common.is_none() || phase(grid, point.ds) != common);
-        placed.extend(off.map(|point| PlacedRow { line: point.line, series: id.to_string(), ds: point.ds }));
+        placed.extend(off.map(|point| PlacedRow {
+            place: Place { unit: *unit, number: point.at },
+            series: id.to_string(),
+            ds: point.ds,
+        }));
     }
-    placed.sort_by_key(|row| row.line);
+    placed.sort_by_key(|row| row.place.number);
     let count = placed.len() as u64;
     placed.truncate(NAMED);
     let (frequency, time_zone) = (grid.frequency(), grid.time_zone_name().to_owned());
@@ -194,12 +217,8 @@ fn phase(grid: &Grid, ds: Timestamp) -> Option<i128> {
     }
 }
 
-/// Leaves one point per time; returns how many rows went into another.
-fn merge_duplicates(
-    series: &mut SeriesPoints,
-    on_duplicate: OnDuplicate,
-    field: &str,
-) -> Result<u64, ImportError> {
+/// Leaves one point per time; returns how many rows went into another, or the first two that must not.
+fn merge_duplicates(series: &mut SeriesPoints, on_duplicate: OnDuplicate) -> Result<u64, [Point; 2]> {
     let before = series.points.len();
     if series.points.windows(2).all(|pair| pair[0].ds != pair[1].ds) {
         return Ok(0);
@@ -210,7 +229,7 @@ fn merge_duplicates(
         let sum: f64 = same.iter().map(|point| point.y).sum();
         let y = match on_duplicate {
             _ if same.len() == 1 => first.y,
-            OnDuplicate::Error => return Err(duplicate(series, same, field)),
+            OnDuplicate::Error => return Err([first, same[1]]),
             OnDuplicate::Sum => sum,
             OnDuplicate::Last => last.y,
             OnDuplicate::First => first.y,
@@ -222,13 +241,15 @@ fn merge_duplicates(
     Ok((before - series.points.len()) as u64)
 }
 
-fn duplicate(series: &SeriesPoints, same: &[Point], field: &str) -> ImportError {
-    let (first, second) = (same[0], same[1]);
+fn duplicate(id: &SeriesId, [first, second]: [Point; 2], columns: &Columns, unit: Unit) -> ImportError {
     let problem = format!(
-        "series {} has {} there and {} on line {} already (--on-duplicate sum, last, first or mean)",
-        series.id, second.y, first.y, first.line
+        "series {id} has {} there and {} on {} already (--on-duplicate sum, last, first or mean)",
+        second.y,
+        first.y,
+        Place { unit, number: first.at }
     );
-    ImportError::row(second.line, field, &second.ds.to_string(), problem)
+    let place = Place { unit, number: second.at };
+    ImportError::row(place, &columns.ds.name, &second.ds.to_string(), problem)
 }
 
 #[derive(Default)]

@@ -6,6 +6,8 @@ use forecasting::series::{Frequency, InvalidTimeZone};
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::file_format::FileFormat;
+
 /// Why nothing of a file is stored: what is wrong, and where.
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
@@ -18,9 +20,11 @@ pub enum ImportError {
         /// The dataset's time zone.
         time_zone: String,
     },
-    /// The bytes are not CSV text.
-    #[error("not a CSV file: {problem}")]
-    NotCsv {
+    /// The bytes are not of the format that they should be, or of none.
+    #[error("not a {format} file: {problem}")]
+    WrongFormat {
+        /// What it should be.
+        format: FileFormat,
         /// What it is instead.
         problem: String,
     },
@@ -31,6 +35,19 @@ pub enum ImportError {
         problem: String,
         /// Names of the columns that are there.
         found: Vec<String>,
+    },
+    /// One column per series rather than one row per value.
+    #[error(
+        "header: no column for the series and none for the value, but one for the time ({time}) beside {}: if each \
+         of those is a series, the file is in wide format and long format is needed; else --id and --value name \
+         the columns",
+        series.join(", ")
+    )]
+    Wide {
+        /// Name of the column of times.
+        time: String,
+        /// Names of the first other columns.
+        series: Vec<String>,
     },
     /// Reading failed, or the compressed data is damaged.
     #[error("after line {line}: {problem}")]
@@ -44,10 +61,10 @@ pub enum ImportError {
         source: io::Error,
     },
     /// A value cannot be.
-    #[error("line {line}: {field} = {value:?}: {problem}")]
+    #[error("{place}: {field} = {value:?}: {problem}")]
     Row {
-        /// Line in the file; the header is line 1.
-        line: u64,
+        /// Where it stands.
+        place: Place,
         /// Name of the column, as in the header.
         field: String,
         /// The value, cut to 80 characters.
@@ -78,6 +95,18 @@ pub enum ImportError {
         /// The first three in the file.
         first: Vec<PlacedRow>,
     },
+    /// No frequency can be read off the file.
+    #[error(
+        "{}",
+        match step {
+            Some(step) => format!("rows are {step} apart; steps of minutes that divide a day, or of 1 to 7 days, are possible"),
+            None => "no series has two rows, so that nothing says how far apart steps are".to_owned(),
+        }
+    )]
+    NoFrequency {
+        /// The most common distance of rows.
+        step: Option<String>,
+    },
     /// A series lacks too many steps.
     #[error(
         "series {series} lacks {missing_steps} of {steps} steps, more than 20 % (--on-gap allow takes it as it \
@@ -104,11 +133,29 @@ pub enum ImportError {
     },
 }
 
+/// What a row is found by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unit {
+    /// Its line in a text file; that of a header is 1.
+    Line,
+    /// Its number in a file without lines; the first is 1.
+    Row,
+}
+
+/// Where a row stands in its file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// What is counted.
+    pub unit: Unit,
+    /// From 1.
+    pub number: u64,
+}
+
 /// A row by its place in the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlacedRow {
-    /// Line in the file; the header is line 1.
-    pub line: u64,
+    /// Where it stands.
+    pub place: Place,
     /// Its series.
     pub series: String,
     /// Its time stamp.
@@ -128,15 +175,24 @@ pub struct Gap {
 
 impl ImportError {
     /// A value that cannot be.
-    pub(super) fn row(line: u64, field: &str, value: &str, problem: impl Into<String>) -> Self {
+    pub(super) fn row(place: Place, field: &str, value: &str, problem: impl Into<String>) -> Self {
         let value = value.chars().take(80).collect();
-        Self::Row { line, field: field.to_owned(), value, problem: problem.into() }
+        Self::Row { place, field: field.to_owned(), value, problem: problem.into() }
     }
 }
 
 impl fmt::Display for PlacedRow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "line {} ({} at {})", self.line, self.series, self.ds)
+        write!(f, "{} ({} at {})", self.place, self.series, self.ds)
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.unit {
+            Unit::Line => write!(f, "line {}", self.number),
+            Unit::Row => write!(f, "row {}", self.number),
+        }
     }
 }
 

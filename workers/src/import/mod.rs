@@ -1,28 +1,53 @@
-//! Reading observations from CSV: all rows or none, and no repair that was not asked for by name.
+//! Reading observations from CSV, JSON lines and Parquet: all rows or none, and no repair that was not asked
+//! for by name.
 //!
-//! Pure but for the reading: bytes become text (`source`), text becomes points (`columns`,
-//! `moments`), and the points of each series are checked against the dataset's grid (`arrange`).
+//! Pure but for the reading: bytes become rows (`source`, `csv_rows`, `json_rows`, `parquet_rows`), rows
+//! become points (`columns`, `moments`, `points`), and the points of each series are checked against the
+//! dataset's grid (`arrange`). Memory holds one row or page of the file, and the points.
 
-mod arrange;
-mod columns;
-mod error;
-mod moments;
-mod points;
-mod report;
 mod source;
 
-use std::io::Read;
+mod csv_rows;
+mod json_rows;
+mod parquet_pages;
+mod parquet_rows;
+
+mod columns;
+mod moments;
+mod points;
+
+mod arrange;
+
+mod look;
+mod sample;
+
+mod error;
+pub(crate) mod melt;
+mod report;
+
+use std::io::{Read, Seek as _};
 
 use clap::ValueEnum;
-use forecasting::{series::time_zone, spec::DatasetSpec};
+use forecasting::{
+    names::SeriesId,
+    series::{Frequency, time_zone},
+    spec::DatasetSpec,
+};
 use history::Observation;
 use jiff::{Timestamp, tz::TimeZone};
 
-pub use error::{Gap, ImportError};
+pub use error::{Gap, ImportError, Place, PlacedRow, Unit};
+pub use look::{Look, Sample, WrittenBy, guess_columns, look};
 pub(crate) use moments::{OUTSIDE_YEARS, is_within_years};
 pub use report::{DaylightSavingRepairs, ImportReport};
+pub use sample::sample;
 
-/// Reads every observation of `input`: CSV with a header, plain or gzip.
+use crate::file_format::FileFormat;
+use moments::Clock;
+use points::Parsed;
+use source::Source;
+
+/// Reads every observation of `input`: CSV with a header, JSON lines or Parquet; text also as gzip or zstd.
 ///
 /// `now` bounds how far ahead a time stamp may lie: a day.
 pub fn read(
@@ -33,9 +58,33 @@ pub fn read(
 ) -> Result<Imported, ImportError> {
     let grid = dataset.grid();
     let naive_zone = options.naive_zone(dataset)?;
-    let clock = moments::Clock::new(&grid, naive_zone, options.on_daylight_saving, now);
-    let parsed = points::read(source::text(input)?, clock)?;
+    let clock = Clock::new(&grid, naive_zone, options.on_daylight_saving, now);
+    let parsed = parse(source::open(input, options.format)?, &options.columns, clock)?;
+    arrange::check_negative(&parsed, dataset.negative)?;
     arrange::arrange(parsed, &grid, options)
+}
+
+/// As [`read`], for a file that nobody has described: `describe` makes the dataset from the most common step.
+pub fn read_undescribed(
+    input: impl Read,
+    options: &ImportOptions,
+    describe: impl FnOnce(Frequency) -> DatasetSpec,
+    now: Timestamp,
+) -> Result<(DatasetSpec, Imported), ImportError> {
+    // The frequency comes first: what a time stamp means may depend on it.
+    let mut file = source::spool(input)?;
+    let dataset = describe(look(&file, options, now)?.frequency);
+    file.rewind().map_err(|error| source::unreadable(0, error))?;
+    let imported = read(&file, options, &dataset, now)?;
+    Ok((dataset, imported))
+}
+
+fn parse(source: Source<'_>, columns: &ColumnNames, clock: Clock) -> Result<Parsed, ImportError> {
+    match source {
+        Source::Csv(text) => csv_rows::read(text, columns, clock),
+        Source::JsonLines(text) => json_rows::read(text, columns, clock),
+        Source::Parquet(file) => parquet_rows::read(file, columns, clock),
+    }
 }
 
 /// What a file held.
@@ -50,6 +99,10 @@ pub struct Imported {
 /// How to read what is not plain. By default nothing is guessed and nothing repaired.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ImportOptions {
+    /// What the file must be; `None`: what its first bytes say.
+    pub format: Option<FileFormat>,
+    /// Which columns are read.
+    pub columns: ColumnNames,
     /// The zone of time stamps without an offset: an IANA name, or `none` for a plain grid, which needs a
     /// dataset in UTC. `None`: such time stamps are errors.
     pub time_zone: Option<String>,
@@ -61,6 +114,19 @@ pub struct ImportOptions {
     pub on_gap: OnGap,
     /// What to do with a row that is earlier than the one before it of its series.
     pub on_unsorted: OnUnsorted,
+}
+
+/// Which columns are read; by default those of the usual names.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ColumnNames {
+    /// The column of series ids. Default `unique_id` or `series`.
+    pub id: Option<String>,
+    /// The column of time stamps. Default `ds` or `timestamp`.
+    pub time: Option<String>,
+    /// The column of values. Default `y` or `value`.
+    pub value: Option<String>,
+    /// The file is this one series: no column of ids is read.
+    pub series: Option<SeriesId>,
 }
 
 /// What to do with a local time that the clock skips or repeats.

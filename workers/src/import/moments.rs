@@ -9,7 +9,10 @@ use jiff::{
     tz::{AmbiguousOffset, TimeZone},
 };
 
-use super::{DaylightSavingRepairs, OnDaylightSaving};
+use super::{
+    DaylightSavingRepairs, OnDaylightSaving,
+    look::{LENIENT, Written, offset_seconds},
+};
 
 /// Reads time stamps, with an offset or as the wall clock of one zone shows them.
 #[derive(Debug)]
@@ -22,6 +25,8 @@ pub(super) struct Clock {
     /// Repeated local times that were read once already, by series.
     repeated: HashSet<(usize, DateTime)>,
     pub(super) repairs: DaylightSavingRepairs,
+    /// Set where the offsets are to be looked at.
+    pub(super) written: Option<Written>,
 }
 
 const NO_TIME: &str = "is not a time such as 2025-01-31T13:00:00+01:00 or 2025-01-31T12:00:00Z";
@@ -41,7 +46,24 @@ impl Clock {
             latest: now.checked_add(SignedDuration::from_hours(24)).unwrap_or(Timestamp::MAX),
             repeated: HashSet::new(),
             repairs: DaylightSavingRepairs::default(),
+            written: None,
         }
+    }
+
+    /// One that notes how time stamps are written, for a file whose grid is not known yet.
+    pub(super) fn looking(naive_zone: TimeZone, now: Timestamp) -> Self {
+        let grid = Grid::new(Frequency::Minutes(1), "UTC").expect("UTC is known");
+        Self { written: Some(Written::default()), ..Self::new(&grid, Some(naive_zone), LENIENT, now) }
+    }
+
+    /// Whether a text is a time, with an offset or without.
+    pub(super) fn is_time(text: &str) -> bool {
+        let parsed = if has_offset(text) {
+            text.parse::<Timestamp>().is_ok()
+        } else {
+            text.parse::<DateTime>().is_ok()
+        };
+        parsed && check_shape(text).is_ok()
     }
 
     /// The instant, or `None` if the row is to be left out; the error says what is wrong with the text.
@@ -49,27 +71,53 @@ impl Clock {
     /// `series`: tells series apart.
     pub(super) fn read(&mut self, text: &str, series: usize) -> Result<Option<Timestamp>, String> {
         check_shape(text)?;
-        let instant = if has_offset(text) {
-            Some(text.parse::<Timestamp>().map_err(|_| NO_TIME)?)
-        } else {
-            self.read_naive(text, series)?
-        };
-        match instant {
-            Some(instant) => self.check_range(instant).map(Some),
+        if has_offset(text) {
+            let instant = text.parse().map_err(|_| NO_TIME)?;
+            if let Some(written) = &mut self.written {
+                written.note(instant, offset_seconds(text).unwrap_or_default());
+            }
+            return self.check(instant);
+        }
+        match text.len() {
+            10 => self.read_day(text.parse().map_err(|_| NO_TIME)?),
+            _ => self.read_local(text.parse().map_err(|_| NO_TIME)?, series),
+        }
+    }
+
+    /// An instant that a file holds as such.
+    pub(super) fn read_instant(&mut self, instant: Timestamp) -> Result<Option<Timestamp>, String> {
+        if let Some(written) = &mut self.written {
+            written.note(instant, 0);
+        }
+        self.check(instant)
+    }
+
+    /// The start of a day of the zone.
+    pub(super) fn read_day(&mut self, day: Date) -> Result<Option<Timestamp>, String> {
+        if let Some(written) = &mut self.written {
+            written.without = true;
+        }
+        let zone = self.naive_zone.as_ref().ok_or(NO_OFFSET)?;
+        let start = day.to_zoned(zone.clone()).and_then(|day| day.start_of_day()).map_err(|_| NO_TIME)?;
+        self.check(start.timestamp())
+    }
+
+    /// As [`read`](Self::read), for what a wall clock of the zone shows.
+    pub(super) fn read_local(&mut self, local: DateTime, series: usize) -> Result<Option<Timestamp>, String> {
+        if let Some(written) = &mut self.written {
+            written.without = true;
+        }
+        if self.by_day && local.time() == Time::midnight() {
+            return self.read_day(local.date());
+        }
+        match self.resolve(local, series)? {
+            Some(instant) => self.check(instant),
             None => Ok(None),
         }
     }
 
-    fn read_naive(&mut self, text: &str, series: usize) -> Result<Option<Timestamp>, String> {
-        let local: DateTime = match text.len() {
-            10 => text.parse::<Date>().map_err(|_| NO_TIME)?.into(),
-            _ => text.parse().map_err(|_| NO_TIME)?,
-        };
+    fn resolve(&mut self, local: DateTime, series: usize) -> Result<Option<Timestamp>, String> {
         let zone = self.naive_zone.as_ref().ok_or(NO_OFFSET)?;
-        if text.len() == 10 || (self.by_day && local.time() == Time::midnight()) {
-            let midnight = local.date().to_zoned(zone.clone()).and_then(|day| day.start_of_day());
-            return midnight.map(|start| Some(start.timestamp())).map_err(|_| NO_TIME.to_owned());
-        }
         let ambiguous = zone.to_ambiguous_timestamp(local);
         match (ambiguous.offset(), self.on_daylight_saving) {
             (AmbiguousOffset::Unambiguous { .. }, _) => {
@@ -95,14 +143,15 @@ impl Clock {
         }
     }
 
-    fn check_range(&self, instant: Timestamp) -> Result<Timestamp, String> {
+    /// The instant, if an observation may have it.
+    fn check(&self, instant: Timestamp) -> Result<Option<Timestamp>, String> {
         if !is_within_years(instant) {
             return Err(OUTSIDE_YEARS.to_owned());
         }
         if instant > self.latest {
             return Err(format!("lies in the future: the latest possible is {}", self.latest));
         }
-        Ok(instant)
+        Ok(Some(instant))
     }
 }
 
@@ -136,16 +185,19 @@ fn check_shape(text: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Epoch seconds and milliseconds look alike to a program that guesses, and are 50,000 years apart.
+/// Epoch seconds and their fractions look alike to a program that guesses, and are ages apart.
 fn describe_number(text: &str) -> String {
-    let number = text.parse::<i64>().ok();
-    let seconds = number.and_then(|number| Timestamp::from_second(number).ok());
-    let milliseconds = number.and_then(|number| Timestamp::from_millisecond(number).ok());
-    let plausible = |unit, at: Option<Timestamp>| {
-        let at = at.filter(|at| (FIRST_SECOND..END_SECOND).contains(&at.as_second()))?;
-        Some(format!("is a number; if it counts {unit} since 1970, write {at}"))
+    let Ok(number) = text.parse::<i64>() else { return NO_TIME.to_owned() };
+    let (unit, at) = match text.len() {
+        ..12 => ("seconds", Timestamp::from_second(number)),
+        12..15 => ("milliseconds", Timestamp::from_millisecond(number)),
+        15..18 => ("microseconds", Timestamp::from_microsecond(number)),
+        _ => ("nanoseconds", Timestamp::from_nanosecond(number.into())),
     };
-    let guess =
-        if text.len() > 11 { plausible("milliseconds", milliseconds) } else { plausible("seconds", seconds) };
-    guess.unwrap_or_else(|| NO_TIME.to_owned())
+    match at {
+        Ok(at) if is_within_years(at) => {
+            format!("is a number; if it counts {unit} since 1970, write {at}")
+        }
+        _ => NO_TIME.to_owned(),
+    }
 }

@@ -1,26 +1,30 @@
-//! From text to points, each with the line that it stands on.
+//! From rows to points, each with the place that it stands on.
 
-use std::{collections::HashMap, io::Read};
+use std::collections::HashMap;
 
-use csv::{ByteRecord, ErrorKind, ReaderBuilder};
 use forecasting::names::SeriesId;
-use jiff::Timestamp;
+use jiff::{Timestamp, civil::DateTime};
 
 use super::{
     DaylightSavingRepairs, ImportError,
-    columns::{Column, Columns},
+    columns::{Columns, SeriesColumn},
+    error::{Place, Unit},
+    look::Written,
     moments::Clock,
-    source,
 };
+use crate::file_format::FileFormat;
 
 /// What the rows say, series by series, in the order of the file.
 #[derive(Debug)]
 pub(super) struct Parsed {
     pub(super) series: Vec<SeriesPoints>,
     pub(super) columns: Columns,
+    pub(super) unit: Unit,
     /// Rows read, whether dropped or not.
     pub(super) rows: u64,
     pub(super) repairs: DaylightSavingRepairs,
+    /// What offsets the times were written with, if the clock was to look.
+    pub(super) written: Option<Written>,
 }
 
 #[derive(Debug)]
@@ -33,55 +37,67 @@ pub(super) struct SeriesPoints {
 pub(super) struct Point {
     pub(super) ds: Timestamp,
     pub(super) y: f64,
-    pub(super) line: u64,
+    /// Line or row in the file.
+    pub(super) at: u64,
 }
 
-const MOST_ROWS: u64 = 100_000_000;
+/// A row as its format has it.
+pub(super) struct Row<'a> {
+    /// The id of its series; nothing where the file is one series.
+    pub(super) series: &'a [u8],
+    pub(super) ds: Moment<'a>,
+    pub(super) y: Amount<'a>,
+}
+
+/// A time as its format has it.
+pub(super) enum Moment<'a> {
+    Text(&'a [u8]),
+    Instant(Timestamp),
+    /// What a wall clock shows.
+    Local(DateTime),
+    /// A calendar day.
+    Day(jiff::civil::Date),
+}
+
+/// A value as its format has it.
+pub(super) enum Amount<'a> {
+    Text(&'a [u8]),
+    Number(f64),
+}
+
+pub(super) const MOST_ROWS: u64 = 100_000_000;
 const MOST_POINTS_PER_SERIES: usize = 1_000_000;
 const LARGEST_VALUE: f64 = 1e15;
 
-/// Reads every row.
-pub(super) fn read(text: impl Read, clock: Clock) -> Result<Parsed, ImportError> {
-    let mut csv = ReaderBuilder::new().has_headers(false).buffer_capacity(1 << 16).from_reader(text);
-    let mut record = ByteRecord::new();
-    if !csv.read_byte_record(&mut record).map_err(|error| unreadable(error, 0))? {
-        return Err(ImportError::NotCsv { problem: "it has no line".to_owned() });
-    }
-    let mut table =
-        Table { columns: Columns::find(&record)?, clock, series: Vec::new(), known: HashMap::new(), rows: 0 };
-    let mut line = 1;
-    while csv.read_byte_record(&mut record).map_err(|error| unreadable(error, line))? {
-        line = record.position().map_or(0, csv::Position::line);
-        table.add(&record, line)?;
-    }
-    if table.rows == 0 {
-        return Err(ImportError::NotCsv { problem: "it has no row after the header".to_owned() });
-    }
-    let Table { columns, clock, series, rows, .. } = table;
-    Ok(Parsed { series, columns, rows, repairs: clock.repairs })
-}
-
-struct Table {
-    columns: Columns,
+/// Takes rows, and checks each for itself.
+pub(super) struct Table {
+    pub(super) columns: Columns,
     clock: Clock,
+    unit: Unit,
     series: Vec<SeriesPoints>,
     known: HashMap<Box<[u8]>, usize>,
-    rows: u64,
+    pub(super) rows: u64,
 }
 
 impl Table {
-    fn add(&mut self, record: &ByteRecord, line: u64) -> Result<(), ImportError> {
+    pub(super) fn new(columns: Columns, clock: Clock, unit: Unit) -> Self {
+        let mut table = Self { columns, clock, unit, series: Vec::new(), known: HashMap::new(), rows: 0 };
+        if let SeriesColumn::Whole(id) = &table.columns.series {
+            table.known.insert(Box::default(), 0);
+            table.series.push(SeriesPoints { id: id.clone(), points: Vec::new() });
+        }
+        table
+    }
+
+    pub(super) fn add(&mut self, row: &Row<'_>, at: u64) -> Result<(), ImportError> {
         self.rows += 1;
         if self.rows > MOST_ROWS {
             return Err(ImportError::TooMany { what: "rows", most: MOST_ROWS });
         }
-        let series = self.series(record, line)?;
-        let y = self.value(record, line)?;
-        let text = field(record, &self.columns.ds, line)?;
-        let instant = self.clock.read(text, series);
-        let instant =
-            instant.map_err(|problem| ImportError::row(line, &self.columns.ds.name, text, problem))?;
-        let Some(ds) = instant else { return Ok(()) };
+        let place = Place { unit: self.unit, number: at };
+        let series = self.series(row.series, place)?;
+        let y = self.value(&row.y, place)?;
+        let Some(ds) = self.time(&row.ds, series, place)? else { return Ok(()) };
         let points = &mut self.series[series].points;
         if points.len() == MOST_POINTS_PER_SERIES {
             return Err(ImportError::TooMany {
@@ -89,54 +105,84 @@ impl Table {
                 most: MOST_POINTS_PER_SERIES as u64,
             });
         }
-        points.push(Point { ds, y, line });
+        points.push(Point { ds, y, at });
         Ok(())
     }
 
+    /// What was read.
+    pub(super) fn finish(self, format: FileFormat) -> Result<Parsed, ImportError> {
+        if self.rows == 0 {
+            let problem = "it has no row after the header".to_owned();
+            return Err(ImportError::WrongFormat { format, problem });
+        }
+        let Self { columns, clock, unit, series, rows, .. } = self;
+        Ok(Parsed { series, columns, unit, rows, repairs: clock.repairs, written: clock.written })
+    }
+
     /// Index of the row's series. An id is checked once, when it is new.
-    fn series(&mut self, record: &ByteRecord, line: u64) -> Result<usize, ImportError> {
-        let column = &self.columns.series;
-        let bytes = record.get(column.index).unwrap_or_default();
+    fn series(&mut self, bytes: &[u8], place: Place) -> Result<usize, ImportError> {
         if let Some(&known) = self.known.get(bytes) {
             return Ok(known);
         }
-        let text = field(record, column, line)?;
-        let id = SeriesId::new(text);
-        let id = id.map_err(|invalid| ImportError::row(line, &column.name, text, invalid.problem))?;
+        let name = self.columns.series.name();
+        let id = SeriesId::new(text(bytes, name, place)?);
+        let id = id.map_err(|invalid| {
+            ImportError::row(place, name, &String::from_utf8_lossy(bytes), invalid.problem)
+        })?;
         self.known.insert(bytes.into(), self.series.len());
         self.series.push(SeriesPoints { id, points: Vec::new() });
         Ok(self.series.len() - 1)
     }
 
-    fn value(&self, record: &ByteRecord, line: u64) -> Result<f64, ImportError> {
-        let column = &self.columns.y;
-        let text = field(record, column, line)?;
-        let refuse = |problem: &str| Err(ImportError::row(line, &column.name, text, problem));
-        match text.parse::<f64>() {
-            _ if text.is_empty() => refuse("is empty; leave out the row where no value is known"),
-            Err(_) => refuse("is not a number"),
-            Ok(value) if !value.is_finite() => refuse("is not a finite number"),
-            Ok(value) if value.abs() > LARGEST_VALUE => refuse("is larger than 1e15"),
-            Ok(value) => Ok(value),
+    fn time(
+        &mut self,
+        moment: &Moment<'_>,
+        series: usize,
+        place: Place,
+    ) -> Result<Option<Timestamp>, ImportError> {
+        let name = &self.columns.ds.name;
+        let (instant, written) = match moment {
+            Moment::Text(bytes) => {
+                let text = text(bytes, name, place)?;
+                (self.clock.read(text, series), text.to_owned())
+            }
+            Moment::Instant(instant) => (self.clock.read_instant(*instant), instant.to_string()),
+            Moment::Local(local) => (self.clock.read_local(*local, series), local.to_string()),
+            Moment::Day(day) => (self.clock.read_day(*day), day.to_string()),
+        };
+        instant.map_err(|problem| ImportError::row(place, name, &written, problem))
+    }
+
+    fn value(&self, amount: &Amount<'_>, place: Place) -> Result<f64, ImportError> {
+        let name = &self.columns.y.name;
+        match amount {
+            Amount::Number(number) => number_problem(*number).map_or(Ok(*number), |problem| {
+                Err(ImportError::row(place, name, &number.to_string(), problem))
+            }),
+            Amount::Text(bytes) => {
+                let text = text(bytes, name, place)?;
+                read_number(text).map_err(|problem| ImportError::row(place, name, text, problem))
+            }
         }
     }
 }
 
-fn field<'a>(record: &'a ByteRecord, column: &Column, line: u64) -> Result<&'a str, ImportError> {
-    let bytes = record.get(column.index).unwrap_or_default();
-    std::str::from_utf8(bytes).map_err(|_| {
-        ImportError::row(line, &column.name, &String::from_utf8_lossy(bytes), "is not UTF-8 text")
-    })
+fn read_number(text: &str) -> Result<f64, &'static str> {
+    if text.is_empty() {
+        return Err("is empty; leave out the row where no value is known");
+    }
+    let number: f64 = text.parse().map_err(|_| "is not a number")?;
+    number_problem(number).map_or(Ok(number), Err)
 }
 
-fn unreadable(error: csv::Error, line: u64) -> ImportError {
-    let at = error.position().map_or(line, csv::Position::line);
-    match error.into_kind() {
-        ErrorKind::Io(source) => source::unreadable(line, source),
-        ErrorKind::UnequalLengths { expected_len, len, .. } => {
-            let problem = format!("the header has {expected_len}");
-            ImportError::row(at, "number of fields", &len.to_string(), problem)
-        }
-        other => ImportError::NotCsv { problem: format!("{other:?}") },
+fn number_problem(number: f64) -> Option<&'static str> {
+    if !number.is_finite() {
+        return Some("is not a finite number");
     }
+    (number.abs() > LARGEST_VALUE).then_some("is larger than 1e15")
+}
+
+fn text<'a>(bytes: &'a [u8], field: &str, place: Place) -> Result<&'a str, ImportError> {
+    std::str::from_utf8(bytes)
+        .map_err(|_| ImportError::row(place, field, &String::from_utf8_lossy(bytes), "is not UTF-8 text"))
 }

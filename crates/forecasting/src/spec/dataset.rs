@@ -16,6 +16,7 @@ use crate::{
 /// frequency = "PT1H"
 /// time_zone = "America/New_York"
 /// availability_delay = "PT0S"        # optional
+/// negative = "refuse"                # optional: no value may be below zero
 /// description = "Bikes hired in the hour"
 /// source = "UCI Bike Sharing (275)"
 /// licence = "CC BY 4.0"
@@ -34,6 +35,9 @@ pub struct DatasetSpec {
     /// smaller units (`PT48H`). Default none.
     #[serde(default)]
     pub availability_delay: SignedDuration,
+    /// Whether observations may be below zero. Default `allow`.
+    #[serde(default, skip_serializing_if = "Negative::is_default")]
+    pub negative: Negative,
     /// What the values count, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
@@ -43,6 +47,29 @@ pub struct DatasetSpec {
     /// Under which licence it may be used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub licence: Option<String>,
+}
+
+/// Whether observations may be below zero.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Negative {
+    /// They may.
+    #[default]
+    Allow,
+    /// One that is makes its file or message an error.
+    Refuse,
+}
+
+impl Negative {
+    /// Whether the value may be.
+    pub fn allows(self, y: f64) -> bool {
+        self == Self::Allow || y.is_nan() || y >= 0.0
+    }
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 const LONGEST_DELAY: SignedDuration = SignedDuration::from_hours(24 * 366);
@@ -107,6 +134,18 @@ mod tests {
 
     fn read(toml: &str) -> DatasetSpec {
         toml::from_str(toml).expect("is a dataset")
+    }
+
+    #[test]
+    fn negative_values_are_allowed_unless_they_are_refused() {
+        let refusing = read(&format!("{BIKES}\nnegative = 'refuse'"));
+        for (y, refused) in [(-0.1, true), (0.0, false), (-0.0, false), (1.0, false), (f64::NAN, false)] {
+            assert!(read(BIKES).negative.allows(y), "{y}");
+            assert_eq!(!refusing.negative.allows(y), refused, "{y}");
+        }
+        // What was applied before there was a choice is still the same specification.
+        assert_eq!(read(BIKES).hash(), read(&format!("{BIKES}\nnegative = 'allow'")).hash());
+        assert_ne!(read(BIKES).hash(), refusing.hash());
     }
 
     #[test]

@@ -12,7 +12,7 @@ mod model;
 use crate::series::time_zone;
 
 pub use crate::learners::Algorithm;
-pub use dataset::DatasetSpec;
+pub use dataset::{DatasetSpec, Negative};
 pub use gate_policy::GatePolicy;
 pub use learner::LearnerSpec;
 pub use model::{FallbackSpec, ModelSpec, Schedule, TrainSettings};

@@ -1,31 +1,33 @@
-//! The scored rows as CSV, for notebooks and for whoever wants to recompute the numbers.
-
-use std::fs::File;
-
-use forecasting::evaluation::Row;
-use jiff::Timestamp;
+//! The scored rows as a table, for notebooks and for whoever wants to recompute the numbers.
 
 use super::compared::Compared;
+use crate::export::{Cells, Columns};
 
-/// One line per scored row: `unique_id,ds,origin,y,scale`, then a column per learner. `scale` is what scaled
-/// errors are divided by, empty for a series without one.
-pub(super) fn write(file: File, compared: &Compared) -> anyhow::Result<()> {
-    let mut csv = csv::Writer::from_writer(file);
-    let columns = ["unique_id", "ds", "origin", "y", "scale"];
-    let learners = compared.scored().map(|(learner, _)| learner.as_str());
-    csv.write_record(columns.into_iter().chain(learners))?;
+/// One row per scored row: `unique_id,ds,origin,y,scale`, then a column per learner. `scale` is what scaled
+/// errors are divided by, missing for a series without one. Times are local: days are those of the zone.
+pub(super) fn columns(compared: &Compared) -> Columns {
     let rows = compared.backtest.rows();
-    let grid = &rows.frame().grid;
-    let local = |at: Timestamp| grid.local(at).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string();
-    for (at, row) in rows.rows().iter().enumerate() {
-        let Row { series, origin, target, actual, .. } = *row;
-        let id = &rows.frame().series[series].id;
-        let scales = &compared.backtest.scales;
-        let scale = if scales.is_own(id) { scales.of(id).to_string() } else { String::new() };
-        let origin = local(rows.origins()[origin]);
-        let cells = [id.to_string(), local(target), origin, actual.to_string(), scale];
-        let forecasts = compared.scored().map(|(_, scored)| scored.values[at].to_string());
-        csv.write_record(cells.into_iter().chain(forecasts))?;
-    }
-    Ok(csv.flush()?)
+    let frame = rows.frame();
+    let zone = frame.grid.time_zone();
+    let scales = &compared.backtest.scales;
+    let of_series = |series: usize| {
+        let id = &frame.series[series].id;
+        if scales.is_own(id) { scales.of(id) } else { f64::NAN }
+    };
+    let all = rows.rows().iter();
+    let columns = Columns::default()
+        .with(
+            "unique_id",
+            Cells::Text(all.clone().map(|row| frame.series[row.series].id.to_string()).collect()),
+        )
+        .with("ds", Cells::Local(zone.clone(), all.clone().map(|row| row.target).collect()))
+        .with(
+            "origin",
+            Cells::Local(zone.clone(), all.clone().map(|row| rows.origins()[row.origin]).collect()),
+        )
+        .with("y", Cells::Number(all.clone().map(|row| row.actual).collect()))
+        .with("scale", Cells::Number(all.map(|row| of_series(row.series)).collect()));
+    compared.scored().fold(columns, |columns, (learner, scored)| {
+        columns.with(learner.as_str(), Cells::Number(scored.values.clone()))
+    })
 }

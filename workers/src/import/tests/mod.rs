@@ -1,13 +1,15 @@
-//! What a file may hold, and what it may not: bytes, columns, values. [`times`] and [`on_grid`] see to the
-//! rest.
+//! What a file may hold, and what it may not: bytes, columns, values. The modules see to the rest.
 
 use std::io::Write;
 
 use flate2::{Compression, write::GzEncoder};
-use forecasting::series::Grid;
+use forecasting::{series::Grid, spec::Negative};
 
 use super::*;
 
+mod formats;
+mod hostile;
+mod looks;
 mod on_grid;
 mod times;
 
@@ -102,14 +104,15 @@ fn what_is_no_csv_text_is_told_apart() {
     let mut damaged = whole.clone();
     let middle = damaged.len() / 2;
     damaged[middle] ^= 0xff;
-    let cases: [(&[u8], &str); 9] = [
+    let cases: [(&[u8], &str); 10] = [
         (b"", "not a CSV file: it is empty"),
         (&gzip(""), "not a CSV file: it is empty, once decompressed"),
         (b"unique_id,ds,y\n", "not a CSV file: it has no row after the header"),
         (b"\xff\xfeu\0n\0i\0", "not a CSV file: it is UTF-16; save it as UTF-8"),
         (b"u\0n\0i\0,\0", "not a CSV file: its first line holds NUL bytes: it is binary, or UTF-16"),
         (b"\x89PNG\r\n\x1a\n\xee", "not a CSV file: its first line is not UTF-8 text"),
-        (b"\x28\xb5\x2f\xfd0", "not a CSV file: it is compressed with zstd; decompress it, or use gzip"),
+        (b"\x28\xb5\x2f\xfd0", "the compressed data ends in the middle: the file is cut off"),
+        (b"[{\"unique_id\":1}]", "not a JSON lines file: it is one JSON array; write one object per line"),
         (&gzip_twice(), "not a CSV file: it is compressed twice"),
         (&whole[..whole.len() - 20], "the compressed data ends in the middle: the file is cut off"),
     ];
@@ -136,14 +139,14 @@ fn a_bomb_is_not_unpacked() {
     }
     let bomb = encoder.finish().expect("writes to memory");
     let error = refusal(read_bytes(&bomb, &ImportOptions::default(), &hourly()));
-    assert!(error.contains("too much data"), "{error}");
+    assert_eq!(error, "after line 1: too much data: a row of more than 1048576 bytes");
 }
 
 #[test]
 fn missing_and_repeated_columns_are_named() {
     let cases = [
-        ("unique_id,ds\n", "header: no column y (or value); found unique_id, ds"),
-        ("a;b;c\n1;2;3\n", "header: no column unique_id (or series); found a;b;c"),
+        ("unique_id,ds\n", "header: no column y (or value); --value names another one; found unique_id, ds"),
+        ("a;b;c\n1;2;3\n", "header: columns are separated by semicolons, not by commas; found a;b;c"),
         (
             "unique_id,ds,y,value\n",
             "header: more than one column for y (or value); found unique_id, ds, y, value",
@@ -153,6 +156,8 @@ fn missing_and_repeated_columns_are_named() {
         assert_eq!(refusal(read_bytes(text.as_bytes(), &ImportOptions::default(), &hourly())), problem);
     }
     let wide = vec!["x"; 201].join(",");
+    let fits = format!("unique_id,ds,y{}\na,2025-01-01T00:00:00Z,1{}\n", ",x".repeat(197), ",".repeat(197));
+    assert!(read_bytes(fits.as_bytes(), &ImportOptions::default(), &hourly()).is_ok(), "200 columns");
     let error = refusal(read_bytes(wide.as_bytes(), &ImportOptions::default(), &hourly()));
     assert_eq!(error, "more than 200 columns");
 }

@@ -16,6 +16,13 @@ fn every_impossible_time_is_named_with_its_line() {
         ("2201-01-01T00:00:00Z", range),
         ("2026-01-02T01:00:00Z", "lies in the future: the latest possible is 2026-01-02T00:00:00Z"),
         ("1735689600000", "is a number; if it counts milliseconds since 1970, write 2025-01-01T00:00:00Z"),
+        ("1735689600000000", "is a number; if it counts microseconds since 1970, write 2025-01-01T00:00:00Z"),
+        (
+            "1735689600000000000",
+            "is a number; if it counts nanoseconds since 1970, write 2025-01-01T00:00:00Z",
+        ),
+        ("2025-02-29T00:00:00Z", no_time),
+        ("2025-06-30T23:59:60Z", "has a second 60"),
         ("1735689600", "is a number; if it counts seconds since 1970, write 2025-01-01T00:00:00Z"),
         ("2025-01-01T00:00:00", "has no offset; --tz says in which zone it is (none: a plain grid in UTC)"),
     ];

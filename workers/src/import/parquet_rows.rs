@@ -1,0 +1,353 @@
+//! Rows of Parquet.
+
+use std::{fs::File, io, panic::AssertUnwindSafe, sync::Arc};
+
+use arrow_array::{
+    Array, ArrayRef, Float64Array, RecordBatch, StringViewArray, TimestampMicrosecondArray,
+    cast::AsArray as _,
+    types::{Date32Type, Float64Type, TimestampMicrosecondType},
+};
+use arrow_cast::{cast, display::array_value_to_string};
+use arrow_schema::{ArrowError, DataType, Field, Schema, TimeUnit};
+use jiff::{Timestamp, civil::Date, tz::TimeZone};
+use parquet::{
+    arrow::{
+        ProjectionMask,
+        arrow_reader::{
+            ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader,
+            ParquetRecordBatchReaderBuilder,
+        },
+    },
+    basic::Compression,
+    errors::ParquetError,
+    file::metadata::ColumnChunkMetaData,
+};
+
+use super::{
+    ColumnNames, ImportError,
+    columns::{Columns, MOST_COLUMNS, SeriesColumn},
+    error::Unit,
+    look::Sample,
+    moments::Clock,
+    parquet_pages,
+    points::{Amount, MOST_ROWS, Moment, Parsed, Row, Table},
+    source::{self, Excess, MOST_BYTES},
+};
+use crate::file_format::FileFormat;
+
+/// Rows that are unpacked at a time.
+const BATCH_ROWS: usize = 8192;
+/// What a row counts for at least: equal values take no room in a file, but do in memory.
+const ROW_BYTES: u64 = 16;
+
+/// Reads every row.
+pub(super) fn read(file: File, names: &ColumnNames, clock: Clock) -> Result<Parsed, ImportError> {
+    contained(|| {
+        let metadata = metadata(&file)?;
+        let columns = Columns::find(&header(&metadata)?, names)?;
+        let wanted = Wanted::of(&columns);
+        let mut table = Table::new(columns, clock, Unit::Row);
+        let mut row = 0;
+        for batch in batches(file, metadata, &wanted.indices())? {
+            let batch = batch.map_err(ParquetError::from).map_err(damaged)?;
+            let values = Values::of(&batch, &wanted)?;
+            for at in 0..batch.num_rows() {
+                row += 1;
+                values.add(at, row, &mut table)?;
+            }
+        }
+        table.finish(FileFormat::Parquet)
+    })
+}
+
+/// Reads the first rows, all columns as text.
+pub(super) fn sample(file: File, most_rows: usize) -> Result<Sample, ImportError> {
+    contained(|| {
+        let metadata = metadata(&file)?;
+        let header = header(&metadata)?;
+        let all: Vec<usize> = (0..header.len()).collect();
+        let mut rows = Vec::new();
+        if let Some(batch) = batches(file, metadata, &all)?.next() {
+            let batch = batch.map_err(ParquetError::from).map_err(damaged)?;
+            let columns: Vec<ArrayRef> = batch.columns().iter().map(in_utc).collect();
+            for row in 0..batch.num_rows().min(most_rows) {
+                let text = |array: &ArrayRef| array_value_to_string(array, row).unwrap_or_default();
+                rows.push(columns.iter().map(text).collect());
+            }
+        }
+        Ok(Sample { header, rows })
+    })
+}
+
+/// Instants as UTC has them: the zones of columns have names, and arrow can print offsets only.
+fn in_utc(array: &ArrayRef) -> ArrayRef {
+    let DataType::Timestamp(unit, Some(_)) = array.data_type() else { return array.clone() };
+    let utc = DataType::Timestamp(*unit, Some("+00:00".into()));
+    cast(array, &utc).unwrap_or_else(|_| array.clone())
+}
+
+/// The reader panics on some files that are damaged where it did not expect it (found by flipping bits). Then
+/// the file is at fault, and nothing that it was read into is kept.
+fn contained<T>(reading: impl FnOnce() -> Result<T, ImportError>) -> Result<T, ImportError> {
+    std::panic::catch_unwind(AssertUnwindSafe(reading))
+        .unwrap_or_else(|_| Err(damaged(ParquetError::General("its pages contradict each other".to_owned()))))
+}
+
+/// What the end of the file says. Texts will be views of their pages: a text that a page holds once and
+/// names a million times takes its room once.
+fn metadata(file: &File) -> Result<ArrowReaderMetadata, ImportError> {
+    let plain = || ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+    let found = ArrowReaderMetadata::load(file, plain()).map_err(damaged)?;
+    let fields = found.schema().fields().iter().map(|field| match field.data_type() {
+        DataType::Utf8 => Arc::new(Field::clone(field).with_data_type(DataType::Utf8View)),
+        _ => field.clone(),
+    });
+    let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+    ArrowReaderMetadata::try_new(found.metadata().clone(), plain().with_schema(schema)).map_err(damaged)
+}
+
+/// Names of the columns.
+fn header(metadata: &ArrowReaderMetadata) -> Result<Vec<String>, ImportError> {
+    let fields = metadata.schema().fields();
+    if fields.len() > MOST_COLUMNS {
+        return Err(ImportError::TooMany { what: "columns", most: MOST_COLUMNS as u64 });
+    }
+    Ok(fields.iter().map(|field| field.name().chars().take(80).collect()).collect())
+}
+
+/// The rows of some columns, if they unpack to no more than they may.
+fn batches(
+    file: File,
+    metadata: ArrowReaderMetadata,
+    columns: &[usize],
+) -> Result<ParquetRecordBatchReader, ImportError> {
+    let mask = ProjectionMask::roots(metadata.parquet_schema(), columns.iter().copied());
+    check_size(&file, &metadata, &mask)?;
+    let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata);
+    builder.with_batch_size(BATCH_ROWS).with_projection(mask).build().map_err(damaged)
+}
+
+fn check_size(file: &File, metadata: &ArrowReaderMetadata, mask: &ProjectionMask) -> Result<(), ImportError> {
+    let unreadable = |source| source::unreadable(0, source);
+    let raw_bytes = file.metadata().map_err(unreadable)?.len();
+    let (mut rows, mut bytes) = (0, 0);
+    for group in metadata.metadata().row_groups() {
+        rows += u64::try_from(group.num_rows()).unwrap_or(u64::MAX).min(MOST_ROWS + 1);
+        if rows > MOST_ROWS {
+            return Err(ImportError::TooMany { what: "rows", most: MOST_ROWS });
+        }
+        for (index, chunk) in group.columns().iter().enumerate() {
+            if mask.leaf_included(index) {
+                check_codec(chunk)?;
+                let (start, length) = place(chunk).ok_or_else(outside)?;
+                bytes += parquet_pages::unpacked_bytes(file, start, length).map_err(unreadable)?;
+            }
+        }
+    }
+    let bytes = bytes.max(rows * ROW_BYTES);
+    if bytes > MOST_BYTES.max(MOST_ROWS * ROW_BYTES) {
+        return Err(unreadable(Excess::Data { bytes }.into()));
+    }
+    if source::is_bomb(bytes, raw_bytes) {
+        return Err(unreadable(Excess::Expansion { bytes, raw_bytes }.into()));
+    }
+    Ok(())
+}
+
+/// Only what unpacks to the size that a page declares, and never to more.
+fn check_codec(chunk: &ColumnChunkMetaData) -> Result<(), ImportError> {
+    match chunk.compression() {
+        Compression::UNCOMPRESSED | Compression::SNAPPY | Compression::ZSTD(_) | Compression::LZ4_RAW => {
+            Ok(())
+        }
+        other => {
+            let column = chunk.column_path().string();
+            let problem = format!("column {column} is compressed with {other}; write it with snappy or zstd");
+            Err(ImportError::WrongFormat { format: FileFormat::Parquet, problem })
+        }
+    }
+}
+
+/// Where the pages of a column begin, and how many bytes they take.
+fn place(chunk: &ColumnChunkMetaData) -> Option<(u64, u64)> {
+    let dictionary = chunk.dictionary_page_offset().filter(|offset| *offset > 0);
+    let start = dictionary.unwrap_or(chunk.data_page_offset());
+    Some((start.try_into().ok()?, chunk.compressed_size().try_into().ok()?))
+}
+
+fn outside() -> ImportError {
+    source::unreadable(0, io::Error::new(io::ErrorKind::InvalidData, "a column lies outside the file"))
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
+fn damaged(error: ParquetError) -> ImportError {
+    let problem = format!("it is damaged: {error}").chars().take(200).collect();
+    ImportError::WrongFormat { format: FileFormat::Parquet, problem }
+}
+
+/// The columns to read, by index in the file and name.
+struct Wanted {
+    series: Option<(usize, String)>,
+    ds: (usize, String),
+    y: (usize, String),
+}
+
+impl Wanted {
+    fn of(columns: &Columns) -> Self {
+        let series = match &columns.series {
+            SeriesColumn::Named(column) => Some((column.index, column.name.clone())),
+            SeriesColumn::Whole(_) => None,
+        };
+        let (ds, y) = (&columns.ds, &columns.y);
+        Self { series, ds: (ds.index, ds.name.clone()), y: (y.index, y.name.clone()) }
+    }
+
+    fn indices(&self) -> Vec<usize> {
+        let mut indices = vec![self.ds.0, self.y.0];
+        indices.extend(self.series.as_ref().map(|series| series.0));
+        indices.sort_unstable();
+        indices
+    }
+
+    /// A column of a batch, which holds the wanted ones in the order of the file.
+    fn column<'a>(
+        &self,
+        batch: &'a RecordBatch,
+        (index, name): &'a (usize, String),
+    ) -> (&'a ArrayRef, &'a str) {
+        let before = self.indices().iter().filter(|other| *other < index).count();
+        (batch.column(before), name)
+    }
+}
+
+/// The values of a batch, in the few types that rows are made of.
+struct Values {
+    series: Option<StringViewArray>,
+    ds: Times,
+    y: Numbers,
+}
+
+enum Times {
+    Texts(StringViewArray),
+    /// Microseconds since 1970, of an instant or of a wall clock.
+    Instants(TimestampMicrosecondArray),
+    Locals(TimestampMicrosecondArray),
+    /// Days since 1970.
+    Days(arrow_array::Date32Array),
+}
+
+enum Numbers {
+    Texts(StringViewArray),
+    Numbers(Float64Array),
+}
+
+impl Values {
+    fn of(batch: &RecordBatch, wanted: &Wanted) -> Result<Self, ImportError> {
+        let series = wanted.series.as_ref().map(|series| wanted.column(batch, series));
+        let (ds, ds_name) = wanted.column(batch, &wanted.ds);
+        let (y, y_name) = wanted.column(batch, &wanted.y);
+        Ok(Self {
+            series: series.map(|(array, name)| texts(array, name)).transpose()?,
+            ds: Times::of(ds, ds_name)?,
+            y: Numbers::of(y, y_name)?,
+        })
+    }
+
+    fn add(&self, at: usize, row: u64, table: &mut Table) -> Result<(), ImportError> {
+        let series = self.series.as_ref().map_or("", |series| text(series, at));
+        let row_of_batch = Row { series: series.as_bytes(), ds: self.ds.at(at), y: self.y.at(at) };
+        table.add(&row_of_batch, row)
+    }
+}
+
+impl Times {
+    fn of(array: &ArrayRef, name: &str) -> Result<Self, ImportError> {
+        match array.data_type() {
+            DataType::Timestamp(_, zone) => {
+                let micros = DataType::Timestamp(TimeUnit::Microsecond, zone.clone());
+                let instants =
+                    converted(array, &micros, name)?.as_primitive::<TimestampMicrosecondType>().clone();
+                Ok(if zone.is_some() { Self::Instants(instants) } else { Self::Locals(instants) })
+            }
+            DataType::Date32 => Ok(Self::Days(array.as_primitive::<Date32Type>().clone())),
+            DataType::Utf8View => Ok(Self::Texts(array.as_string_view().clone())),
+            other if other.is_integer() => texts(array, name).map(Self::Texts),
+            other => Err(wrong_type(name, other, "a time stamp, a date or text")),
+        }
+    }
+
+    fn at(&self, at: usize) -> Moment<'_> {
+        let nothing = Moment::Text(b"");
+        match self {
+            Self::Texts(texts) => Moment::Text(text(texts, at).as_bytes()),
+            Self::Instants(instants) if instants.is_null(at) => nothing,
+            Self::Instants(instants) => instant(instants.value(at)).map_or(nothing, Moment::Instant),
+            Self::Locals(instants) if instants.is_null(at) => nothing,
+            // A wall clock is stored as the instant at which one in UTC shows the same.
+            Self::Locals(instants) => instant(instants.value(at))
+                .map_or(nothing, |instant| Moment::Local(TimeZone::UTC.to_datetime(instant))),
+            Self::Days(days) if days.is_null(at) => nothing,
+            Self::Days(days) => day(days.value(at)).map_or(nothing, Moment::Day),
+        }
+    }
+}
+
+fn instant(micros: i64) -> Option<Timestamp> {
+    Timestamp::from_microsecond(micros).ok()
+}
+
+fn day(days: i32) -> Option<Date> {
+    let days = jiff::Span::new().try_days(days).ok()?;
+    jiff::civil::date(1970, 1, 1).checked_add(days).ok()
+}
+
+impl Numbers {
+    fn of(array: &ArrayRef, name: &str) -> Result<Self, ImportError> {
+        match array.data_type() {
+            DataType::Utf8View => Ok(Self::Texts(array.as_string_view().clone())),
+            kind if kind.is_numeric() => {
+                let numbers = converted(array, &DataType::Float64, name)?;
+                Ok(Self::Numbers(numbers.as_primitive::<Float64Type>().clone()))
+            }
+            DataType::Null => Ok(Self::Numbers(Float64Array::new_null(array.len()))),
+            other => Err(wrong_type(name, other, "a number")),
+        }
+    }
+
+    fn at(&self, at: usize) -> Amount<'_> {
+        match self {
+            Self::Texts(texts) => Amount::Text(text(texts, at).as_bytes()),
+            Self::Numbers(numbers) if numbers.is_null(at) => Amount::Text(b""),
+            Self::Numbers(numbers) => Amount::Number(numbers.value(at)),
+        }
+    }
+}
+
+/// Texts, or whole numbers as text.
+fn texts(array: &ArrayRef, name: &str) -> Result<StringViewArray, ImportError> {
+    match array.data_type() {
+        DataType::Utf8View => Ok(array.as_string_view().clone()),
+        kind if kind.is_integer() => {
+            let texts = converted(&converted(array, &DataType::Utf8, name)?, &DataType::Utf8View, name)?;
+            Ok(texts.as_string_view().clone())
+        }
+        other => Err(wrong_type(name, other, "text or whole numbers")),
+    }
+}
+
+fn text(texts: &StringViewArray, at: usize) -> &str {
+    if texts.is_null(at) { "" } else { texts.value(at) }
+}
+
+fn converted(array: &ArrayRef, kind: &DataType, name: &str) -> Result<ArrayRef, ImportError> {
+    cast(array, kind).map_err(|error: ArrowError| {
+        let problem = format!("column {name}: {error}").chars().take(200).collect();
+        ImportError::WrongFormat { format: FileFormat::Parquet, problem }
+    })
+}
+
+fn wrong_type(name: &str, found: &DataType, wanted: &str) -> ImportError {
+    let found = found.to_string().chars().take(60).collect::<String>();
+    let problem = format!("column {name} holds {found}, not {wanted}");
+    ImportError::WrongFormat { format: FileFormat::Parquet, problem }
+}

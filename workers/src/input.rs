@@ -1,0 +1,99 @@
+//! What a person names to be read: a file, standard input, or an object in a store.
+
+use std::{
+    fs::File,
+    io::{self, Read},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use anyhow::{Context as _, anyhow};
+use futures::TryStreamExt as _;
+use object_store::{
+    ObjectStore, ObjectStoreExt as _, ObjectStoreScheme, RetryConfig, aws::AmazonS3Builder,
+    azure::MicrosoftAzureBuilder, gcp::GoogleCloudStorageBuilder,
+};
+use tokio_util::io::{StreamReader, SyncIoBridge};
+use url::Url;
+
+use crate::failure::{ExitCode, Failure, OrExit as _};
+
+/// Bytes that are read as they come. Not to be read on a thread of the runtime.
+pub type Input = Box<dyn Read + Send>;
+
+/// A store that does not answer is given up after this time.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Opens a path, `-`, `file://`, `s3://`, `gs://` or `az://`; `cloud` says how to get at the last three
+/// ([`cloud_variables`](crate::config::cloud_variables)).
+///
+/// # Errors
+/// Not found (3); not a location (4); a store that cannot be reached or lets nobody in (5).
+pub async fn open(location: &str, cloud: &[(String, String)]) -> Result<Input, Failure> {
+    if location == "-" {
+        return Ok(Box::new(io::stdin()));
+    }
+    if !location.contains("://") {
+        return open_file(Path::new(location));
+    }
+    let url =
+        Url::parse(location).with_context(|| format!("location {location:?}")).or_exit(ExitCode::Invalid)?;
+    match url.scheme() {
+        "file" => open_file(&file_path(&url, location)?),
+        "s3" | "gs" | "az" => open_object(&url, cloud).await,
+        other => {
+            let known = "file, s3, gs and az are known";
+            Err(Failure::say(ExitCode::Invalid, format!("location {location:?}: scheme {other}: {known}")))
+        }
+    }
+}
+
+fn open_file(file: &Path) -> Result<Input, Failure> {
+    let opened = File::open(file).with_context(|| format!("file {}", file.display()));
+    Ok(Box::new(opened.or_exit(ExitCode::NotFound)?))
+}
+
+fn file_path(url: &Url, location: &str) -> Result<PathBuf, Failure> {
+    let path = url.to_file_path().map_err(|()| anyhow!("location {location:?} is no path of this machine"));
+    path.or_exit(ExitCode::Invalid)
+}
+
+async fn open_object(url: &Url, cloud: &[(String, String)]) -> Result<Input, Failure> {
+    let (scheme, path) = ObjectStoreScheme::parse(url).or_exit(ExitCode::Invalid)?;
+    let store =
+        store(&scheme, url, cloud).with_context(|| format!("object {url}")).or_exit(ExitCode::Invalid)?;
+    let found = store.get(&path).await.map_err(|error| {
+        let code = match error {
+            object_store::Error::NotFound { .. } => ExitCode::NotFound,
+            _ => ExitCode::Unreachable,
+        };
+        Failure::new(code, anyhow::Error::from(error).context(format!("object {url}")))
+    })?;
+    let bytes = StreamReader::new(found.into_stream().map_err(io::Error::other));
+    Ok(Box::new(SyncIoBridge::new(Box::pin(bytes))))
+}
+
+fn store(
+    scheme: &ObjectStoreScheme,
+    url: &Url,
+    cloud: &[(String, String)],
+) -> object_store::Result<Box<dyn ObjectStore>> {
+    let retry = RetryConfig { max_retries: 3, retry_timeout: PATIENCE, ..RetryConfig::default() };
+    // Each store takes the variables that it knows, and leaves those of the others.
+    macro_rules! build {
+        ($builder:ty) => {{
+            let mut builder = <$builder>::new().with_url(url.as_str()).with_retry(retry);
+            for (name, value) in cloud {
+                if let Ok(key) = name.to_ascii_lowercase().parse() {
+                    builder = builder.with_config(key, value);
+                }
+            }
+            Box::new(builder.build()?)
+        }};
+    }
+    Ok(match scheme {
+        ObjectStoreScheme::GoogleCloudStorage => build!(GoogleCloudStorageBuilder),
+        ObjectStoreScheme::MicrosoftAzure => build!(MicrosoftAzureBuilder),
+        _ => build!(AmazonS3Builder),
+    })
+}
