@@ -177,6 +177,26 @@ fn init_writes_specifications_that_can_be_applied_and_never_over_a_file() {
 }
 
 #[test]
+fn series_with_numbers_for_ids_are_not_drafted_as_one() {
+    let desk = Desk::new();
+    let numbered = |header: &str| {
+        let rows = shops(60).replace("north", "1").replace("south", "2");
+        rows.replacen("day,shop,sold", header, 1)
+    };
+    desk.file("usual.csv", numbered("ds,unique_id,y"));
+    let drafted = json(desk.gatecast().args(["--json", "init", "usual.csv"]));
+    assert_eq!(
+        (&drafted["series"], &drafted["notes"].to_string().contains("--on-duplicate")),
+        (&2.into(), &false)
+    );
+    desk.file("stores.csv", numbered("date,store_id,sales"));
+    desk.fails(&["init", "stores.csv"], 4, "--id must name one of store_id");
+    assert!(!desk.folder.path().join("stores.dataset.toml").exists());
+    let named = json(desk.gatecast().args(["--json", "init", "stores.csv", "--id", "store_id"]));
+    assert_eq!(named["series"], 2);
+}
+
+#[test]
 fn forecasts_go_out_in_every_format_and_come_in_again() {
     let desk = Desk::new();
     desk.file("shops.csv", shops(60));

@@ -80,10 +80,15 @@ pub(super) async fn drafted(arguments: &cli::Init, now: Timestamp) -> Result<(Lo
     let looking = move || -> Result<(Look, ImportOptions), ImportError> {
         let sample = sample(first, options.format)?;
         options.columns = guess_columns(&sample, &options.columns)?;
-        if options.columns.id.is_none() && options.columns.series.is_none() {
+        let is_assumed = options.columns.id.is_none() && options.columns.series.is_none();
+        if is_assumed {
             options.columns.series = Some(whole);
         }
-        Ok((look(all, &options, now)?, options))
+        let look = look(all, &options, now)?;
+        if is_assumed {
+            sample.check_one_series(&look)?;
+        }
+        Ok((look, options))
     };
     let looked = tokio::task::spawn_blocking(looking).await?.or_exit(ExitCode::Invalid);
     let (look, options) = looked.map_err(|failure| advised(failure, &file))?;
