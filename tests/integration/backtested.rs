@@ -73,7 +73,7 @@ fn the_document_has_the_documented_fields_and_leaves_no_trace() {
     let arguments = ["--horizon", "7", "--origins", "3", "--learner", "weekly-mean,seasonal-naive", "--json"];
     let document = json(&mut desk.backtest(&file, &arguments));
     let keys = |value: &Value| value.as_object().expect("is one").keys().cloned().collect::<Vec<_>>();
-    assert_eq!(keys(&document), ["results", "rows", "series"]);
+    assert_eq!(keys(&document), ["import", "results", "rows", "series"]);
     assert_eq!((&document["rows"], &document["series"]), (&21.into(), &1.into()));
     let fields = [
         "artifact_bytes",
@@ -97,6 +97,22 @@ fn the_document_has_the_documented_fields_and_leaves_no_trace() {
         assert_eq!((&result["mae"], &result["mase"]), (&0.0.into(), &Value::Null));
     }
     assert!(!desk.path("data").exists(), "no store was made");
+}
+
+#[test]
+fn what_was_repaired_is_said_beside_the_result() {
+    let desk = Desk::new();
+    let plain = shop("unique_id,ds,y", |day| 10 + day % 7);
+    let twice = desk.file("twice.csv", plain.clone() + "shop,2024-04-09,3\n");
+    let plain = desk.file("plain.csv", plain);
+    let asked = ["--horizon", "7", "--origins", "3", "--learner", "weekly-mean", "--json"];
+    let output = succeed(desk.backtest(&twice, &asked).args(["--on-duplicate", "last"]));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("1 rows were merged with another one of their series and time"), "{said}");
+    let document: Value = serde_json::from_slice(&output.stdout).expect("is JSON");
+    assert_eq!(document["import"]["duplicates"], 1);
+    let quiet = succeed(&mut desk.backtest(&plain, &asked));
+    assert!(quiet.stderr.is_empty(), "{}", String::from_utf8_lossy(&quiet.stderr));
 }
 
 #[test]

@@ -154,6 +154,19 @@ fn a_file_becomes_a_judged_model_in_one_command() {
 }
 
 #[test]
+fn up_says_what_it_corrects_and_repairs() {
+    let desk = Desk::new();
+    desk.file("shops.csv", shops(60));
+    desk.run(&["up", "shops.csv"]);
+    let changed = shops(60).replacen("2024-01-03,north,", "2024-01-03,north,1", 1);
+    desk.file("shops.csv", changed + "2024-02-29,south,1\n");
+    let output = desk.run(&["up", "shops.csv", "--on-duplicate", "first"]);
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.contains("duplicates   1\n"), "{said}");
+    assert!(said.contains("recorded 0 new, 1 corrected, 119 known before"), "{said}");
+}
+
+#[test]
 fn init_writes_specifications_that_can_be_applied_and_never_over_a_file() {
     let desk = Desk::new();
     desk.file("shops.csv", shops(250));

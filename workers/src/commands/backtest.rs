@@ -27,7 +27,8 @@ use crate::{
     export::{self, Columns},
     failure::{CommandResult, ExitCode, Failure, OrExit as _},
     file_format::FileFormat,
-    terminal::{Table, WIDTH, complain, print, print_json, progress_bar, spinner, wrap},
+    import::ImportReport,
+    terminal::{Table, WIDTH, complain, print, print_json, progress_bar, remark, spinner, wrap},
 };
 
 /// The learner that means all of them.
@@ -38,8 +39,9 @@ pub const ALL_LEARNERS: &str = "all";
 pub(super) async fn backtest(arguments: &cli::Backtest, now: Timestamp, json: bool) -> CommandResult {
     let rows_file = arguments.rows.as_deref().map(RowsFile::at).transpose()?;
     let reading = spinner(format!("reading {}", arguments.file));
-    let (dataset, frame) = reading::read(&arguments.file, &arguments.reading, now).await?;
+    let (dataset, frame, report) = reading::read(&arguments.file, &arguments.reading, now).await?;
     reading.finish_and_clear();
+    report.repairs().iter().for_each(remark);
     let model = model(arguments, &dataset)?;
     let backtest = Backtest::new(&frame, arguments.horizon, arguments.origins).or_exit(ExitCode::Invalid)?;
     let learners = learners(&arguments.learner);
@@ -55,7 +57,7 @@ pub(super) async fn backtest(arguments: &cli::Backtest, now: Timestamp, json: bo
         file.write(&rows_file::columns(&compared))?;
     }
     if json {
-        print_json(&document(&compared))?;
+        print_json(&document(&compared, &report))?;
     } else {
         table(&compared).print();
         print("");
@@ -150,7 +152,7 @@ fn report_left_out(compared: &Compared, arguments: &cli::Backtest) -> CommandRes
     Ok(())
 }
 
-fn document(compared: &Compared) -> serde_json::Value {
+fn document(compared: &Compared, report: &ImportReport) -> serde_json::Value {
     let results = compared.scored().map(|(learner, scored)| {
         let mut result = json!(scored.scores);
         result["learner"] = json!(learner);
@@ -160,7 +162,7 @@ fn document(compared: &Compared) -> serde_json::Value {
         result
     });
     let results: Vec<serde_json::Value> = results.collect();
-    json!({ "rows": compared.rows(), "series": compared.series(), "results": results })
+    json!({ "import": report, "rows": compared.rows(), "series": compared.series(), "results": results })
 }
 
 fn table(compared: &Compared) -> Table {

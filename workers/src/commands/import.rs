@@ -33,17 +33,26 @@ pub(super) async fn import(environment: &Environment, arguments: &cli::Import, j
     let (report, recorded) = recording.map_err(|failure| advised(failure, &arguments.file))?;
     progress.finish_and_clear();
     if json {
-        let counts =
-            json!({ "new": recorded.new, "corrected": recorded.corrected, "unchanged": recorded.unchanged });
+        let counts = counts(recorded);
         print_json(&json!({ "dataset": dataset.spec.name, "report": report, "recorded": counts }))?;
     } else {
-        print(report);
-        print(format_args!(
-            "recorded {} new, {} corrected, {} known before",
-            recorded.new, recorded.corrected, recorded.unchanged
-        ));
+        tell(&report, recorded);
     }
     Ok(())
+}
+
+/// What was read, repaired and recorded.
+pub(super) fn tell(report: &ImportReport, recorded: Recorded) {
+    print(report);
+    print(format_args!(
+        "recorded {} new, {} corrected, {} known before",
+        recorded.new, recorded.corrected, recorded.unchanged
+    ));
+}
+
+/// What was recorded, for programs.
+pub(super) fn counts(recorded: Recorded) -> serde_json::Value {
+    json!({ "new": recorded.new, "corrected": recorded.corrected, "unchanged": recorded.unchanged })
 }
 
 /// Reads observations, records them, and tells those who keep recent history in memory.

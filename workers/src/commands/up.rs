@@ -34,7 +34,7 @@ pub(super) async fn up(environment: &Environment, arguments: &cli::Init, json: b
     let (report, recorded) = import::record(environment, &dataset, file, draft.options).await?;
     progress.finish_and_clear();
     if !json {
-        print(format_args!("recorded {} new, {} known before", recorded.new, recorded.unchanged));
+        import::tell(&report, recorded);
     }
 
     let request = ForecastRequest {
@@ -54,7 +54,8 @@ pub(super) async fn up(environment: &Environment, arguments: &cli::Init, json: b
     progress.finish_and_clear();
     if json {
         print_json(&json!({
-            "import": report, "decision": decisions::document(&decision), "forecast": reply,
+            "import": report, "recorded": import::counts(recorded),
+            "decision": decisions::document(&decision), "forecast": reply,
         }))?;
     } else {
         show(environment, &model, &decision, &reply).await?;

@@ -12,7 +12,8 @@ use crate::{
     cli,
     config::cloud_variables,
     failure::{ExitCode, Failure, OrExit as _},
-    import, input,
+    import::{self, ImportReport},
+    input,
 };
 
 /// The series of the file, and the dataset that they make: its frequency is the most common step.
@@ -20,7 +21,7 @@ pub(super) async fn read(
     file: &str,
     reading: &cli::Reading,
     now: Timestamp,
-) -> Result<(DatasetSpec, Frame), Failure> {
+) -> Result<(DatasetSpec, Frame, ImportReport), Failure> {
     let input = input::open(file, &cloud_variables()).await?;
     let mut options = reading.options();
     let declared = options.time_zone.get_or_insert_with(|| PLAIN.to_owned());
@@ -30,7 +31,7 @@ pub(super) async fn read(
         let read = import::read_undescribed(input, &options, describe, now);
         let (dataset, imported) = read.or_exit(ExitCode::Invalid)?;
         let frame = frame(&imported.observations, &dataset.grid()).or_exit(ExitCode::Invalid)?;
-        Ok((dataset, frame))
+        Ok((dataset, frame, imported.report))
     });
     reading.await?.map_err(|failure| advised(failure, file))
 }
