@@ -21,7 +21,7 @@ use crate::{
     file_format::FileFormat,
     handlers::convert::wire_name,
     roles::Role,
-    terminal::{Table, complain, cut, print, print_bytes, print_json, spark, spinner},
+    terminal::{Table, complain, cut, print, print_bytes, print_json, remark, spark, spinner},
 };
 
 /// How long a reply may take; a process that starts its forecaster first reads its history.
@@ -106,7 +106,7 @@ impl Out {
         json: bool,
     ) -> CommandResult {
         let Self::Rows { file, format, levels } = self else {
-            chart(environment, model, forecasts).await?.print();
+            chart(environment, model, forecasts).await.print();
             return Ok(());
         };
         let columns = export::forecasts::columns(forecasts, levels)?;
@@ -144,25 +144,35 @@ fn refusal_code(reason: RefusalReason) -> ExitCode {
     }
 }
 
-/// One line per series: a chart of its last steps and of those that are forecast, from 0 to the largest.
+/// One line per series: a chart of its last steps and of those that are forecast, from 0 to the largest. The
+/// answer is there already: where the past cannot be read, the chart is without it.
 pub(super) async fn chart(
     environment: &Environment,
     model: &ModelSpec,
     forecasts: &[SeriesForecast],
-) -> Result<Table, Failure> {
+) -> Table {
+    let past = past(environment, model, forecasts).await.unwrap_or_else(|fault| {
+        remark(format_args!("the steps before cannot be shown: {fault:#}"));
+        None
+    });
+    table(forecasts, past.as_ref())
+}
+
+/// As many steps before the forecasts as they have; nothing where nothing is forecast.
+async fn past(
+    environment: &Environment,
+    model: &ModelSpec,
+    forecasts: &[SeriesForecast],
+) -> anyhow::Result<Option<Frame>> {
     let dataset = environment.registry.dataset(&model.dataset).await?;
     let grid = dataset.map(|stored| stored.spec.grid());
-    let past = match (grid, forecasts.iter().map(|forecast| forecast.points.start).min()) {
-        (Some(grid), Some(first)) => {
-            let steps = forecasts.iter().map(|forecast| forecast.points.values.len()).max().unwrap_or(0);
-            let from = Some(grid.advance(first, -i64::try_from(steps).unwrap_or(i64::MAX)));
-            let ids = forecasts.iter().filter_map(|forecast| SeriesId::new(&*forecast.points.id).ok());
-            let range = Range { series: Some(ids.collect()), from, ..Range::default() };
-            Some(environment.history.read(&model.dataset, &grid, &range).await?)
-        }
-        _ => None,
-    };
-    Ok(table(forecasts, past.as_ref()))
+    let first = forecasts.iter().map(|forecast| forecast.points.start).min();
+    let (Some(grid), Some(first)) = (grid, first) else { return Ok(None) };
+    let steps = forecasts.iter().map(|forecast| forecast.points.values.len()).max().unwrap_or(0);
+    let from = Some(grid.advance(first, -i64::try_from(steps).unwrap_or(i64::MAX)));
+    let ids = forecasts.iter().filter_map(|forecast| SeriesId::new(&*forecast.points.id).ok());
+    let range = Range { series: Some(ids.collect()), from, ..Range::default() };
+    Ok(Some(environment.history.read(&model.dataset, &grid, &range).await?))
 }
 
 /// As [`chart`], from the history that there is. Intervals need the room of the past.

@@ -58,7 +58,7 @@ pub(super) async fn up(environment: &Environment, arguments: &cli::Init, json: b
             "decision": decisions::document(&decision), "forecast": reply,
         }))?;
     } else {
-        show(environment, &model, &decision, &reply).await?;
+        show(environment, &model, &decision, &reply).await;
     }
     match decision {
         GateDecision::Promoted(_) => Ok(()),
@@ -85,17 +85,12 @@ fn specifications(
     Ok((spec_file::read(&dataset)?, spec_file::read(&model)?))
 }
 
-async fn show(
-    environment: &Environment,
-    model: &ModelSpec,
-    decision: &GateDecision,
-    reply: &ForecastReply,
-) -> CommandResult {
+async fn show(environment: &Environment, model: &ModelSpec, decision: &GateDecision, reply: &ForecastReply) {
     print("");
     decisions::lines(decision).iter().for_each(print);
     if let ForecastReply::Answered { forecasts, .. } = reply {
         print("");
-        forecast::chart(environment, model, forecasts).await?.print();
+        forecast::chart(environment, model, forecasts).await.print();
     }
     print("\nNext:");
     for command in ["forecast", "decisions", "train --wait"] {
@@ -103,5 +98,4 @@ async fn show(
         let line = format!("  gatecast {command} {} {flags}", model.name);
         print(line.trim_end());
     }
-    Ok(())
 }
