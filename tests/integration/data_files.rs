@@ -183,6 +183,21 @@ fn init_writes_specifications_that_can_be_applied_and_never_over_a_file() {
 
     desk.fails(&["init", "shops.csv"], 4, "shops.dataset.toml is there already");
     desk.fails(&["init", "-"], 2, "stdin");
+
+    // Of a place: the import that was told fits the dataset that was drafted.
+    let drafted = json(desk.gatecast().args([
+        "--json",
+        "init",
+        "shops.csv",
+        "--name",
+        "local",
+        "--tz",
+        "Europe/Berlin",
+    ]));
+    succeed(desk.gatecast().args(["datasets", "apply", "local.dataset.toml"]));
+    let told = drafted["import"].as_str().expect("a text");
+    assert!(told.ends_with(" --value sold --tz Europe/Berlin"), "{told}");
+    succeed(desk.gatecast().args(told.split(' ').skip(1)));
     desk.fails(&["init", "nothing.csv"], 3, "nothing.csv");
     desk.file("months.csv", "ds,y\n2024-01-01,1\n2024-02-01,2\n2024-03-01,2\n");
     desk.fails(&["init", "months.csv"], 4, "minutes that divide a day, or of 1 to 7 days");
