@@ -167,6 +167,21 @@ fn up_says_what_it_corrects_and_repairs() {
 }
 
 #[test]
+fn up_reads_time_stamps_by_the_zone_that_a_person_wrote_into_the_dataset() {
+    let desk = Desk::new();
+    desk.file("shops.csv", shops(60));
+    succeed(desk.gatecast().args(["init", "shops.csv"]));
+    let dataset = desk.text("shops.dataset.toml");
+    let changed = dataset.replace("time_zone = \"UTC\"", "time_zone = \"Europe/Berlin\"");
+    assert_ne!(changed, dataset);
+    desk.file("shops.dataset.toml", changed);
+    let output = desk.run(&["up", "shops.csv"]);
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.contains("first, last  2024-01-01T00:00:00+01:00"), "{said}");
+    assert!(said.contains("recorded 120 new") && !said.contains("plain grid"), "{said}");
+}
+
+#[test]
 fn init_writes_specifications_that_can_be_applied_and_never_over_a_file() {
     let desk = Desk::new();
     desk.file("shops.csv", shops(250));
