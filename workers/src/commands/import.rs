@@ -105,8 +105,8 @@ async fn announce(
 pub(super) fn advised(mut failure: Failure, file: &str) -> Failure {
     let refused = failure.error.as_ref().and_then(|error| error.downcast_ref());
     if let Some(ImportError::Wide { time, .. }) = refused {
-        let command = melt::command(file, time);
-        failure.error = failure.error.map(|error| anyhow!("{error:#}\n  {command}"));
+        let advice = melt::advice(file, time);
+        failure.error = failure.error.map(|error| anyhow!("{error:#}\n  {advice}"));
     }
     failure
 }

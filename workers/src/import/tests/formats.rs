@@ -258,7 +258,7 @@ fn wide_format_is_refused_with_a_command_that_melts_it() {
         ("wide.jsonl", json.as_bytes().to_vec()),
     ] {
         std::fs::write(folder.path().join(name), bytes).expect("writes");
-        let command = melt::command(name, "date");
+        let command = melt::advice(name, "date");
         let status =
             std::process::Command::new("sh").arg("-c").arg(&command).current_dir(folder.path()).status();
         assert!(status.expect("a shell").success(), "{command}");
