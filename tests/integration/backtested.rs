@@ -191,3 +191,15 @@ fn what_cannot_be_backtested_is_said() {
     );
     desk.fails(&desk.path("nothing.csv"), &asked("7", "3"), 3, "nothing.csv");
 }
+
+#[test]
+fn rows_that_cannot_be_written_are_refused_first_and_nothing_is_left_behind() {
+    let desk = Desk::new();
+    let rows = |file: &'static str| ["--horizon", "7", "--origins", "3", "--rows", file];
+    let typo = desk.path("nothing.csv");
+    desk.fails(&typo, &rows("rows.parquet"), 3, "nothing.csv");
+    desk.fails(&typo, &rows("missing/rows.csv"), 1, "--rows missing/rows.csv: ");
+    assert_eq!(std::fs::read_dir(desk.0.path()).expect("is there").count(), 0, "no file was made");
+    std::fs::create_dir(desk.path("folder.csv")).expect("a folder");
+    desk.fails(&typo, &rows("folder.csv"), 1, "--rows folder.csv: ");
+}

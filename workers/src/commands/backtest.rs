@@ -5,7 +5,7 @@ mod reading;
 mod rows_file;
 
 use std::{
-    fs::OpenOptions,
+    fs, io,
     path::{Path, PathBuf},
 };
 
@@ -124,8 +124,8 @@ impl RowsFile {
             let message = format!("--rows {}: the name must end in .csv, .jsonl or .parquet", path.display());
             return Err(Failure::say(ExitCode::Usage, message));
         };
-        let opened = OpenOptions::new().create(true).append(true).open(path);
-        opened.with_context(|| format!("--rows {}", path.display())).or_exit(ExitCode::Failure)?;
+        let checked = check_place(path).with_context(|| format!("--rows {}", path.display()));
+        checked.or_exit(ExitCode::Failure)?;
         Ok(Self { path: path.to_owned(), format })
     }
 
@@ -134,6 +134,23 @@ impl RowsFile {
             .with_context(|| format!("--rows {}", self.path.display()))
             .or_exit(ExitCode::Failure)
     }
+}
+
+/// Whether a file can be written at the path, which is left as it is.
+fn check_place(path: &Path) -> io::Result<()> {
+    match fs::metadata(path) {
+        Ok(there) if there.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
+        // To open a pipe would be seen at its other end.
+        Ok(there) if !there.is_file() => return Ok(()),
+        _ => {}
+    }
+    // A file is written beside the one that it replaces: what counts is the folder, behind any link.
+    let place = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let folder = match place.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    };
+    tempfile::Builder::new().prefix(".gatecast-").tempfile_in(folder)?.close()
 }
 
 /// A learner that cannot do this file is said so; an error if it was asked for by name, or if none can.
