@@ -249,3 +249,73 @@ fn answered_by(forecast: &SeriesForecast) -> String {
         .unwrap_or_default();
     format!("{version} g{} {route}{reason}", forecast.generation)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{slice, sync::Arc};
+
+    use artifacts::ObjectArtifacts;
+    use clock::ManualClock;
+    use forecasting::spec::DatasetSpec;
+    use history::{History as _, MemoryHistory, Observation};
+    use jiff::{SignedDuration, Timestamp};
+    use messaging::MemoryBroker;
+    use protocol::messages::Route;
+    use registry::{MemoryRegistry, Registry as _};
+
+    use super::*;
+    use crate::{config::Config, environment::Parts};
+
+    const START: Timestamp = Timestamp::UNIX_EPOCH;
+
+    fn dataset(frequency: &str) -> DatasetSpec {
+        let toml = format!("name = 'd'\nfrequency = '{frequency}'\ntime_zone = 'UTC'");
+        toml::from_str(&toml).expect("a specification")
+    }
+
+    /// Of a daily dataset that was recorded by the hour, so that it cannot be read.
+    async fn with_unreadable_history() -> Environment {
+        let (registry, history) = (MemoryRegistry::new(), MemoryHistory::new());
+        registry.apply_dataset(&dataset("P1D"), START).await.expect("is new");
+        let observation = |hour| {
+            let (series, ds) = ("a".parse().expect("an id"), START + SignedDuration::from_hours(hour));
+            Observation { series, ds, y: 1.0 }
+        };
+        let hourly = dataset("PT1H");
+        let recorded = history.record(&hourly.name, &hourly.grid(), &[0, 1].map(observation), START).await;
+        assert_eq!(recorded.expect("is on its grid").new, 2);
+        let clock = Arc::new(ManualClock::at(START));
+        let parts = Parts {
+            broker: Arc::new(MemoryBroker::new(clock.clone())),
+            registry: Arc::new(registry),
+            history: Arc::new(history),
+            artifacts: Arc::new(ObjectArtifacts::memory()),
+        };
+        Environment::of(Config::default(), clock, parts)
+    }
+
+    #[tokio::test]
+    async fn an_answer_is_shown_where_the_past_cannot_be_read() {
+        let environment = with_unreadable_history().await;
+        let model = "name = 'm'\ndataset = 'd'\nhorizon = 1\n[[learners]]\nlearner = 'weekly-mean'";
+        let model: ModelSpec = toml::from_str(model).expect("a specification");
+        let forecast = SeriesForecast {
+            points: SeriesValues {
+                id: "a".into(),
+                start: START + SignedDuration::from_hours(24),
+                frequency: "P1D".into(),
+                tz: "UTC".into(),
+                values: vec![Some(7.0)],
+            },
+            intervals: Vec::new(),
+            version: None,
+            generation: 0,
+            route: Route::Fallback,
+            reason: None,
+        };
+        let forecasts = slice::from_ref(&forecast);
+        assert!(past(&environment, &model, forecasts).await.is_err());
+        let lines = chart(&environment, &model, forecasts).await.lines();
+        assert!(lines.iter().any(|line| line.starts_with("a ") && line.contains('7')), "{lines:#?}");
+    }
+}
