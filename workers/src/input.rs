@@ -30,7 +30,8 @@ const LONGEST_READ: Duration = Duration::from_secs(2 * 60 * 60);
 /// ([`cloud_variables`](crate::config::cloud_variables)).
 ///
 /// # Errors
-/// Not found (3); not a location (4); a store that cannot be reached or lets nobody in (5).
+/// A file that may not be opened (1); not found (3); not a location (4); a store that cannot be reached or lets
+/// nobody in (5).
 pub async fn open(location: &str, cloud: &[(String, String)]) -> Result<Input, Failure> {
     if location == "-" {
         return Ok(Box::new(io::stdin()));
@@ -51,8 +52,14 @@ pub async fn open(location: &str, cloud: &[(String, String)]) -> Result<Input, F
 }
 
 fn open_file(file: &Path) -> Result<Input, Failure> {
-    let opened = File::open(file).with_context(|| format!("file {}", file.display()));
-    Ok(Box::new(opened.or_exit(ExitCode::NotFound)?))
+    let opened = File::open(file).map_err(|error| {
+        let code = match error.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => ExitCode::NotFound,
+            _ => ExitCode::Failure,
+        };
+        Failure::new(code, anyhow::Error::from(error).context(format!("file {}", file.display())))
+    })?;
+    Ok(Box::new(opened))
 }
 
 fn file_path(url: &Url, location: &str) -> Result<PathBuf, Failure> {
