@@ -94,7 +94,7 @@ pub(super) async fn drafted(
         }
         Ok((look, options))
     };
-    let looked = tokio::task::spawn_blocking(looking).await?.or_exit(ExitCode::Invalid);
+    let looked = tokio::task::spawn_blocking(looking).await?.map_err(super::import::refused);
     let (look, options) = looked.map_err(|failure| advised(failure, &file))?;
     progress.finish_and_clear();
     let draft = draft::draft(&look, &arguments.name(), &file, &options);

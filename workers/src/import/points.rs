@@ -175,7 +175,8 @@ fn read_number(text: &str) -> Result<f64, &'static str> {
     number_problem(number).map_or(Ok(number), Err)
 }
 
-fn number_problem(number: f64) -> Option<&'static str> {
+/// Why a number is no value.
+pub(super) fn number_problem(number: f64) -> Option<&'static str> {
     if !number.is_finite() {
         return Some("is not a finite number");
     }

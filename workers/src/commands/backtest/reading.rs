@@ -29,7 +29,7 @@ pub(super) async fn read(
     let reading = tokio::task::spawn_blocking(move || {
         let describe = |frequency| dataset(frequency, &zone);
         let read = import::read_undescribed(input, &options, describe, now);
-        let (dataset, imported) = read.or_exit(ExitCode::Invalid)?;
+        let (dataset, imported) = read.map_err(super::super::import::refused)?;
         let frame = frame(&imported.observations, &dataset.grid()).or_exit(ExitCode::Invalid)?;
         Ok((dataset, frame, imported.report))
     });

@@ -34,6 +34,29 @@ fn a_row_without_end_is_given_up_before_it_fills_the_memory() {
     );
 }
 
+#[test]
+fn a_column_whose_name_steers_a_terminal_is_refused_and_shown_for_what_it_is() {
+    let json = "{\"unique_id\":\"a\",\"ds\":\"2025-01-01T00:00:00Z\",\"y\":1,\"\\u001b]0;x\\u0007\":1}\n";
+    let number: ArrayRef = Arc::new(Float64Array::from(vec![1.0]));
+    let parquet =
+        parquet_with(vec![("\u{1b}]0;x\u{7}", number.clone()), ("y", number)], Compression::UNCOMPRESSED);
+    let csv = "unique_id,ds,y,\u{202e}x\na,2025-01-01T00:00:00Z,1,\n";
+    for (bytes, shown) in [
+        (json.as_bytes(), r"\u{1b}]0;x\u{7}"),
+        (&parquet[..], r"\u{1b}]0;x\u{7}"),
+        (csv.as_bytes(), r"\u{202e}x"),
+    ] {
+        let says =
+            format!("header: \"{shown}\" holds control or bidirectional formatting characters; found ");
+        let read = refusal(read_bytes(bytes, &ImportOptions::default(), &hourly()));
+        let looked = sample(bytes, None).expect_err("is refused").to_string();
+        for error in [read, looked] {
+            assert!(error.starts_with(&says), "{error:?}");
+            assert!(!error.contains(['\u{1b}', '\u{202e}']), "{error:?}");
+        }
+    }
+}
+
 /// Reads a text as if each buffer were a row; says how far it comes.
 fn drain(input: impl Read) -> (u64, Option<String>) {
     let Source::Csv(mut text) = source::open(input, None).expect("looks like CSV") else {
