@@ -24,7 +24,7 @@ pub type Input = Box<dyn Read + Send>;
 /// A store that says nothing for this time is asked again, a few times.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// For this long an object that breaks off is gone on with from there: large ones and slow lines take their time.
-const LONGEST_READ: Duration = Duration::from_secs(2 * 60 * 60);
+const LONGEST_READ: Duration = Duration::from_hours(2);
 
 /// Opens a path, `-`, `file://`, `s3://`, `gs://` or `az://`; `cloud` says how to get at the last three
 /// ([`cloud_variables`](crate::config::cloud_variables)).

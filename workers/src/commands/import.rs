@@ -105,7 +105,7 @@ pub(super) fn refused(error: ImportError) -> Failure {
 
 /// Another try may succeed, unless it is the data that is damaged or too much.
 fn unreadable(error: &io::Error) -> ExitCode {
-    if error.get_ref().is_some_and(|inner| inner.is::<object_store::Error>()) {
+    if error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<object_store::Error>) {
         return ExitCode::Unreachable;
     }
     if error.raw_os_error().is_some() {
@@ -188,7 +188,7 @@ mod tests {
         let io_error = io::Error::from_raw_os_error(5);
         let no_folder_for_a_copy = io::Error::new(io::ErrorKind::ReadOnlyFilesystem, "at /tmp");
         for error in [io_error, no_folder_for_a_copy] {
-            assert_eq!(code(ROWS.chain(Broken(Some(error)))), ExitCode::Failure);
+            assert_eq!(code(Read::chain(ROWS, Broken(Some(error)))), ExitCode::Failure);
         }
     }
 
