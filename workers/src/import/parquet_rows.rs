@@ -18,7 +18,7 @@ use parquet::{
             ParquetRecordBatchReaderBuilder,
         },
     },
-    basic::Compression,
+    basic::{Compression, Type},
     errors::ParquetError,
     file::metadata::ColumnChunkMetaData,
 };
@@ -39,6 +39,8 @@ use crate::file_format::FileFormat;
 const BATCH_ROWS: usize = 8192;
 /// What a row counts for at least: equal values take no room in a file, but do in memory.
 const ROW_BYTES: u64 = 16;
+/// How much of a text a sample keeps: one more than the longest id, so that a longer one is seen to be.
+const MOST_CELL_CHARS: usize = 201;
 
 /// Reads every row.
 pub(super) fn read(file: File, names: &ColumnNames, clock: Clock) -> Result<Parsed, ImportError> {
@@ -46,6 +48,7 @@ pub(super) fn read(file: File, names: &ColumnNames, clock: Clock) -> Result<Pars
         let metadata = metadata(&file)?;
         let columns = Columns::find(&header(&metadata)?, names)?;
         let wanted = Wanted::of(&columns);
+        check_types(&metadata, &wanted)?;
         let mut table = Table::new(columns, clock, Unit::Row);
         let mut row = 0;
         for batch in batches(file, metadata, &wanted.indices())? {
@@ -60,23 +63,34 @@ pub(super) fn read(file: File, names: &ColumnNames, clock: Clock) -> Result<Pars
     })
 }
 
-/// Reads the first rows, all columns as text.
+/// Reads the first rows, all columns as text; those that no row could be made of are empty.
 pub(super) fn sample(file: File, most_rows: usize) -> Result<Sample, ImportError> {
     contained(|| {
         let metadata = metadata(&file)?;
         let header = header(&metadata)?;
-        let all: Vec<usize> = (0..header.len()).collect();
+        let plain: Vec<usize> = (0..header.len()).filter(|column| is_plain(&metadata, *column)).collect();
         let mut rows = Vec::new();
-        if let Some(batch) = batches(file, metadata, &all)?.next() {
+        if let Some(batch) = batches(file, metadata, &plain)?.next() {
             let batch = batch.map_err(ParquetError::from).map_err(damaged)?;
             let columns: Vec<ArrayRef> = batch.columns().iter().map(in_utc).collect();
             for row in 0..batch.num_rows().min(most_rows) {
-                let text = |array: &ArrayRef| array_value_to_string(array, row).unwrap_or_default();
-                rows.push(columns.iter().map(text).collect());
+                let mut cells = vec![String::new(); header.len()];
+                for (column, array) in plain.iter().zip(&columns) {
+                    cells[*column] = cell(array, row);
+                }
+                rows.push(cells);
             }
         }
         Ok(Sample { header, rows })
     })
+}
+
+/// A value as text, and no more of a text than an id may have: a hundred rows may share one of megabytes.
+fn cell(array: &ArrayRef, row: usize) -> String {
+    match array.data_type() {
+        DataType::Utf8View => text(array.as_string_view(), row).chars().take(MOST_CELL_CHARS).collect(),
+        _ => array_value_to_string(array, row).unwrap_or_default(),
+    }
 }
 
 /// Instants as UTC has them: the zones of columns have names, and arrow can print offsets only.
@@ -113,6 +127,33 @@ fn header(metadata: &ArrowReaderMetadata) -> Result<Vec<String>, ImportError> {
         return Err(ImportError::TooMany { what: "columns", most: MOST_COLUMNS as u64 });
     }
     Ok(fields.iter().map(|field| field.name().chars().take(80).collect()).collect())
+}
+
+/// Whether values of a column take a few bytes each in memory, or, as texts do, those of their page. All others
+/// (bytes, lists, decimals of any length) may take gigabytes that no page declares.
+fn is_plain(metadata: &ArrowReaderMetadata, column: usize) -> bool {
+    let stored = &metadata.parquet_schema().root_schema().get_fields()[column];
+    let in_bytes = stored.is_primitive() && stored.get_physical_type() == Type::BYTE_ARRAY;
+    match metadata.schema().field(column).data_type() {
+        DataType::Utf8View => true,
+        DataType::Boolean | DataType::Null => !in_bytes,
+        kind => kind.is_primitive() && !in_bytes,
+    }
+}
+
+/// Refuses columns of other types than rows are made of, before any value of them is unpacked.
+fn check_types(metadata: &ArrowReaderMetadata, wanted: &Wanted) -> Result<(), ImportError> {
+    let indices = wanted.indices();
+    let schema = metadata.schema().project(&indices).map_err(ParquetError::from).map_err(damaged)?;
+    // What values of a type become is said in one place: no rows show it as well as many.
+    Values::of(&RecordBatch::new_empty(Arc::new(schema)), wanted)?;
+    match indices.into_iter().find(|column| !is_plain(metadata, *column)) {
+        None => Ok(()),
+        Some(column) => {
+            let field = metadata.schema().field(column);
+            Err(wrong_type(field.name(), field.data_type(), "numbers of a fixed size"))
+        }
+    }
 }
 
 /// The rows of some columns, if they unpack to no more than they may.
