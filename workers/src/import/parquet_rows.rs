@@ -185,14 +185,16 @@ fn check_size(file: &File, metadata: &ArrowReaderMetadata, mask: &ProjectionMask
             }
         }
     }
+    check_bytes(bytes, rows, raw_bytes).map_err(|excess| unreadable(excess.into()))
+}
+
+/// Pages may unpack to as much as a text; rows have a limit of their own, and count as data beside their file.
+fn check_bytes(bytes: u64, rows: u64, raw_bytes: u64) -> Result<(), Excess> {
+    if bytes > MOST_BYTES {
+        return Err(Excess::Data { bytes });
+    }
     let bytes = bytes.max(rows * ROW_BYTES);
-    if bytes > MOST_BYTES.max(MOST_ROWS * ROW_BYTES) {
-        return Err(unreadable(Excess::Data { bytes }.into()));
-    }
-    if source::is_bomb(bytes, raw_bytes) {
-        return Err(unreadable(Excess::Expansion { bytes, raw_bytes }.into()));
-    }
-    Ok(())
+    if source::is_bomb(bytes, raw_bytes) { Err(Excess::Expansion { bytes, raw_bytes }) } else { Ok(()) }
 }
 
 /// Only what unpacks to the size that a page declares, and never to more.
@@ -391,4 +393,18 @@ fn wrong_type(name: &str, found: &DataType, wanted: &str) -> ImportError {
     let found = found.to_string().chars().take(60).collect::<String>();
     let problem = format!("column {name} holds {found}, not {wanted}");
     ImportError::WrongFormat { format: FileFormat::Parquet, problem }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_of_a_gibibyte_are_one_import_and_a_byte_more_is_not() {
+        let check = |bytes, rows| check_bytes(bytes, rows, 1 << 30).map_err(|excess| excess.to_string());
+        assert_eq!(check(1 << 30, 1), Ok(()));
+        assert_eq!(check(1, MOST_ROWS), Ok(()), "rows have a limit of their own");
+        let error = "1073741825 bytes, at most 1073741824 are allowed";
+        assert_eq!(check((1 << 30) + 1, 1), Err(error.to_owned()));
+    }
 }
