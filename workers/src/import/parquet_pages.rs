@@ -223,10 +223,10 @@ mod tests {
     fn what_the_reader_skips_may_be_anything_within_bounds() {
         let plain = [0x2c, 0x15, 2, 0x15, 0, 0x15, 6, 0x15, 6, 0x1c, 0x18, 1, b'a', 0, 0]; // with statistics
         assert_eq!(unpacked(&page(100, &plain)), Ok(100));
-        let endless = [&[0x79, 0xf6][..], &[0xff; 9], &[0x01]].concat();
+        let endless = [&[0x79_u8, 0xf6][..], &[0xff; 9], &[0x01]].concat();
         check_damaged(&page(100, &endless), "a list of 2^64 - 1 numbers");
         let nested =
-            |depth: usize| page(100, &[&[0x7c][..], &vec![0x1c; depth - 1], &vec![0; depth]].concat());
+            |depth: usize| page(100, &[&[0x7c_u8][..], &vec![0x1c; depth - 1], &vec![0; depth]].concat());
         assert_eq!(unpacked(&nested(8)), Ok(100));
         check_damaged(&nested(9), "nine levels");
         let outside = [&[0x15, 0, 0x15, 2, 0x15][..], &number(1_000)[..], &[0]].concat();
