@@ -357,6 +357,12 @@ async fn a_request_that_kills_its_process_each_time_ends_in_the_dead_letters() {
     let mut deliveries = broker.consume(queue, 1).await.expect("it consumes");
     publish(&broker, queue, &["good"]).await;
     assert_eq!(next_id(&mut deliveries).await, "good");
+    let buried = async {
+        while dead(&broker, queue).await.is_empty() {
+            tokio::time::sleep(Duration::from_millis(50)).await; // polls for the event it waits for
+        }
+    };
+    or_hangs(buried).await;
     let expected = ("poison".to_owned(), "delivered 3 times without being settled".to_owned());
     assert_eq!(dead(&broker, queue).await, [expected]);
 }
