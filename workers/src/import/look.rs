@@ -212,7 +212,8 @@ pub fn guess_columns(sample: &Sample, given: &ColumnNames) -> Result<ColumnNames
             .map(|(name, _)| name.as_str())
             .collect()
     };
-    let (times, numbers, texts) = (of(Kind::Time), of(Kind::Number), of(Kind::Text));
+    let (times, mut numbers, texts) = (of(Kind::Time), of(Kind::Number), of(Kind::Text));
+    numbers.retain(|name| !USUAL_IDS.contains(&name.to_lowercase().as_str())); // the number of a row is no value
     let choose = |given: &Option<String>, usual: &[&str], found: &[&str], what: &str| match (given, found) {
         (Some(given), _) => Ok(Some(given.clone())),
         _ if let Some(usual) = found.iter().find(|name| usual.contains(&name.to_lowercase().as_str())) => {
