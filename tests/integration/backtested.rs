@@ -1,49 +1,27 @@
 //! `gatecast backtest` as a data scientist uses it: on a file, without anything else.
 
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::{collections::BTreeMap, path::Path, process::Command};
 
 use serde_json::Value;
 
 use crate::{
-    command_line::{gatecast, json, succeed},
+    command_line::{json, succeed},
+    desk::Desk,
     stack::root,
 };
 
 const BIKES: &str = "examples/data/washington-bikes.csv.gz";
 
-struct Desk(tempfile::TempDir);
+fn backtest(desk: &Desk, file: &Path, arguments: &[&str]) -> Command {
+    let mut command = desk.gatecast();
+    command.arg("backtest").arg(file).args(arguments);
+    command
+}
 
-impl Desk {
-    fn new() -> Self {
-        Self(tempfile::tempdir().expect("a folder"))
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn file(&self, name: &str, contents: impl AsRef<[u8]>) -> PathBuf {
-        std::fs::write(self.path(name), contents).expect("writes");
-        self.path(name)
-    }
-
-    fn backtest(&self, file: &Path, arguments: &[&str]) -> Command {
-        let mut command = gatecast(&self.path("data"));
-        command.arg("backtest").arg(file).args(arguments);
-        command
-    }
-
-    fn fails(&self, file: &Path, arguments: &[&str], code: i32, says: &str) {
-        let output = self.backtest(file, arguments).output().expect("starts");
-        let stderr = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {stderr}");
-        assert!(stderr.contains(says), "{arguments:?}: {stderr:?} does not say {says:?}");
-        assert!(output.stdout.is_empty(), "{arguments:?} printed a result");
-    }
+#[track_caller]
+fn fails(desk: &Desk, file: &Path, arguments: &[&str], code: i32, says: &str) {
+    let file = file.to_str().expect("text");
+    desk.fails(&[&["backtest", file], arguments].concat(), code, &[says]);
 }
 
 /// 100 days of one shop, with what was sold on day `day` as `sold` says.
@@ -58,7 +36,7 @@ fn python_recomputes_every_number_from_the_rows() {
     let desk = Desk::new();
     let (rows, bikes) = (desk.path("rows.csv"), root().join(BIKES));
     let arguments = ["--horizon", "24", "--origins", "28", "--tz", "America/New_York", "--json", "--rows"];
-    let output = succeed(desk.backtest(&bikes, &arguments).arg(&rows));
+    let output = succeed(backtest(&desk, &bikes, &arguments).arg(&rows));
     let document = desk.file("document.json", &output.stdout);
     let mut python = Command::new("python3");
     python.arg(root().join("tests/integration/backtest_metrics.py")).arg(&bikes).args([&rows, &document]);
@@ -72,9 +50,9 @@ fn the_document_has_the_documented_fields_and_leaves_no_trace() {
     let desk = Desk::new();
     let file = desk.file("shop.csv", shop("unique_id,ds,y", |day| 10 + day % 7));
     let arguments = ["--horizon", "7", "--origins", "3", "--learner", "weekly-mean,seasonal-naive", "--json"];
-    let document = json(&mut desk.backtest(&file, &arguments));
+    let document = json(&mut backtest(&desk, &file, &arguments));
     let keys = |value: &Value| value.as_object().expect("is one").keys().cloned().collect::<Vec<_>>();
-    assert_eq!(keys(&document), ["results", "rows", "series"]);
+    assert_eq!(keys(&document), ["import", "results", "rows", "series"]);
     assert_eq!((&document["rows"], &document["series"]), (&21.into(), &1.into()));
     let fields = [
         "artifact_bytes",
@@ -101,11 +79,27 @@ fn the_document_has_the_documented_fields_and_leaves_no_trace() {
 }
 
 #[test]
+fn what_was_repaired_is_said_beside_the_result() {
+    let desk = Desk::new();
+    let plain = shop("unique_id,ds,y", |day| 10 + day % 7);
+    let twice = desk.file("twice.csv", plain.clone() + "shop,2024-04-09,3\n");
+    let plain = desk.file("plain.csv", plain);
+    let asked = ["--horizon", "7", "--origins", "3", "--learner", "weekly-mean", "--json"];
+    let output = succeed(backtest(&desk, &twice, &asked).args(["--on-duplicate", "last"]));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("1 rows were merged with another one of their series and time"), "{said}");
+    let document: Value = serde_json::from_slice(&output.stdout).expect("is JSON");
+    assert_eq!(document["import"]["duplicates"], 1);
+    let quiet = succeed(&mut backtest(&desk, &plain, &asked));
+    assert!(quiet.stderr.is_empty(), "{}", String::from_utf8_lossy(&quiet.stderr));
+}
+
+#[test]
 fn both_headers_are_read_and_the_table_fits_the_terminal() {
     let desk = Desk::new();
     for header in ["unique_id,ds,y", "series,timestamp,value"] {
         let file = desk.file("shop.csv", shop(header, |day| 1000 + 300 * (day % 7) + day % 3));
-        let output = succeed(&mut desk.backtest(&file, &["--horizon", "7", "--origins", "3"]));
+        let output = succeed(&mut backtest(&desk, &file, &["--horizon", "7", "--origins", "3"]));
         let table = String::from_utf8(output.stdout).expect("is text");
         assert!(table.lines().all(|line| line.chars().count() <= 80), "{table}");
         assert!(table.contains("seasonal-naive") && table.contains("21 rows of 1 series"), "{table}");
@@ -132,18 +126,18 @@ fn every_format_and_column_name_gives_the_same_numbers_in_and_out() {
         let results = document["results"].as_array().expect("a list").clone();
         results.into_iter().map(|result| (result["mae"].clone(), result["mase"].clone())).collect::<Vec<_>>()
     };
-    let expected = numbers(desk.backtest(&csv, &asked).args(columns));
-    assert_eq!(numbers(desk.backtest(&jsonl, &asked).args(columns)), expected, "JSON lines");
-    let mut piped = desk.backtest(Path::new("-"), &asked);
+    let expected = numbers(backtest(&desk, &csv, &asked).args(columns));
+    assert_eq!(numbers(backtest(&desk, &jsonl, &asked).args(columns)), expected, "JSON lines");
+    let mut piped = backtest(&desk, Path::new("-"), &asked);
     let file = std::fs::File::open(&csv).expect("is there");
     assert_eq!(numbers(piped.args(columns).stdin(file)), expected, "stdin");
 
     // What is written can be read: the actuals of the scored rows, as another file of observations.
     for name in ["rows.csv", "rows.jsonl", "rows.parquet"] {
         let rows = desk.path(name);
-        succeed(desk.backtest(&csv, &asked).args(columns).arg("--rows").arg(&rows));
+        succeed(backtest(&desk, &csv, &asked).args(columns).arg("--rows").arg(&rows));
         let drafted = json(
-            gatecast(&desk.path("data"))
+            desk.gatecast()
                 .args(["--json", "init", name, "--name"])
                 .arg(format!("{}-again", name.replace('.', "-"))),
         );
@@ -154,7 +148,7 @@ fn every_format_and_column_name_gives_the_same_numbers_in_and_out() {
         );
     }
     let wide = desk.file("wide.csv", "day,north,south\n2024-01-01,1,2\n");
-    desk.fails(&wide, &asked[..6], 4, "python3 -c 'import csv");
+    fails(&desk, &wide, &asked[..6], 4, "python3 -c 'import csv");
 }
 
 /// 400 days of two shops that sell twice as much for half the price; of prices there is no rhythm. The web page
@@ -188,7 +182,7 @@ fn covariates_help_the_learners_that_use_them_and_no_other() {
     let desk = Desk::new();
     let file = desk.file("shops.csv", priced_shops(|shop, _, cells| line(shop, &cells)));
     let errors = |covariates: &[&str]| {
-        let document = json(desk.backtest(&file, &PRICED).args(covariates));
+        let document = json(backtest(&desk, &file, &PRICED).args(covariates));
         let of = |result: &Value| {
             (
                 result["learner"].as_str().expect("a name").to_owned(),
@@ -222,18 +216,18 @@ fn a_covariate_that_is_not_as_declared_is_named() {
     let no_price = changed("no-price.csv", 380, 2, "");
     let missing = "price is declared as known in advance, and is missing for series south-1 at \
                    2025-01-15T00:00:00Z";
-    desk.fails(&no_price, &[&PRICED[..6], &["--known", "price"]].concat(), 4, missing);
-    succeed(&mut desk.backtest(&no_price, &[&PRICED[..], &["--past", "price"]].concat()));
+    fails(&desk, &no_price, &[&PRICED[..6], &["--known", "price"]].concat(), 4, missing);
+    succeed(&mut backtest(&desk, &no_price, &[&PRICED[..], &["--past", "price"]].concat()));
     let moved = changed("moved.csv", 5, 4, "north");
     let moved_says = "region = \"north\": is \"south\" on line 402 of the same series";
-    desk.fails(&moved, &[&PRICED[..6], &["--static", "region"]].concat(), 4, moved_says);
+    fails(&desk, &moved, &[&PRICED[..6], &["--static", "region"]].concat(), 4, moved_says);
     // A day that nobody counted: without the value, the price is there.
     let uncounted = changed("uncounted.csv", 390, 1, "");
-    let document = json(&mut desk.backtest(&uncounted, &[&PRICED[..], &["--known", "price"]].concat()));
+    let document = json(&mut backtest(&desk, &uncounted, &[&PRICED[..], &["--known", "price"]].concat()));
     assert_eq!(document["rows"], 59);
-    desk.fails(&uncounted, &PRICED[..6], 4, "y = \"\": is empty");
+    fails(&desk, &uncounted, &PRICED[..6], 4, "y = \"\": is empty");
     let found = "header: no column weather (--past); found unique_id, ds, y, price, visits, region";
-    desk.fails(&uncounted, &[&PRICED[..6], &["--past", "weather"]].concat(), 4, found);
+    fails(&desk, &uncounted, &[&PRICED[..6], &["--past", "weather"]].concat(), 4, found);
 }
 
 #[test]
@@ -242,16 +236,29 @@ fn what_cannot_be_backtested_is_said() {
     let file = desk.file("shop.csv", shop("unique_id,ds,y", |day| day % 7));
     let asked = |horizon: &'static str, origins: &'static str| ["--horizon", horizon, "--origins", origins];
     let long = "no series has a value 56 steps before that";
-    desk.fails(&file, &asked("7", "7"), 4, long);
-    desk.fails(&file, &asked("0", "7"), 2, "0 is not in 1..=10000");
-    desk.fails(&file, &[&asked("7", "3")[..], &["--learner", "xgboost"]].concat(), 2, "possible values");
+    fails(&desk, &file, &asked("7", "7"), 4, long);
+    fails(&desk, &file, &asked("0", "7"), 2, "0 is not in 1..=10000");
+    fails(&desk, &file, &[&asked("7", "3")[..], &["--learner", "xgboost"]].concat(), 2, "possible values");
     let too_short = "learner boosted-trees: ";
-    desk.fails(&file, &[&asked("7", "3")[..], &["--learner", "boosted-trees"]].concat(), 4, too_short);
-    desk.fails(
+    fails(&desk, &file, &[&asked("7", "3")[..], &["--learner", "boosted-trees"]].concat(), 4, too_short);
+    fails(
+        &desk,
         &file,
         &[&asked("7", "3")[..], &["--rows", "rows.xlsx"]].concat(),
         2,
         "must end in .csv, .jsonl or .parquet",
     );
-    desk.fails(&desk.path("nothing.csv"), &asked("7", "3"), 3, "nothing.csv");
+    fails(&desk, &desk.path("nothing.csv"), &asked("7", "3"), 3, "nothing.csv");
+}
+
+#[test]
+fn rows_that_cannot_be_written_are_refused_first_and_nothing_is_left_behind() {
+    let desk = Desk::new();
+    let rows = |file: &'static str| ["--horizon", "7", "--origins", "3", "--rows", file];
+    let typo = desk.path("nothing.csv");
+    fails(&desk, &typo, &rows("rows.parquet"), 3, "nothing.csv");
+    fails(&desk, &typo, &rows("missing/rows.csv"), 1, "--rows missing/rows.csv: ");
+    assert_eq!(std::fs::read_dir(desk.path("")).expect("is there").count(), 0, "no file was made");
+    std::fs::create_dir(desk.path("folder.csv")).expect("a folder");
+    fails(&desk, &typo, &rows("folder.csv"), 1, "--rows folder.csv: ");
 }

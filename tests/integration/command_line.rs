@@ -6,9 +6,11 @@ use std::{
 };
 
 use serde_json::Value;
-use tempfile::TempDir;
 
-use crate::stack::{SMALL_MODEL, root};
+use crate::{
+    desk::Desk,
+    stack::{SMALL_MODEL, root},
+};
 
 /// The binary on a data folder, untouched by this machine's configuration.
 pub(crate) fn gatecast(data: &Path) -> Command {
@@ -30,67 +32,24 @@ pub(crate) fn json(command: &mut Command) -> Value {
     serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{command:?}: {e}"))
 }
 
-/// A data folder with the bikes, a small model, and nothing trained.
-struct Shop {
-    folder: TempDir,
+/// A folder with the bikes, a small model, and nothing trained.
+fn with_bikes() -> Desk {
+    let shop = Desk::new();
+    let model = shop.file("model.toml", SMALL_MODEL);
+    succeed(shop.gatecast().args(["datasets", "apply"]).arg(example("datasets/washington-bikes.toml")));
+    succeed(shop.gatecast().args(["models", "apply"]).arg(model));
+    succeed(
+        shop.gatecast().args(["import", "washington-bikes"]).arg(example("data/washington-bikes.csv.gz")),
+    );
+    shop
 }
 
-impl Shop {
-    fn empty() -> Self {
-        Self { folder: tempfile::tempdir().expect("a folder") }
-    }
-
-    fn with_bikes() -> Self {
-        let shop = Self::empty();
-        let model = shop.file("model.toml", SMALL_MODEL);
-        succeed(shop.gatecast().args(["datasets", "apply"]).arg(example("datasets/washington-bikes.toml")));
-        succeed(shop.gatecast().args(["models", "apply"]).arg(model));
-        succeed(
-            shop.gatecast().args(["import", "washington-bikes"]).arg(example("data/washington-bikes.csv.gz")),
-        );
-        shop
-    }
-
-    fn gatecast(&self) -> Command {
-        gatecast(&self.folder.path().join("data"))
-    }
-
-    fn file(&self, name: &str, contents: impl AsRef<[u8]>) -> PathBuf {
-        let path = self.folder.path().join(name);
-        std::fs::write(&path, contents).expect("writes");
-        path
-    }
-
-    /// Runs a command that must fail with this exit code and say all of this on stderr.
-    #[track_caller]
-    fn fails(&self, arguments: &[&str], code: i32, says: &[&str]) {
-        let output = self.gatecast().args(arguments).output().expect("starts");
-        let stderr = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {stderr}");
-        for expected in says {
-            assert!(stderr.contains(expected), "{arguments:?}: {stderr:?} does not say {expected:?}");
-        }
-        assert!(
-            output.stdout.is_empty(),
-            "{arguments:?} printed {}",
-            String::from_utf8_lossy(&output.stdout)
-        );
-    }
-
-    /// Runs a command that prints its result and still exits with this code.
-    #[track_caller]
-    fn fails_with_result(&self, arguments: &[&str], code: i32, says: &str) {
-        let output = self.gatecast().args(arguments).output().expect("starts");
-        assert_eq!(output.status.code(), Some(code), "{}", String::from_utf8_lossy(&output.stderr));
-        assert!(
-            String::from_utf8_lossy(&output.stdout).contains(says),
-            "{arguments:?} does not say {says:?}"
-        );
-    }
-
-    fn rows(&self) -> u64 {
-        json(self.gatecast().args(["--json", "datasets", "list"]))[0]["rows"].as_u64().expect("a number")
-    }
+/// Runs a command that prints its result and still exits with this code.
+#[track_caller]
+fn fails_with_result(shop: &Desk, arguments: &[&str], code: i32, says: &str) {
+    let output = shop.run(arguments);
+    assert_eq!(output.status.code(), Some(code), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(String::from_utf8_lossy(&output.stdout).contains(says), "{arguments:?} does not say {says:?}");
 }
 
 fn example(file: &str) -> PathBuf {
@@ -99,7 +58,7 @@ fn example(file: &str) -> PathBuf {
 
 #[test]
 fn every_model_gets_a_train_job_from_one_command() {
-    let shop = Shop::with_bikes();
+    let shop = with_bikes();
     let published = json(shop.gatecast().args(["--json", "train", "--all"]));
     assert_eq!(published.as_array().expect("a list").len(), 1);
     assert_eq!(published[0]["model"], "bike-demand");
@@ -109,14 +68,19 @@ fn every_model_gets_a_train_job_from_one_command() {
 
 #[test]
 fn the_main_job_by_hand() {
-    let shop = Shop::with_bikes();
+    let shop = with_bikes();
     let before = json(shop.gatecast().args(["--json", "forecast", "bike-demand"]));
     assert_eq!(before["forecasts"][0]["reason"], "no_incumbent");
 
     let decision =
         json(shop.gatecast().args(["--json", "train", "bike-demand", "--learner", "small-trees", "--wait"]));
     assert_eq!((&decision["decision"], &decision["event"]["version"]), (&"promoted".into(), &1.into()));
-    shop.fails_with_result(&["train", "bike-demand", "--learner", "seasonal-naive", "--wait"], 6, "REFUSED");
+    fails_with_result(
+        &shop,
+        &["train", "bike-demand", "--learner", "seasonal-naive", "--wait"],
+        6,
+        "REFUSED",
+    );
 
     let after = json(shop.gatecast().args(["--json", "forecast", "bike-demand", "--horizon", "12"]));
     let forecast = &after["forecasts"][0];
@@ -131,7 +95,7 @@ fn the_main_job_by_hand() {
 
 #[test]
 fn names_that_nothing_has_are_not_found() {
-    let shop = Shop::with_bikes();
+    let shop = with_bikes();
     shop.fails(&["forecast", "nobody"], 3, &["model \"nobody\" was not applied"]);
     shop.fails(&["train", "nobody"], 3, &["model \"nobody\" was not applied"]);
     shop.fails(&["decisions", "nobody"], 3, &["model \"nobody\" was not applied"]);
@@ -144,7 +108,7 @@ fn names_that_nothing_has_are_not_found() {
 
 #[test]
 fn questions_that_make_no_sense_are_refused() {
-    let shop = Shop::with_bikes();
+    let shop = with_bikes();
     shop.fails(&["forecast", "bike-demand", "--horizon", "0"], 4, &["horizon: 0"]);
     shop.fails(&["forecast", "bike-demand", "--horizon", "4000000000"], 4, &["horizon: 4000000000"]);
     shop.fails(
@@ -163,7 +127,7 @@ fn questions_that_make_no_sense_are_refused() {
 
 #[test]
 fn specifications_that_contradict_themselves_or_the_stored_data_change_nothing() {
-    let shop = Shop::with_bikes();
+    let shop = with_bikes();
     let apply = |kind: &str, text: &str, code, says: &[&str]| {
         let file = shop.file("spec.toml", text);
         shop.fails(&[kind, "apply", &file.display().to_string()], code, says);
@@ -199,7 +163,7 @@ fn specifications_that_contradict_themselves_or_the_stored_data_change_nothing()
 
 #[test]
 fn broken_files_name_row_field_and_value_and_change_nothing() {
-    let shop = Shop::with_bikes();
+    let shop = with_bikes();
     let good = "unique_id,ds,y\nwashington-dc,2013-01-01T00:00:00-05:00,1\n";
     let import = |contents: &[u8], says: &[&str]| {
         let file = shop.file("rows.csv", contents);
@@ -233,7 +197,7 @@ fn broken_files_name_row_field_and_value_and_change_nothing() {
 
 #[test]
 fn a_file_between_the_steps_of_what_is_known_changes_nothing() {
-    let shop = Shop::with_bikes();
+    let shop = with_bikes();
     let rows = "unique_id,ds,y\nnew-york,2013-01-01T00:30:00-05:00,1\n\
                 washington-dc,2013-01-01T00:30:00-05:00,1\nwashington-dc,2013-01-01T01:30:00-05:00,2\n";
     let file = shop.file("half-past.csv", rows).display().to_string();
@@ -245,7 +209,7 @@ fn a_file_between_the_steps_of_what_is_known_changes_nothing() {
 
 #[test]
 fn an_import_can_be_repeated() {
-    let shop = Shop::with_bikes();
+    let shop = with_bikes();
     let again = json(
         shop.gatecast()
             .args(["--json", "import", "washington-bikes"])
@@ -256,7 +220,7 @@ fn an_import_can_be_repeated() {
 
 #[test]
 fn configuration_mistakes_are_named() {
-    let shop = Shop::empty();
+    let shop = Desk::new();
     let file = shop.file("c.toml", "[forecaster]\nprefetsh = 3\n").display().to_string();
     shop.fails(&["--config", &file, "config", "check"], 4, &["forecaster.prefetsh", "forecaster.prefetch"]);
     shop.fails(&["--config", "no.toml", "config", "check"], 4, &["no.toml"]);
@@ -282,8 +246,8 @@ fn configuration_mistakes_are_named() {
 
 #[test]
 fn a_folder_that_another_process_owns_is_refused() {
-    let shop = Shop::with_bikes();
-    let data = shop.folder.path().join("data");
+    let shop = with_bikes();
+    let data = shop.path("data");
     let _owner = workers::data_folder::own(&data).expect("nobody has it");
     let pid = format!("(pid {})", std::process::id());
     shop.fails(&["run"], 5, &["is owned by another gatecast process", &pid]);

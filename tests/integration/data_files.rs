@@ -1,10 +1,6 @@
 //! A person's own file: from wherever it lies into the history, and forecasts out again.
 
-use std::{
-    net::SocketAddr,
-    path::{Path, PathBuf},
-    process::{Command, Output, Stdio},
-};
+use std::{net::SocketAddr, path::Path, process::Stdio};
 
 use hyper_util::{
     rt::{TokioExecutor, TokioIo},
@@ -12,9 +8,11 @@ use hyper_util::{
 };
 use s3s::{auth::SimpleAuth, service::S3ServiceBuilder};
 use serde_json::Value;
-use tempfile::TempDir;
 
-use crate::command_line::{gatecast, json, succeed};
+use crate::{
+    command_line::{json, succeed},
+    desk::Desk,
+};
 
 /// Days of two shops with a weekly pattern, in columns of their own names.
 fn shops(days: u32) -> String {
@@ -31,61 +29,20 @@ fn shops(days: u32) -> String {
     text
 }
 
-struct Desk {
-    folder: TempDir,
-}
-
-impl Desk {
-    fn new() -> Self {
-        Self { folder: tempfile::tempdir().expect("a folder") }
-    }
-
-    /// The binary, started where a person's files are.
-    fn gatecast(&self) -> Command {
-        gatecast(&self.folder.path().join("data"))
-    }
-
-    fn file(&self, name: &str, contents: impl AsRef<[u8]>) -> PathBuf {
-        let path = self.folder.path().join(name);
-        std::fs::write(&path, contents).expect("writes");
-        path
-    }
-
-    fn text(&self, name: &str) -> String {
-        std::fs::read_to_string(self.folder.path().join(name)).expect("is there")
-    }
-
-    fn run(&self, arguments: &[&str]) -> Output {
-        self.gatecast().args(arguments).output().expect("starts")
-    }
-
-    #[track_caller]
-    fn fails(&self, arguments: &[&str], code: i32, says: &str) {
-        let output = self.run(arguments);
-        let stderr = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {stderr}");
-        assert!(stderr.contains(says), "{arguments:?}: {stderr:?} does not say {says:?}");
-    }
-
-    /// With the shops' dataset applied.
-    fn with_dataset() -> Self {
-        let desk = Self::new();
-        let toml = "name = 'shops'\nfrequency = 'P1D'\ntime_zone = 'UTC'\n";
-        let file = desk.file("shops.toml", toml);
-        succeed(desk.gatecast().args(["datasets", "apply"]).arg(file));
-        desk
-    }
-
-    fn rows(&self) -> u64 {
-        json(self.gatecast().args(["--json", "datasets", "list"]))[0]["rows"].as_u64().expect("a number")
-    }
+/// A folder with the shops' dataset applied.
+fn with_dataset() -> Desk {
+    let desk = Desk::new();
+    let toml = "name = 'shops'\nfrequency = 'P1D'\ntime_zone = 'UTC'\n";
+    let file = desk.file("shops.toml", toml);
+    succeed(desk.gatecast().args(["datasets", "apply"]).arg(file));
+    desk
 }
 
 const COLUMNS: [&str; 8] = ["--id", "shop", "--time", "day", "--value", "sold", "--tz", "none"];
 
 #[test]
 fn a_file_comes_in_from_a_path_a_url_and_a_pipe() {
-    let desk = Desk::with_dataset();
+    let desk = with_dataset();
     let file = desk.file("shops 1.csv", shops(10)).display().to_string();
     let url = format!("file://{}", file.replace(' ', "%20"));
     for location in [&*file, &url] {
@@ -97,13 +54,13 @@ fn a_file_comes_in_from_a_path_a_url_and_a_pipe() {
     let piped = piped.stdin(std::fs::File::open(&file).expect("is there")).stdout(Stdio::piped());
     let imported: Value = serde_json::from_slice(&succeed(piped).stdout).expect("is JSON");
     assert_eq!((&imported["recorded"]["new"], &imported["recorded"]["unchanged"]), (&0.into(), &20.into()));
-    desk.fails(&["import", "shops", "ftp://host/x.csv"], 4, "scheme ftp: file, s3, gs and az are known");
-    desk.fails(&["import", "shops", "file:///no/such.csv"], 3, "/no/such.csv");
+    desk.fails(&["import", "shops", "ftp://host/x.csv"], 4, &["scheme ftp: file, s3, gs and az are known"]);
+    desk.fails(&["import", "shops", "file:///no/such.csv"], 3, &["/no/such.csv"]);
 }
 
 #[test]
 fn a_broken_file_of_any_format_exits_with_4_and_changes_nothing() {
-    let desk = Desk::with_dataset();
+    let desk = with_dataset();
     let good = desk.file("good.csv", shops(10)).display().to_string();
     succeed(desk.gatecast().args(["import", "shops", &good]).args(COLUMNS));
     let object = |y: &str| format!("{{\"shop\":\"x\",\"day\":\"2024-01-01\",\"sold\":{y}}}\n");
@@ -122,7 +79,7 @@ fn a_broken_file_of_any_format_exits_with_4_and_changes_nothing() {
     for (name, bytes, says) in cases {
         let file = desk.file(name, bytes).display().to_string();
         let columns = if name == "wide.csv" { &COLUMNS[6..] } else { &COLUMNS[..] };
-        desk.fails(&[&["import", "shops", &file], columns].concat(), 4, says);
+        desk.fails(&[&["import", "shops", &file], columns].concat(), 4, &[says]);
         assert_eq!(desk.rows(), 20, "{name}");
     }
 }
@@ -154,6 +111,34 @@ fn a_file_becomes_a_judged_model_in_one_command() {
 }
 
 #[test]
+fn up_says_what_it_corrects_and_repairs() {
+    let desk = Desk::new();
+    desk.file("shops.csv", shops(60));
+    desk.run(&["up", "shops.csv"]);
+    let changed = shops(60).replacen("2024-01-03,north,", "2024-01-03,north,1", 1);
+    desk.file("shops.csv", changed + "2024-02-29,south,1\n");
+    let output = desk.run(&["up", "shops.csv", "--on-duplicate", "first"]);
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.contains("duplicates   1\n"), "{said}");
+    assert!(said.contains("recorded 0 new, 1 corrected, 119 known before"), "{said}");
+}
+
+#[test]
+fn up_reads_time_stamps_by_the_zone_that_a_person_wrote_into_the_dataset() {
+    let desk = Desk::new();
+    desk.file("shops.csv", shops(60));
+    succeed(desk.gatecast().args(["init", "shops.csv"]));
+    let dataset = desk.text("shops.dataset.toml");
+    let changed = dataset.replace("time_zone = \"UTC\"", "time_zone = \"Europe/Berlin\"");
+    assert_ne!(changed, dataset);
+    desk.file("shops.dataset.toml", changed);
+    let output = desk.run(&["up", "shops.csv"]);
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.contains("first, last  2024-01-01T00:00:00+01:00"), "{said}");
+    assert!(said.contains("recorded 120 new") && !said.contains("plain grid"), "{said}");
+}
+
+#[test]
 fn init_writes_specifications_that_can_be_applied_and_never_over_a_file() {
     let desk = Desk::new();
     desk.file("shops.csv", shops(250));
@@ -168,12 +153,47 @@ fn init_writes_specifications_that_can_be_applied_and_never_over_a_file() {
     let import = drafted["import"].as_str().expect("a text").split(' ').skip(1);
     succeed(desk.gatecast().args(import));
 
-    desk.fails(&["init", "shops.csv"], 4, "shops.dataset.toml is there already");
-    desk.fails(&["init", "-"], 2, "stdin");
-    desk.fails(&["init", "nothing.csv"], 3, "nothing.csv");
+    desk.fails(&["init", "shops.csv"], 4, &["shops.dataset.toml is there already"]);
+    desk.fails(&["init", "-"], 2, &["stdin"]);
+
+    // Of a place: the import that was told fits the dataset that was drafted.
+    let drafted = json(desk.gatecast().args([
+        "--json",
+        "init",
+        "shops.csv",
+        "--name",
+        "local",
+        "--tz",
+        "Europe/Berlin",
+    ]));
+    succeed(desk.gatecast().args(["datasets", "apply", "local.dataset.toml"]));
+    let told = drafted["import"].as_str().expect("a text");
+    assert!(told.ends_with(" --value sold --tz Europe/Berlin"), "{told}");
+    succeed(desk.gatecast().args(told.split(' ').skip(1)));
+    desk.fails(&["init", "nothing.csv"], 3, &["nothing.csv"]);
     desk.file("months.csv", "ds,y\n2024-01-01,1\n2024-02-01,2\n2024-03-01,2\n");
-    desk.fails(&["init", "months.csv"], 4, "minutes that divide a day, or of 1 to 7 days");
-    assert!(!desk.folder.path().join("months.dataset.toml").exists());
+    desk.fails(&["init", "months.csv"], 4, &["minutes that divide a day, or of 1 to 7 days"]);
+    assert!(!desk.path("months.dataset.toml").exists());
+}
+
+#[test]
+fn series_with_numbers_for_ids_are_not_drafted_as_one() {
+    let desk = Desk::new();
+    let numbered = |header: &str| {
+        let rows = shops(60).replace("north", "1").replace("south", "2");
+        rows.replacen("day,shop,sold", header, 1)
+    };
+    desk.file("usual.csv", numbered("ds,unique_id,y"));
+    let drafted = json(desk.gatecast().args(["--json", "init", "usual.csv"]));
+    assert_eq!(
+        (&drafted["series"], &drafted["notes"].to_string().contains("--on-duplicate")),
+        (&2.into(), &false)
+    );
+    desk.file("stores.csv", numbered("date,store_id,sales"));
+    desk.fails(&["init", "stores.csv"], 4, &["--id must name one of store_id"]);
+    assert!(!desk.path("stores.dataset.toml").exists());
+    let named = json(desk.gatecast().args(["--json", "init", "stores.csv", "--id", "store_id"]));
+    assert_eq!(named["series"], 2);
 }
 
 #[test]
@@ -211,7 +231,7 @@ fn forecasts_go_out_in_every_format_and_come_in_again() {
     let csv = succeed(desk.gatecast().args(["forecast", "shops"]).args(levels)).stdout;
     let csv = String::from_utf8(csv).expect("is text");
     assert!(csv.starts_with("unique_id,ds,forecast,lo-80,hi-80,lo-95,hi-95,version,origin,route\n"), "{csv}");
-    desk.fails(&["forecast", "shops", "--out", "rows.xlsx"], 2, "rows.xlsx: the name must end in .csv");
+    desk.fails(&["forecast", "shops", "--out", "rows.xlsx"], 2, &["rows.xlsx: the name must end in .csv"]);
 }
 
 #[test]
@@ -249,7 +269,7 @@ fn shells_and_man_know_every_command() {
     }
     let page = String::from_utf8(succeed(desk.gatecast().args(["man", "import"])).stdout).expect("is text");
     assert!(page.contains(".TH") && page.contains("on\\-duplicate"), "{page}");
-    desk.fails(&["man", "magic"], 3, "no command \"magic\"");
+    desk.fails(&["man", "magic"], 3, &["no command \"magic\""]);
 }
 
 /// An S3 server of its own on a folder; lets `key` in with `secret`.
@@ -280,7 +300,7 @@ async fn a_file_comes_in_from_an_object_store() {
     std::fs::write(store.path().join("bucket/demand/shops.csv"), shops(700)).expect("writes");
     let address = object_store(store.path()).await;
     let import = |secret: &str, object: &str, endpoint: &str| {
-        let desk = Desk::with_dataset();
+        let desk = with_dataset();
         let mut command = desk.gatecast();
         command.args(["--json", "import", "shops", object]).args(COLUMNS);
         command.env("AWS_ACCESS_KEY_ID", "key").env("AWS_SECRET_ACCESS_KEY", secret);

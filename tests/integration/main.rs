@@ -10,6 +10,8 @@ mod fleet;
 
 mod process;
 
+mod desk;
+
 mod random;
 
 mod books;

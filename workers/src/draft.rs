@@ -68,8 +68,7 @@ fn zone(look: &Look, declared: Option<&str>) -> Zone {
         (WrittenBy::Unknown, _) => of(
             "UTC",
             "The time stamps carry no offset: UTC makes them a plain grid. If they are the wall clock of a place, \
-             write its \
-             zone here and import with --tz ZONE.",
+             write its zone here before anything is imported, and import with --tz ZONE.",
         ),
         (WrittenBy::Utc, _) => of(
             "UTC",

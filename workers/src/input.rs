@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context as _, anyhow};
 use futures::TryStreamExt as _;
 use object_store::{
-    ObjectStore, ObjectStoreExt as _, ObjectStoreScheme, RetryConfig, aws::AmazonS3Builder,
+    ClientOptions, ObjectStore, ObjectStoreExt as _, ObjectStoreScheme, RetryConfig, aws::AmazonS3Builder,
     azure::MicrosoftAzureBuilder, gcp::GoogleCloudStorageBuilder,
 };
 use tokio_util::io::{StreamReader, SyncIoBridge};
@@ -21,14 +21,17 @@ use crate::failure::{ExitCode, Failure, OrExit as _};
 /// Bytes that are read as they come. Not to be read on a thread of the runtime.
 pub type Input = Box<dyn Read + Send>;
 
-/// A store that does not answer is given up after this time.
+/// A store that says nothing for this time is asked again, a few times.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// For this long an object that breaks off is gone on with from there: large ones and slow lines take their time.
+const LONGEST_READ: Duration = Duration::from_hours(2);
 
 /// Opens a path, `-`, `file://`, `s3://`, `gs://` or `az://`; `cloud` says how to get at the last three
 /// ([`cloud_variables`](crate::config::cloud_variables)).
 ///
 /// # Errors
-/// Not found (3); not a location (4); a store that cannot be reached or lets nobody in (5).
+/// A file that may not be opened (1); not found (3); not a location (4); a store that cannot be reached or lets
+/// nobody in (5).
 pub async fn open(location: &str, cloud: &[(String, String)]) -> Result<Input, Failure> {
     if location == "-" {
         return Ok(Box::new(io::stdin()));
@@ -49,8 +52,14 @@ pub async fn open(location: &str, cloud: &[(String, String)]) -> Result<Input, F
 }
 
 fn open_file(file: &Path) -> Result<Input, Failure> {
-    let opened = File::open(file).with_context(|| format!("file {}", file.display()));
-    Ok(Box::new(opened.or_exit(ExitCode::NotFound)?))
+    let opened = File::open(file).map_err(|error| {
+        let code = match error.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => ExitCode::NotFound,
+            _ => ExitCode::Failure,
+        };
+        Failure::new(code, anyhow::Error::from(error).context(format!("file {}", file.display())))
+    })?;
+    Ok(Box::new(opened))
 }
 
 fn file_path(url: &Url, location: &str) -> Result<PathBuf, Failure> {
@@ -78,11 +87,14 @@ fn store(
     url: &Url,
     cloud: &[(String, String)],
 ) -> object_store::Result<Box<dyn ObjectStore>> {
-    let retry = RetryConfig { max_retries: 3, retry_timeout: PATIENCE, ..RetryConfig::default() };
+    let retry = RetryConfig { max_retries: 3, retry_timeout: LONGEST_READ, ..RetryConfig::default() };
+    // The limit for a whole request would be one for the size of the object, and for how fast it is parsed.
+    let limits = ClientOptions::new().with_timeout_disabled().with_read_timeout(PATIENCE);
     // Each store takes the variables that it knows, and leaves those of the others.
     macro_rules! build {
         ($builder:ty) => {{
-            let mut builder = <$builder>::new().with_url(url.as_str()).with_retry(retry);
+            let mut builder =
+                <$builder>::new().with_url(url.as_str()).with_retry(retry).with_client_options(limits);
             for (name, value) in cloud {
                 if let Ok(key) = name.to_ascii_lowercase().parse() {
                     builder = builder.with_config(key, value);

@@ -52,6 +52,11 @@ pub fn complain(error: impl std::fmt::Display) {
     let _ = writeln!(anstream::stderr(), "{} {error}", painted("error:", BAD));
 }
 
+/// What a person should know beside a result, on stderr.
+pub fn remark(remark: impl std::fmt::Display) {
+    let _ = writeln!(anstream::stderr(), "{} {remark}", painted("note:", Style::new().bold()));
+}
+
 /// What went well.
 pub const GOOD: Style = AnsiColor::Green.on_default().bold();
 /// What did not.

@@ -43,7 +43,7 @@ async fn a_certificate_is_checked_for_its_authority_its_host_and_its_time() {
 /// The first port of this test's server.
 fn first_port() -> u16 {
     let shared = std::env::var("GATECAST_SERVERS_PORT").ok();
-    shared.map_or(45_670, |port| port.parse::<u16>().expect("a port")) + PORTS
+    shared.map_or(21_670, |port| port.parse::<u16>().expect("a port")) + PORTS
 }
 
 /// A server of the test's own, stopped at its end.

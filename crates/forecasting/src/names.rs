@@ -126,7 +126,8 @@ fn check_text(what: &'static str, value: &str) -> Result<(), InvalidName> {
     Err(InvalidName::new(what, value, problem))
 }
 
-fn is_bidi_control(c: char) -> bool {
+/// Whether a character changes the order in which those beside it are shown.
+pub fn is_bidi_control(c: char) -> bool {
     matches!(c, '\u{061C}' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }
 

@@ -129,3 +129,33 @@ async fn forecasts_issued_wait_for_nobody() {
     assert_eq!(history.record_forecasts(&batch, hour(5)).await.expect("records"), 2_500);
     assert_eq!(history.record_forecasts(&batch[1_000..], hour(6)).await.expect("records"), 0);
 }
+
+#[tokio::test]
+async fn a_migration_does_not_cross_a_reader_between_series_and_observations() {
+    let (database, history) = fresh().await;
+    let mut reader = PgConnection::connect(&database.url).await.expect("connects");
+    let version_2 = "ALTER TABLE history.observation ADD CONSTRAINT observation_series_id_fkey
+                         FOREIGN KEY (series_id) REFERENCES history.series;
+                     DELETE FROM history._sqlx_migrations WHERE version = 3";
+    sqlx::raw_sql(version_2).execute(&mut reader).await.expect("goes back");
+    let mut reading = reader.begin().await.expect("begins");
+    sqlx::query("SELECT name FROM history.series").execute(&mut *reading).await.expect("reads");
+
+    let migrating = tokio::spawn(async move { history.migrate().await });
+    let mut watcher = PgConnection::connect(&database.url).await.expect("connects");
+    let waits = "SELECT EXISTS (
+                     SELECT 1 FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database
+                     WHERE datname = current_database() AND relation = 'history.series'::regclass AND NOT granted
+                 )";
+    loop {
+        let is_waiting: bool = sqlx::query_scalar(waits).fetch_one(&mut watcher).await.expect("reads");
+        if is_waiting {
+            break;
+        }
+        assert!(!migrating.is_finished(), "nobody changes what a reader is reading");
+    }
+    sqlx::query("SELECT y FROM history.observation").execute(&mut *reading).await.expect("no deadlock");
+    reading.commit().await.expect("commits");
+    let migrated = migrating.await.expect("does not panic").expect("goes on once the reader is done");
+    assert_eq!((migrated.from, migrated.to), (2, 3));
+}

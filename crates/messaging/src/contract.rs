@@ -7,6 +7,8 @@
 //!
 //! where `open_one` is an async function without arguments that opens an empty broker and returns a
 //! [`Stage`].
+//!
+//! One long file: the whole contract can be read from top to bottom.
 
 #![expect(missing_docs, reason = "the names of the promises are sentences")]
 

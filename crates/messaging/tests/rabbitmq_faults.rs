@@ -2,6 +2,7 @@
 //! confirmed message of a durable queue lost. Each test has a server of its own.
 
 mod rabbit;
+mod traffic;
 
 use std::{
     collections::BTreeSet,
@@ -13,31 +14,17 @@ use std::{
 
 use clock::SystemClock;
 use messaging::{Broker, RabbitBroker, RabbitSettings};
-use protocol::{
-    ContentType, Destination, Queue, WireMessage,
-    messages::{TrainJob, TrainReason},
-};
+use protocol::{Destination, Queue, messages::TrainJob};
 use runner::{HandleError, Handler, JobContext, Limits, Worker};
 use tokio::{task::JoinHandle, time};
 use tokio_util::sync::CancellationToken;
 
 use rabbit::server::Server;
+use traffic::message;
 
 /// Promised after the end of any fault.
 const HEALED: Duration = Duration::from_secs(5);
 const QUEUE: Queue = Queue::TrainJobs;
-
-fn message(id: &str) -> WireMessage {
-    let job = TrainJob {
-        model: "bikes".into(),
-        spec_hash: None,
-        as_of: jiff::Timestamp::UNIX_EPOCH,
-        cut_off: None,
-        learners: vec![],
-        reason: TrainReason::Requested,
-    };
-    WireMessage::new(&job, ContentType::Json, id).expect("a small body")
-}
 
 fn broker(server: &Server) -> Arc<RabbitBroker> {
     let settings = RabbitSettings::new(&server.url, "test");

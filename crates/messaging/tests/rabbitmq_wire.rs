@@ -1,6 +1,7 @@
 //! What foreign clients may send, and what the server itself does with messages.
 
 mod rabbit;
+mod traffic;
 
 #[path = "../../../tests/integration/proxy.rs"]
 mod proxy;
@@ -16,52 +17,12 @@ use lapin::{
     },
     types::{AMQPValue, FieldTable, ShortString},
 };
-use messaging::{
-    Broker, Chosen, Deliveries, Delivery, PublishError, RabbitBroker, Settlement, contract::or_hangs,
-};
-use protocol::{
-    ContentType, Destination, Queue, ReplyAddress, RoutingKey, WireMessage,
-    messages::{TrainJob, TrainReason},
-};
+use messaging::{Broker, Chosen, PublishError, RabbitBroker, Settlement, contract::or_hangs};
+use protocol::{Destination, Queue, ReplyAddress, RoutingKey};
 
 use proxy::{Proxy, address_in};
 use rabbit::Tenant;
-
-fn message(id: &str) -> WireMessage {
-    let job = TrainJob {
-        model: "bikes".into(),
-        spec_hash: None,
-        as_of: jiff::Timestamp::UNIX_EPOCH,
-        cut_off: None,
-        learners: vec![],
-        reason: TrainReason::Requested,
-    };
-    WireMessage::new(&job, ContentType::Json, id).expect("a small body")
-}
-
-async fn publish(broker: &RabbitBroker, queue: Queue, ids: &[&str]) {
-    for id in ids {
-        let sent = broker.publish(&Destination::Queue(queue), message(id)).await;
-        sent.expect("it is published");
-    }
-}
-
-async fn next(deliveries: &mut Box<dyn Deliveries>) -> Delivery {
-    or_hangs(deliveries.next()).await.expect("a delivery")
-}
-
-async fn next_id(deliveries: &mut Box<dyn Deliveries>) -> String {
-    let delivery = next(deliveries).await;
-    let id = delivery.message.properties.message_id.clone();
-    delivery.settle(Settlement::Done).await.expect("it is settled");
-    id
-}
-
-async fn dead(broker: &RabbitBroker, queue: Queue) -> Vec<(String, String)> {
-    let letters = broker.dead_letters(queue, 100).await.expect("dead letters");
-    let text = |letter: messaging::DeadLetter| (letter.message.properties.message_id, letter.reason);
-    letters.into_iter().map(text).collect()
-}
+use traffic::{dead, message, next, next_id, publish, take_and_die};
 
 /// As a foreign client publishes.
 async fn publish_foreign(tenant: &Tenant, channel: &Channel, queue: Queue, properties: BasicProperties) {
@@ -80,22 +41,6 @@ fn with_header(id: &str, name: &str, value: AMQPValue) -> BasicProperties {
     let mut headers = FieldTable::default();
     headers.insert(name.into(), value);
     BasicProperties::default().with_message_id(id.into()).with_headers(headers)
-}
-
-/// Takes `count` messages, and dies with them: its connection ends.
-async fn take_and_die(tenant: &Tenant, queue: &str, count: usize) {
-    let (connection, channel) = tenant.channel().await;
-    for _ in 0..count {
-        loop {
-            let name = tenant.name(queue).into();
-            let got = channel.basic_get(name, BasicGetOptions::default());
-            if got.await.expect("the queue is there").is_some() {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    }
-    connection.close(200, "dead".into()).await.expect("it is closed");
 }
 
 fn long_text() -> AMQPValue {
@@ -312,128 +257,6 @@ async fn a_dead_letter_of_a_client_that_sets_headers_only_is_chosen_by_its_id() 
 }
 
 #[tokio::test]
-async fn a_request_that_came_back_from_a_dead_process_is_handled_alone() {
-    let tenant = Tenant::new();
-    let broker = tenant.broker();
-    let queue = Queue::ForecastRequests;
-    publish(&broker, queue, &["suspect"]).await;
-    take_and_die(&tenant, queue.name(), 1).await;
-    publish(&broker, queue, &["good"]).await;
-
-    let mut deliveries = broker.consume(queue, 3).await.expect("it consumes");
-    let mut ids = Vec::new();
-    for _ in 0..2 {
-        let alone = next(&mut deliveries).await;
-        ids.push(alone.message.properties.message_id.clone());
-        let early = tokio::time::timeout(Duration::from_millis(700), deliveries.next()).await;
-        assert!(early.is_err(), "{ids:?} is not alone");
-        alone.settle(Settlement::Done).await.expect("it is settled");
-    }
-    ids.sort();
-    assert_eq!(ids, ["good", "suspect"]);
-    publish(&broker, queue, &["later"]).await;
-    assert_eq!(next_id(&mut deliveries).await, "later");
-}
-
-#[tokio::test]
-async fn a_request_that_kills_its_process_each_time_ends_in_the_dead_letters() {
-    let tenant = Tenant::new();
-    let queue = Queue::ForecastRequests;
-    publish(&tenant.broker(), queue, &["poison"]).await;
-    let mut from = "forecast-requests";
-    for _ in 1..queue.delivery_limit() {
-        take_and_die(&tenant, from, 1).await;
-        let survivor = tenant.broker();
-        let mut deliveries = survivor.consume(queue, 1).await.expect("it consumes");
-        let delivery = next(&mut deliveries).await;
-        assert_eq!(delivery.message, message("poison"));
-        // Back as the suspect that it is, for the next victim.
-        drop(deliveries);
-        delivery.settle(Settlement::GiveBack).await.expect("it is given back");
-        from = "forecast-requests.suspects";
-    }
-    take_and_die(&tenant, from, 1).await;
-    let broker = tenant.broker();
-    let mut deliveries = broker.consume(queue, 1).await.expect("it consumes");
-    publish(&broker, queue, &["good"]).await;
-    assert_eq!(next_id(&mut deliveries).await, "good");
-    let expected = ("poison".to_owned(), "delivered 3 times without being settled".to_owned());
-    assert_eq!(dead(&broker, queue).await, [expected]);
-}
-
-#[tokio::test]
-async fn innocents_that_were_with_a_message_that_kills_are_not_counted_along_with_it() {
-    let tenant = Tenant::new();
-    let queue = Queue::ForecastRequests;
-    publish(&tenant.broker(), queue, &["poison", "a", "b", "c"]).await;
-    take_and_die(&tenant, queue.name(), 4).await;
-    let survivor = tenant.broker();
-    let mut deliveries = survivor.consume(queue, 8).await.expect("it consumes");
-    let mut done = Vec::new();
-    while done.len() < 3 {
-        let delivery = next(&mut deliveries).await;
-        let id = delivery.message.properties.message_id.clone();
-        if id == "poison" {
-            drop(delivery); // as if it had killed again
-        } else {
-            delivery.settle(Settlement::Done).await.expect("it is settled");
-            done.push(id);
-        }
-    }
-    done.sort();
-    assert_eq!(done, ["a", "b", "c"]);
-    while survivor.depth(queue).await.expect("a depth").dead == 0 {
-        match tokio::time::timeout(Duration::from_millis(50), deliveries.next()).await {
-            Ok(delivery) => drop(delivery.expect("a delivery")),
-            Err(_nothing_came) => {}
-        }
-    }
-    let expected = ("poison".to_owned(), "delivered 3 times without being settled".to_owned());
-    assert_eq!(dead(&survivor, queue).await, [expected]);
-}
-
-#[tokio::test]
-async fn a_job_that_kills_its_process_each_time_is_dead_lettered_by_the_server() {
-    let tenant = Tenant::new();
-    let broker = tenant.broker();
-    let queue = Queue::TrainJobs;
-    publish(&broker, queue, &["poison"]).await;
-    for _ in 0..queue.delivery_limit() {
-        take_and_die(&tenant, queue.name(), 1).await;
-    }
-    let letters = async {
-        loop {
-            match dead(&broker, queue).await {
-                none if none.is_empty() => tokio::time::sleep(Duration::from_millis(50)).await,
-                some => return some,
-            }
-        }
-    };
-    let expected = ("poison".to_owned(), "delivered 20 times without being settled".to_owned());
-    assert_eq!(or_hangs(letters).await, [expected]);
-    assert_eq!(broker.depth(queue).await.expect("a depth").ready, 0);
-}
-
-#[tokio::test]
-async fn a_durable_request_that_kills_its_process_thrice_takes_no_other_along() {
-    let tenant = Tenant::new();
-    let broker = tenant.broker();
-    let queue = Queue::ForecastBatches;
-    publish(&broker, queue, &["a", "b", "c"]).await;
-    for _ in 0..3 {
-        take_and_die(&tenant, queue.name(), 3).await;
-    }
-    let mut deliveries = broker.consume(queue, 1).await.expect("it consumes");
-    let mut ids = Vec::new();
-    for _ in 0..3 {
-        ids.push(next_id(&mut deliveries).await);
-    }
-    ids.sort(); // they may come back one by one
-    assert_eq!(ids, ["a", "b", "c"]);
-    assert_eq!(dead(&broker, queue).await, []);
-}
-
-#[tokio::test]
 async fn a_dead_letter_of_a_client_without_properties_can_be_named() {
     let tenant = Tenant::new();
     let broker = tenant.broker();
@@ -597,109 +420,4 @@ async fn an_event_carries_the_attributes_of_cloud_events_and_no_listener_is_need
     assert_eq!(text("cloudEvents:source"), "/gatecast/test", "the component says who it is");
     let time: jiff::Timestamp = text("cloudEvents:time").parse().expect("an instant");
     assert!(time <= jiff::Timestamp::now());
-}
-
-#[tokio::test]
-async fn a_queue_that_is_deleted_under_its_consumer_is_there_again_for_the_next() {
-    let tenant = Tenant::new();
-    let broker = tenant.broker();
-    let (_connection, channel) = tenant.channel().await;
-    for queue in [Queue::TrainJobs, Queue::ForecastRequests] {
-        let mut deliveries = broker.consume(queue, 1).await.expect("it consumes");
-        let name = tenant.name(queue.name());
-        let deleted = channel.queue_delete(name.into(), QueueDeleteOptions::default()).await;
-        deleted.expect("it is deleted");
-        assert!(or_hangs(deliveries.next()).await.is_err(), "it has ended");
-        assert!(or_hangs(deliveries.next()).await.is_err(), "and stays so");
-        let mut deliveries = broker.consume(queue, 1).await.expect("it consumes");
-        publish(&broker, queue, &["a"]).await;
-        assert_eq!(next_id(&mut deliveries).await, "a");
-    }
-}
-
-/// Before 4.0 the server moves the consumer to the next queue of that name, and now and then it forgets it.
-#[tokio::test]
-async fn a_consumer_whose_queue_is_deleted_is_told_or_moved_each_time() {
-    const TIMES: u32 = 12;
-    let tenant = Tenant::new();
-    let broker = tenant.broker();
-    let (_connection, channel) = tenant.channel().await;
-    let name: ShortString = tenant.name(Queue::TrainJobs.name()).into();
-    let (mut told, mut moved) = (0, 0);
-    while told + moved < TIMES {
-        let mut deliveries = broker.consume(Queue::TrainJobs, 1).await.expect("it consumes");
-        let deleted = channel.queue_delete(name.clone(), QueueDeleteOptions::default());
-        let published = broker.publish(&Destination::Queue(Queue::TrainJobs), message("meanwhile"));
-        let (deleted, _either) = tokio::join!(deleted, published);
-        deleted.expect("it is deleted");
-        while broker.publish(&Destination::Queue(Queue::TrainJobs), message("afterwards")).await.is_err() {
-            tokio::time::sleep(Duration::from_millis(20)).await; // repairs are not made more often than once a second
-        }
-        loop {
-            match or_hangs(deliveries.next()).await {
-                Err(_) => break told += 1,
-                Ok(delivery) => {
-                    let is_last = delivery.message.properties.message_id == "afterwards";
-                    let settled = delivery.settle(Settlement::Done).await;
-                    if is_last && settled.is_ok() {
-                        break moved += 1;
-                    }
-                }
-            }
-        }
-        println!("{told} times told, {moved} times moved");
-    }
-}
-
-#[tokio::test]
-async fn what_is_missing_is_declared_again_by_whoever_publishes_to_it() {
-    let tenant = Tenant::new();
-    let broker = tenant.broker();
-    let queue = Queue::TrainJobs;
-    publish(&broker, queue, &["a"]).await;
-    let mut deliveries = broker.consume(queue, 1).await.expect("it consumes");
-    let (_connection, channel) = tenant.channel().await;
-    for name in ["retry.1s", "train-jobs.dead"] {
-        let name = tenant.name(name).into();
-        let deleted = channel.queue_delete(name, QueueDeleteOptions::default()).await;
-        deleted.expect("it is deleted");
-    }
-    let retry = Settlement::RetryAfter { delay: Duration::from_secs(1), error: "no".into() };
-    next(&mut deliveries).await.settle(retry).await.expect("it is settled");
-    let exchange = tenant.name("gatecast.dead").into();
-    let deleted = channel.exchange_delete(exchange, lapin::options::ExchangeDeleteOptions::default()).await;
-    deleted.expect("it is deleted");
-    tokio::time::sleep(Duration::from_secs(1)).await; // repairs are not made more often
-    let reason = "no good".to_owned();
-    let settled = next(&mut deliveries).await.settle(Settlement::DeadLetter { reason }).await;
-    settled.expect("it is settled");
-    assert_eq!(dead(&broker, queue).await, [("a".to_owned(), "no good".to_owned())]);
-}
-
-#[tokio::test]
-async fn a_queue_that_an_operator_declared_otherwise_is_used_as_it_is() {
-    let tenant = Tenant::new();
-    let (_connection, channel) = tenant.channel().await;
-    let name = tenant.name("train-jobs").into();
-    let declared = channel.queue_declare(name, QueueDeclareOptions::durable(), FieldTable::default());
-    declared.await.expect("it is declared");
-    let broker = tenant.broker();
-    publish(&broker, Queue::TrainJobs, &["a"]).await;
-    let mut deliveries = broker.consume(Queue::TrainJobs, 1).await.expect("it consumes");
-    assert_eq!(next_id(&mut deliveries).await, "a");
-}
-
-#[tokio::test]
-async fn a_server_that_is_not_there_or_does_not_know_us_is_an_error_that_says_so() {
-    let tenant = Tenant::new();
-    for (url, expected) in [
-        ("amqp://guest:guest@127.0.0.1:1/%2f".to_owned(), "refused"),
-        (tenant.url.replace("guest:guest", "guest:wrong-canary"), "ACCESS"),
-    ] {
-        let stranger = Tenant { url, prefix: tenant.prefix.clone() };
-        let error = stranger.broker().until_connected().await.expect_err("no connection");
-        let cause = error.0.to_string();
-        std::mem::forget(stranger);
-        assert!(cause.contains(expected) && !cause.contains("canary"), "{cause}");
-    }
 }

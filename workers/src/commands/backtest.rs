@@ -5,7 +5,7 @@ mod reading;
 mod rows_file;
 
 use std::{
-    fs::OpenOptions,
+    fs, io,
     path::{Path, PathBuf},
 };
 
@@ -27,7 +27,8 @@ use crate::{
     export::{self, Columns},
     failure::{CommandResult, ExitCode, Failure, OrExit as _},
     file_format::FileFormat,
-    terminal::{Table, WIDTH, complain, print, print_json, progress_bar, spinner, wrap},
+    import::ImportReport,
+    terminal::{Table, WIDTH, complain, print, print_json, progress_bar, remark, spinner, wrap},
 };
 
 /// The learner that means all of them.
@@ -38,9 +39,10 @@ pub const ALL_LEARNERS: &str = "all";
 pub(super) async fn backtest(arguments: &cli::Backtest, now: Timestamp, json: bool) -> CommandResult {
     let rows_file = arguments.rows.as_deref().map(RowsFile::at).transpose()?;
     let reading = spinner(format!("reading {}", arguments.file));
-    let reading::Contents { dataset, frame, covariates } =
+    let reading::Contents { dataset, frame, covariates, report } =
         reading::read(&arguments.file, arguments.options(), now).await?;
     reading.finish_and_clear();
+    report.repairs().iter().for_each(remark);
     let model = model(arguments, &dataset)?;
     let backtest = Backtest::new(&frame, arguments.horizon, arguments.origins).or_exit(ExitCode::Invalid)?;
     let backtest = backtest.with_covariates(covariates).or_exit(ExitCode::Invalid)?;
@@ -57,7 +59,7 @@ pub(super) async fn backtest(arguments: &cli::Backtest, now: Timestamp, json: bo
         file.write(&rows_file::columns(&compared))?;
     }
     if json {
-        print_json(&document(&compared))?;
+        print_json(&document(&compared, &report))?;
     } else {
         table(&compared).print();
         print("");
@@ -124,8 +126,8 @@ impl RowsFile {
             let message = format!("--rows {}: the name must end in .csv, .jsonl or .parquet", path.display());
             return Err(Failure::say(ExitCode::Usage, message));
         };
-        let opened = OpenOptions::new().create(true).append(true).open(path);
-        opened.with_context(|| format!("--rows {}", path.display())).or_exit(ExitCode::Failure)?;
+        let checked = check_place(path).with_context(|| format!("--rows {}", path.display()));
+        checked.or_exit(ExitCode::Failure)?;
         Ok(Self { path: path.to_owned(), format })
     }
 
@@ -134,6 +136,23 @@ impl RowsFile {
             .with_context(|| format!("--rows {}", self.path.display()))
             .or_exit(ExitCode::Failure)
     }
+}
+
+/// Whether a file can be written at the path, which is left as it is.
+fn check_place(path: &Path) -> io::Result<()> {
+    match fs::metadata(path) {
+        Ok(there) if there.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
+        // To open a pipe would be seen at its other end.
+        Ok(there) if !there.is_file() => return Ok(()),
+        _ => {}
+    }
+    // A file is written beside the one that it replaces: what counts is the folder, behind any link.
+    let place = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let folder = match place.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    };
+    tempfile::Builder::new().prefix(".gatecast-").tempfile_in(folder)?.close()
 }
 
 /// A learner that cannot do this file is said so; an error if it was asked for by name, or if none can.
@@ -152,7 +171,7 @@ fn report_left_out(compared: &Compared, arguments: &cli::Backtest) -> CommandRes
     Ok(())
 }
 
-fn document(compared: &Compared) -> serde_json::Value {
+fn document(compared: &Compared, report: &ImportReport) -> serde_json::Value {
     let results = compared.scored().map(|(learner, scored)| {
         let mut result = json!(scored.scores);
         result["learner"] = json!(learner);
@@ -162,7 +181,7 @@ fn document(compared: &Compared) -> serde_json::Value {
         result
     });
     let results: Vec<serde_json::Value> = results.collect();
-    json!({ "rows": compared.rows(), "series": compared.series(), "results": results })
+    json!({ "import": report, "rows": compared.rows(), "series": compared.series(), "results": results })
 }
 
 fn table(compared: &Compared) -> Table {

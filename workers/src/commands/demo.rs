@@ -216,7 +216,7 @@ async fn tell(
     let reply = forecast::reply(environment, &request).await?;
     let waited = asked.elapsed();
     if let ForecastReply::Answered { forecasts, .. } = &reply {
-        for line in forecast::chart(environment, model, forecasts).await?.lines() {
+        for line in forecast::chart(environment, model, forecasts).await.lines() {
             narrator.show(&line);
         }
         narrator.tell(&format!("{} series answered through the queue in {waited:.1?}.", forecasts.len()));

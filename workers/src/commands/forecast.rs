@@ -21,7 +21,7 @@ use crate::{
     file_format::FileFormat,
     handlers::convert::wire_name,
     roles::Role,
-    terminal::{Table, complain, cut, print, print_bytes, print_json, spark, spinner},
+    terminal::{Table, complain, cut, print, print_bytes, print_json, remark, spark, spinner},
 };
 
 /// How long a reply may take; a process that starts its forecaster first reads its history.
@@ -106,7 +106,7 @@ impl Out {
         json: bool,
     ) -> CommandResult {
         let Self::Rows { file, format, levels } = self else {
-            chart(environment, model, forecasts).await?.print();
+            chart(environment, model, forecasts).await.print();
             return Ok(());
         };
         let columns = export::forecasts::columns(forecasts, levels)?;
@@ -144,25 +144,35 @@ fn refusal_code(reason: RefusalReason) -> ExitCode {
     }
 }
 
-/// One line per series: a chart of its last steps and of those that are forecast, from 0 to the largest.
+/// One line per series: a chart of its last steps and of those that are forecast, from 0 to the largest. The
+/// answer is there already: where the past cannot be read, the chart is without it.
 pub(super) async fn chart(
     environment: &Environment,
     model: &ModelSpec,
     forecasts: &[SeriesForecast],
-) -> Result<Table, Failure> {
+) -> Table {
+    let past = past(environment, model, forecasts).await.unwrap_or_else(|fault| {
+        remark(format_args!("the steps before cannot be shown: {fault:#}"));
+        None
+    });
+    table(forecasts, past.as_ref())
+}
+
+/// As many steps before the forecasts as they have; nothing where nothing is forecast.
+async fn past(
+    environment: &Environment,
+    model: &ModelSpec,
+    forecasts: &[SeriesForecast],
+) -> anyhow::Result<Option<Frame>> {
     let dataset = environment.registry.dataset(&model.dataset).await?;
     let grid = dataset.map(|stored| stored.spec.grid());
-    let past = match (grid, forecasts.iter().map(|forecast| forecast.points.start).min()) {
-        (Some(grid), Some(first)) => {
-            let steps = forecasts.iter().map(|forecast| forecast.points.values.len()).max().unwrap_or(0);
-            let from = Some(grid.advance(first, -i64::try_from(steps).unwrap_or(i64::MAX)));
-            let ids = forecasts.iter().filter_map(|forecast| SeriesId::new(&*forecast.points.id).ok());
-            let range = Range { series: Some(ids.collect()), from, ..Range::default() };
-            Some(environment.history.read(&model.dataset, &grid, &range).await?)
-        }
-        _ => None,
-    };
-    Ok(table(forecasts, past.as_ref()))
+    let first = forecasts.iter().map(|forecast| forecast.points.start).min();
+    let (Some(grid), Some(first)) = (grid, first) else { return Ok(None) };
+    let steps = forecasts.iter().map(|forecast| forecast.points.values.len()).max().unwrap_or(0);
+    let from = Some(grid.advance(first, -i64::try_from(steps).unwrap_or(i64::MAX)));
+    let ids = forecasts.iter().filter_map(|forecast| SeriesId::new(&*forecast.points.id).ok());
+    let range = Range { series: Some(ids.collect()), from, ..Range::default() };
+    Ok(Some(environment.history.read(&model.dataset, &grid, &range).await?))
 }
 
 /// As [`chart`], from the history that there is. Intervals need the room of the past.
@@ -238,4 +248,74 @@ fn answered_by(forecast: &SeriesForecast) -> String {
         .map(|reason| format!(" ({})", wire_name(reason).replace('_', " ")))
         .unwrap_or_default();
     format!("{version} g{} {route}{reason}", forecast.generation)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{slice, sync::Arc};
+
+    use artifacts::ObjectArtifacts;
+    use clock::ManualClock;
+    use forecasting::spec::DatasetSpec;
+    use history::{History as _, MemoryHistory, Observation};
+    use jiff::{SignedDuration, Timestamp};
+    use messaging::MemoryBroker;
+    use protocol::messages::Route;
+    use registry::{MemoryRegistry, Registry as _};
+
+    use super::*;
+    use crate::{config::Config, environment::Parts};
+
+    const START: Timestamp = Timestamp::UNIX_EPOCH;
+
+    fn dataset(frequency: &str) -> DatasetSpec {
+        let toml = format!("name = 'd'\nfrequency = '{frequency}'\ntime_zone = 'UTC'");
+        toml::from_str(&toml).expect("a specification")
+    }
+
+    /// Of a daily dataset that was recorded by the hour, so that it cannot be read.
+    async fn with_unreadable_history() -> Environment {
+        let (registry, history) = (MemoryRegistry::new(), MemoryHistory::new());
+        registry.apply_dataset(&dataset("P1D"), START).await.expect("is new");
+        let observation = |hour| {
+            let (series, ds) = ("a".parse().expect("an id"), START + SignedDuration::from_hours(hour));
+            Observation { series, ds, y: 1.0 }
+        };
+        let hourly = dataset("PT1H");
+        let recorded = history.record(&hourly.name, &hourly.grid(), &[0, 1].map(observation), START).await;
+        assert_eq!(recorded.expect("is on its grid").new, 2);
+        let clock = Arc::new(ManualClock::at(START));
+        let parts = Parts {
+            broker: Arc::new(MemoryBroker::new(clock.clone())),
+            registry: Arc::new(registry),
+            history: Arc::new(history),
+            artifacts: Arc::new(ObjectArtifacts::memory()),
+        };
+        Environment::of(Config::default(), clock, parts)
+    }
+
+    #[tokio::test]
+    async fn an_answer_is_shown_where_the_past_cannot_be_read() {
+        let environment = with_unreadable_history().await;
+        let model = "name = 'm'\ndataset = 'd'\nhorizon = 1\n[[learners]]\nlearner = 'weekly-mean'";
+        let model: ModelSpec = toml::from_str(model).expect("a specification");
+        let forecast = SeriesForecast {
+            points: SeriesValues {
+                id: "a".into(),
+                start: START + SignedDuration::from_hours(24),
+                frequency: "P1D".into(),
+                tz: "UTC".into(),
+                values: vec![Some(7.0)],
+            },
+            intervals: Vec::new(),
+            version: None,
+            generation: 0,
+            route: Route::Fallback,
+            reason: None,
+        };
+        let forecasts = slice::from_ref(&forecast);
+        assert!(past(&environment, &model, forecasts).await.is_err());
+        let lines = chart(&environment, &model, forecasts).await.lines();
+        assert!(lines.iter().any(|line| line.starts_with("a ") && line.contains('7')), "{lines:#?}");
+    }
 }

@@ -30,7 +30,7 @@ pub(super) async fn init(arguments: &cli::Init, now: Timestamp, json: bool) -> C
         let message = format!("{} is there already; --name or --folder put it elsewhere", taken.display());
         return Err(Failure::say(ExitCode::Invalid, message));
     }
-    let (look, draft) = drafted(arguments, now).await?;
+    let (look, draft) = drafted(arguments, arguments.reading.options(), now).await?;
     write_new(&files[0], &draft.dataset_toml)?;
     write_new(&files[1], &draft.model_toml)?;
     if json {
@@ -67,8 +67,12 @@ pub(super) fn tell(look: &Look, draft: &Draft) {
 }
 
 /// Looks at the file twice: at its first rows for the columns, at all of them for the rest.
-pub(super) async fn drafted(arguments: &cli::Init, now: Timestamp) -> Result<(Look, Draft), Failure> {
-    let (file, mut options) = (arguments.file.clone(), arguments.reading.options());
+pub(super) async fn drafted(
+    arguments: &cli::Init,
+    mut options: ImportOptions,
+    now: Timestamp,
+) -> Result<(Look, Draft), Failure> {
+    let file = arguments.file.clone();
     if file == "-" {
         return Err(Failure::say(ExitCode::Usage, "a file is looked at twice, which stdin cannot be"));
     }
@@ -80,12 +84,17 @@ pub(super) async fn drafted(arguments: &cli::Init, now: Timestamp) -> Result<(Lo
     let looking = move || -> Result<(Look, ImportOptions), ImportError> {
         let sample = sample(first, options.format)?;
         options.columns = guess_columns(&sample, &options.columns)?;
-        if options.columns.id.is_none() && options.columns.series.is_none() {
+        let is_assumed = options.columns.id.is_none() && options.columns.series.is_none();
+        if is_assumed {
             options.columns.series = Some(whole);
         }
-        Ok((look(all, &options, now)?, options))
+        let look = look(all, &options, now)?;
+        if is_assumed {
+            sample.check_one_series(&look)?;
+        }
+        Ok((look, options))
     };
-    let looked = tokio::task::spawn_blocking(looking).await?.or_exit(ExitCode::Invalid);
+    let looked = tokio::task::spawn_blocking(looking).await?.map_err(super::import::refused);
     let (look, options) = looked.map_err(|failure| advised(failure, &file))?;
     progress.finish_and_clear();
     let draft = draft::draft(&look, &arguments.name(), &file, &options);

@@ -11,6 +11,7 @@ use crate::{
     draft::Draft,
     environment::Environment,
     failure::{CommandResult, ExitCode, Failure},
+    import::ImportOptions,
     input,
     roles::Role,
     terminal::{print, print_json, spinner},
@@ -22,7 +23,7 @@ const ROLES: [Role; 4] = [Role::Trainer, Role::Gatekeeper, Role::Forecaster, Rol
 
 /// Drafts specifications where there are none, applies them, imports the file, trains, and forecasts.
 pub(super) async fn up(environment: &Environment, arguments: &cli::Init, json: bool) -> CommandResult {
-    let (look, draft) = init::drafted(arguments, environment.clock.now()).await?;
+    let (look, draft) = init::drafted(arguments, reading(arguments)?, environment.clock.now()).await?;
     let (dataset, model) = specifications(arguments, &draft, json)?;
     if !json {
         init::tell(&look, &draft);
@@ -34,7 +35,7 @@ pub(super) async fn up(environment: &Environment, arguments: &cli::Init, json: b
     let (report, recorded) = import::record(environment, &dataset, file, draft.options).await?;
     progress.finish_and_clear();
     if !json {
-        print(format_args!("recorded {} new, {} known before", recorded.new, recorded.unchanged));
+        import::tell(&report, recorded);
     }
 
     let request = ForecastRequest {
@@ -54,15 +55,29 @@ pub(super) async fn up(environment: &Environment, arguments: &cli::Init, json: b
     progress.finish_and_clear();
     if json {
         print_json(&json!({
-            "import": report, "decision": decisions::document(&decision), "forecast": reply,
+            "import": report, "recorded": import::counts(recorded),
+            "decision": decisions::document(&decision), "forecast": reply,
         }))?;
     } else {
-        show(environment, &model, &decision, &reply).await?;
+        show(environment, &model, &decision, &reply).await;
     }
     match decision {
         GateDecision::Promoted(_) => Ok(()),
         GateDecision::Refused(_) => Err(Failure::silent(ExitCode::CandidateRefused)),
     }
+}
+
+/// How to read the file. Where `--tz` does not say it, the clock of time stamps without an offset is that of the
+/// dataset in the folder, if there is one: a person may have changed its zone.
+fn reading(arguments: &cli::Init) -> Result<ImportOptions, Failure> {
+    let mut options = arguments.reading.options();
+    let [file, _] = init::files(&arguments.folder, &arguments.name());
+    if options.time_zone.is_none() && file.exists() {
+        let dataset: DatasetSpec = spec_file::read(&file)?;
+        // In UTC they are a plain grid, as where there is no dataset yet.
+        options.time_zone = Some(dataset.time_zone).filter(|zone| zone != "UTC");
+    }
+    Ok(options)
 }
 
 /// The specifications in the files, which are written first where they are missing.
@@ -84,17 +99,12 @@ fn specifications(
     Ok((spec_file::read(&dataset)?, spec_file::read(&model)?))
 }
 
-async fn show(
-    environment: &Environment,
-    model: &ModelSpec,
-    decision: &GateDecision,
-    reply: &ForecastReply,
-) -> CommandResult {
+async fn show(environment: &Environment, model: &ModelSpec, decision: &GateDecision, reply: &ForecastReply) {
     print("");
     decisions::lines(decision).iter().for_each(print);
     if let ForecastReply::Answered { forecasts, .. } = reply {
         print("");
-        forecast::chart(environment, model, forecasts).await?.print();
+        forecast::chart(environment, model, forecasts).await.print();
     }
     print("\nNext:");
     for command in ["forecast", "decisions", "train --wait"] {
@@ -102,5 +112,4 @@ async fn show(
         let line = format!("  gatecast {command} {} {flags}", model.name);
         print(line.trim_end());
     }
-    Ok(())
 }

@@ -9,7 +9,7 @@ mod jsonl;
 mod parquet;
 
 use std::{
-    fs::File,
+    fs::{self, File},
     io::{self, BufWriter, Write},
     path::Path,
 };
@@ -107,8 +107,23 @@ pub fn write(columns: &Columns, format: FileFormat, out: impl Write + Send) -> R
     }
 }
 
-/// Writes the table into a file, whole or not at all: in the place of the one that may be there.
+/// Writes the table into a file, whole or not at all: in the place of the one that may be there, or that a link
+/// leads to. A device or pipe is written to.
 pub fn write_file(columns: &Columns, format: FileFormat, file: &Path) -> Result<(), ExportError> {
+    match fs::metadata(file) {
+        Ok(there) if there.is_file() => replace(columns, format, &fs::canonicalize(file)?),
+        // With something else in its place, nobody would find it again.
+        Ok(_) => {
+            let mut out = BufWriter::new(File::options().write(true).open(file)?);
+            write(columns, format, &mut out)?;
+            Ok(out.flush()?)
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => replace(columns, format, file),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn replace(columns: &Columns, format: FileFormat, file: &Path) -> Result<(), ExportError> {
     let folder = match file.parent() {
         Some(parent) if parent != Path::new("") => parent,
         _ => Path::new("."),
@@ -120,14 +135,16 @@ pub fn write_file(columns: &Columns, format: FileFormat, file: &Path) -> Result<
     write(columns, format, &mut out)?;
     out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
     let _: File = unfinished.persist(file).map_err(|error| error.error)?;
+    // The new name is the folder's, and lasts once that is on the disk.
+    File::open(folder)?.sync_all()?;
     Ok(())
 }
 
 /// What a file gets that is made in the ordinary way; temporary ones are for their owner alone.
-fn ordinary() -> std::fs::Permissions {
+fn ordinary() -> fs::Permissions {
     use std::os::unix::fs::PermissionsExt as _;
     // The process's umask still takes away from it.
-    std::fs::Permissions::from_mode(0o666)
+    fs::Permissions::from_mode(0o666)
 }
 
 #[cfg(test)]

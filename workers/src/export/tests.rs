@@ -59,12 +59,34 @@ fn parquet_has_typed_columns_with_nulls() {
 fn a_file_is_written_whole_or_stays_as_it_was() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("rows.csv");
-    std::fs::write(&file, "before").expect("writes");
+    fs::write(&file, "before").expect("writes");
     write_file(&table(), FileFormat::Csv, &file).expect("is written");
-    assert_eq!(std::fs::read(&file).expect("is there"), written(FileFormat::Csv));
-    assert_eq!(std::fs::read_dir(folder.path()).expect("is there").count(), 1, "nothing is left beside it");
+    assert_eq!(fs::read(&file).expect("is there"), written(FileFormat::Csv));
+    assert_eq!(fs::read_dir(folder.path()).expect("is there").count(), 1, "nothing is left beside it");
     let nowhere = folder.path().join("nowhere/rows.csv");
     assert!(write_file(&table(), FileFormat::Csv, &nowhere).is_err());
+}
+
+#[test]
+fn a_link_stays_and_what_it_leads_to_is_written() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let linked = |name: &str, to: &Path| {
+        let link = folder.path().join(name);
+        std::os::unix::fs::symlink(to, &link).expect("links");
+        let written = write_file(&table(), FileFormat::Csv, &link);
+        assert!(fs::symlink_metadata(&link).expect("is there").is_symlink(), "{name} is still a link");
+        written
+    };
+    let file = folder.path().join("rows.csv");
+    fs::write(&file, "before").expect("writes");
+    linked("file", &file).expect("is written");
+    assert_eq!(fs::read(&file).expect("is there"), written(FileFormat::Csv));
+    linked("nothing", Path::new("/dev/null")).expect("takes everything");
+    let full = linked("full", Path::new("/dev/full")).expect_err("takes nothing");
+    assert!(
+        matches!(&full, ExportError::Io(error) if error.kind() == io::ErrorKind::StorageFull),
+        "{full:?}"
+    );
 }
 
 #[test]

@@ -16,7 +16,8 @@ use crate::{
     roles::forecaster::{IssuedLog, UpToDate},
 };
 
-/// More points than this take more than half a millisecond, and go to a thread of their own.
+/// More points than this take more than half a millisecond, and go to a thread of their own, as do those of a model
+/// that is fitted anew each time.
 const INLINE_POINTS: usize = 24;
 
 /// Answers a forecast request from memory.
@@ -89,7 +90,7 @@ async fn answer_in_turn(
     history: Arc<Frame>,
     job: &JobContext,
 ) -> Result<Answer, HandleError> {
-    let is_small = convert::points_asked(&asked) <= INLINE_POINTS;
+    let is_small = convert::points_asked(&asked) <= INLINE_POINTS && !serving.fits_at_origin();
     let job = job.clone();
     let answer = move || answer_while(&serving, &asked, &history, || job.is_wanted());
     let answered = if is_small { answer() } else { cpu.run(answer).await.map_err(HandleError::transient)? };

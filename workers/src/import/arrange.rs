@@ -15,7 +15,7 @@ use super::{
     columns::Columns,
     covariates,
     error::{Place, PlacedRow, Unit},
-    points::{Parsed, Point, SeriesPoints},
+    points::{Parsed, Point, SeriesPoints, number_problem},
 };
 
 /// How many rows or gaps a message names.
@@ -41,7 +41,7 @@ pub(super) fn arrange(
     let mut duplicates = 0;
     for series in &mut parsed.series {
         let merged = merge_duplicates(series, options.on_duplicate);
-        duplicates += merged.map_err(|same| duplicate(&series.id, same, &parsed.columns, parsed.unit))?;
+        duplicates += merged.map_err(|clash| clash.error(&series.id, &parsed.columns, parsed.unit))?;
     }
     let gaps = find_gaps(&parsed.series, grid, options.on_gap)?;
     let covariates = covariates::arrange(&mut parsed, grid, options.on_duplicate)?;
@@ -219,8 +219,8 @@ fn phase(grid: &Grid, ds: Timestamp) -> Option<i128> {
     }
 }
 
-/// Leaves one point per time; returns how many rows went into another, or the first two that must not.
-fn merge_duplicates(series: &mut SeriesPoints, on_duplicate: OnDuplicate) -> Result<u64, [Point; 2]> {
+/// Leaves one point per time; returns how many rows went into another.
+fn merge_duplicates(series: &mut SeriesPoints, on_duplicate: OnDuplicate) -> Result<u64, Clash> {
     let before = series.points.len();
     if series.points.windows(2).all(|pair| pair[0].ds != pair[1].ds) {
         return Ok(0);
@@ -231,27 +231,48 @@ fn merge_duplicates(series: &mut SeriesPoints, on_duplicate: OnDuplicate) -> Res
         let sum: f64 = same.iter().map(|point| point.y).sum();
         let y = match on_duplicate {
             _ if same.len() == 1 => first.y,
-            OnDuplicate::Error => return Err([first, same[1]]),
+            OnDuplicate::Error => return Err(Clash::Second([first, same[1]])),
             OnDuplicate::Sum => sum,
             OnDuplicate::Last => last.y,
             OnDuplicate::First => first.y,
             OnDuplicate::Mean => sum / same.len() as f64,
         };
+        if let Some(problem) = number_problem(y) {
+            return Err(Clash::Together { merged: Point { y, ..last }, problem });
+        }
         merged.push(Point { y, ..first });
     }
     series.points = merged;
     Ok((before - series.points.len()) as u64)
 }
 
-fn duplicate(id: &SeriesId, [first, second]: [Point; 2], columns: &Columns, unit: Unit) -> ImportError {
-    let problem = format!(
-        "series {id} has {} there and {} on {} already (--on-duplicate sum, last, first or mean)",
-        second.y,
-        first.y,
-        Place { unit, number: first.at }
-    );
-    let place = Place { unit, number: second.at };
-    ImportError::row(place, &columns.ds.name, &second.ds.to_string(), problem)
+/// Why rows of the same time do not become one.
+enum Clash {
+    /// Nobody said how: the first two.
+    Second([Point; 2]),
+    /// Each may be, and all of them together not: at the last, with the value that they would have.
+    Together { merged: Point, problem: &'static str },
+}
+
+impl Clash {
+    fn error(&self, id: &SeriesId, columns: &Columns, unit: Unit) -> ImportError {
+        let place = |point: &Point| Place { unit, number: point.at };
+        match self {
+            Self::Second([first, second]) => {
+                let problem = format!(
+                    "series {id} has {} there and {} on {} already (--on-duplicate sum, last, first or mean)",
+                    second.y,
+                    first.y,
+                    place(first)
+                );
+                ImportError::row(place(second), &columns.ds.name, &second.ds.to_string(), problem)
+            }
+            Self::Together { merged, problem } => {
+                let problem = format!("{problem}: what series {id} comes to at {}, with this row", merged.ds);
+                ImportError::row(place(merged), &columns.y.name, &merged.y.to_string(), problem)
+            }
+        }
+    }
 }
 
 #[derive(Default)]

@@ -1,6 +1,6 @@
 //! Which columns hold series, time, value and covariates.
 
-use forecasting::names::{CovariateName, SeriesId};
+use forecasting::names::{CovariateName, SeriesId, is_bidi_control};
 
 use super::{ColumnNames, CovariateNames, ImportError};
 
@@ -62,6 +62,7 @@ impl Columns {
         if header.len() > MOST_COLUMNS {
             return Err(ImportError::TooMany { what: "columns", most: MOST_COLUMNS as u64 });
         }
+        check_names(header)?;
         let wanted = |given, known, flag| Wanted { given, known, flag };
         let id = wanted(names.id.as_deref(), ["unique_id", "series"], "--id");
         let time = wanted(names.time.as_deref(), ["ds", "timestamp"], "--time");
@@ -184,6 +185,18 @@ impl std::fmt::Display for Wanted<'_> {
             None => write!(f, "{} (or {})", self.known[0], self.known[1]),
         }
     }
+}
+
+/// Names are shown to people as they are: none may steer a terminal, or look like another.
+pub(super) fn check_names(header: &[String]) -> Result<(), ImportError> {
+    let steers = |c: char| (c.is_control() && !c.is_whitespace()) || is_bidi_control(c);
+    let Some(steering) = header.iter().find(|name| name.contains(steers)) else {
+        return Ok(());
+    };
+    let name = steering.escape_default();
+    let problem = format!("\"{name}\" holds control or bidirectional formatting characters");
+    let harmless = header.iter().filter(|name| !name.contains(steers));
+    Err(ImportError::Header { problem, found: harmless.take(10).cloned().collect() })
 }
 
 /// Names of time columns in wide files, where they are not those of long ones.

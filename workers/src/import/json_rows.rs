@@ -35,10 +35,10 @@ pub(super) fn read(text: Text<'_>, names: &ColumnNames, clock: Clock) -> Result<
         let object = Object::read(&lines.line, at)?;
         let place = Place { unit: Unit::Line, number: at };
         let series = match &table.columns.series {
-            SeriesColumn::Named(column) => object.field(column, place)?,
+            SeriesColumn::Named(column) => object.scalar(column, place)?,
             SeriesColumn::Whole(_) => Cow::Borrowed(""),
         };
-        let ds = object.field(&table.columns.ds, place)?;
+        let ds = object.scalar(&table.columns.ds, place)?;
         let y = object.field(&table.columns.y, place)?;
         let covariates = table.columns.covariates.iter().map(|one| object.field(&one.column, place));
         let covariates = covariates.collect::<Result<Vec<_>, _>>()?;
@@ -101,27 +101,43 @@ impl<'a> Object<'a> {
         self.0.iter().map(|(name, _)| name.chars().take(80).collect()).collect()
     }
 
-    /// The value as text, as CSV would have it; a null is empty.
+    /// The values as text, as CSV would have them.
     pub(super) fn texts(&self) -> impl Iterator<Item = Cow<'a, str>> {
-        self.0.iter().map(|(_, value)| plain(value))
+        self.0.iter().map(|&(_, value)| plain(value).unwrap_or(Cow::Borrowed(value.get())))
+    }
+
+    /// What may be an id or a time: anything else has a text too, which says nothing.
+    fn scalar(&self, column: &Column, place: Place) -> Result<Cow<'a, str>, ImportError> {
+        let json = self.value(column, place)?.get();
+        if json.starts_with(['[', '{', 't', 'f']) {
+            return Err(ImportError::row(place, &column.name, json, "is neither a text nor a number"));
+        }
+        self.field(column, place)
     }
 
     fn field(&self, column: &Column, place: Place) -> Result<Cow<'a, str>, ImportError> {
+        let value = self.value(column, place)?;
+        plain(value).ok_or_else(|| ImportError::row(place, &column.name, value.get(), "is not Unicode text"))
+    }
+
+    fn value(&self, column: &Column, place: Place) -> Result<&'a RawValue, ImportError> {
         // Most lines have the order of the first.
         let at_index = self.0.get(column.index).filter(|(name, _)| *name == column.name);
         let found = at_index.or_else(|| self.0.iter().find(|(name, _)| *name == column.name));
         match found {
-            Some((_, value)) => Ok(plain(value)),
+            Some(&(_, value)) => Ok(value),
             None => Err(ImportError::row(place, &column.name, "", "is missing")),
         }
     }
 }
 
-fn plain(value: &RawValue) -> Cow<'_, str> {
+/// The value as text, as CSV would have it: a null is empty. `None`: a string with half a character, which JSON
+/// can write (`"\ud800"`).
+fn plain(value: &RawValue) -> Option<Cow<'_, str>> {
     match value.get() {
-        "null" => Cow::Borrowed(""),
-        text if text.starts_with('"') => serde_json::from_str(text).map_or(Cow::Borrowed(text), Cow::Owned),
-        text => Cow::Borrowed(text),
+        "null" => Some(Cow::Borrowed("")),
+        text if text.starts_with('"') => serde_json::from_str(text).ok().map(Cow::Owned),
+        text => Some(Cow::Borrowed(text)),
     }
 }
 

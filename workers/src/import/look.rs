@@ -204,7 +204,7 @@ pub(super) fn offset_seconds(text: &str) -> Option<i32> {
 /// # Errors
 /// [`ImportError::Header`] names the columns that it cannot choose between, and the flags that do.
 pub fn guess_columns(sample: &Sample, given: &ColumnNames) -> Result<ColumnNames, ImportError> {
-    let kinds: Vec<Kind> = (0..sample.header.len()).map(|column| Kind::of(sample.column(column))).collect();
+    let kinds = kinds(sample);
     let of = |kind: Kind| -> Vec<&str> {
         let all = sample.header.iter().zip(&kinds);
         let taken = [&given.id, &given.time, &given.value];
@@ -212,7 +212,8 @@ pub fn guess_columns(sample: &Sample, given: &ColumnNames) -> Result<ColumnNames
             .map(|(name, _)| name.as_str())
             .collect()
     };
-    let (times, numbers, texts) = (of(Kind::Time), of(Kind::Number), of(Kind::Text));
+    let (times, mut numbers, texts) = (of(Kind::Time), of(Kind::Number), of(Kind::Text));
+    numbers.retain(|name| !USUAL_IDS.contains(&name.to_lowercase().as_str())); // the number of a row is no value
     let choose = |given: &Option<String>, usual: &[&str], found: &[&str], what: &str| match (given, found) {
         (Some(given), _) => Ok(Some(given.clone())),
         _ if let Some(usual) = found.iter().find(|name| usual.contains(&name.to_lowercase().as_str())) => {
@@ -233,15 +234,31 @@ pub fn guess_columns(sample: &Sample, given: &ColumnNames) -> Result<ColumnNames
     let value = value.ok_or_else(|| sample.unclear("no column holds numbers; --value names one"))?;
     let mut names = ColumnNames { time: Some(time), value: Some(value), ..given.clone() };
     if names.series.is_none() {
-        names.id = choose(&given.id, &["unique_id", "series", "id"], &texts, "id")?;
+        names.id = choose(&given.id, &USUAL_IDS, &texts, "id")?;
     }
     Ok(names)
 }
 
+const USUAL_IDS: [&str; 3] = ["unique_id", "series", "id"];
 const USUAL_VALUES: [&str; 8] = ["y", "value", "sales", "demand", "count", "cnt", "quantity", "target"];
 
 fn has_usual_value(names: &[&str]) -> bool {
     names.iter().any(|name| USUAL_VALUES.contains(&name.to_lowercase().as_str()))
+}
+
+/// What the columns hold. One that is called as ids are holds texts, even if they are numbers.
+fn kinds(sample: &Sample) -> Vec<Kind> {
+    let mut kinds: Vec<Kind> =
+        (0..sample.header.len()).map(|column| Kind::of(sample.column(column))).collect();
+    for usual in USUAL_IDS {
+        // An `id` beside texts may only number the rows.
+        let may_number_rows = usual == "id" && kinds.contains(&Kind::Text);
+        let called_so = sample.header.iter().position(|name| name.to_lowercase() == usual);
+        if let Some(column) = called_so.filter(|_| !may_number_rows) {
+            kinds[column] = Kind::Text;
+        }
+    }
+    kinds
 }
 
 /// The first rows of a file, as text.
@@ -254,6 +271,19 @@ pub struct Sample {
 }
 
 impl Sample {
+    /// Refuses to take a file for one series, for want of a column of ids, if rows share their times and a
+    /// column that is not read may tell them apart: repaired as duplicates, series would be added up.
+    pub fn check_one_series(&self, look: &Look) -> Result<(), ImportError> {
+        if look.duplicates == 0 || look.ignored_columns.is_empty() {
+            return Ok(());
+        }
+        let (repeated, others) = (look.duplicates, look.ignored_columns.join(", "));
+        Err(self.unclear(&format!(
+            "{repeated} rows have the time of another one: --id must name one of {others}, or --series NAME say \
+             that all are of one series"
+        )))
+    }
+
     fn column(&self, index: usize) -> impl Iterator<Item = &str> {
         self.rows.iter().filter_map(move |row| row.get(index)).map(String::as_str)
     }

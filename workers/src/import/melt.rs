@@ -1,10 +1,24 @@
 //! From wide to long format, with tools that are there already.
 
+use url::Url;
+
 use crate::terminal::quoted;
 
-/// A command line that writes `file`, whose times stand in the column `time` and whose series in the others,
-/// in long format.
-pub(crate) fn command(file: &str, time: &str) -> String {
+/// Says how the file at `location` is written in long format: its times stand in the column `time`, its series
+/// in the others. No tool that is there already reads from every store, so that an object is to be copied first.
+pub(crate) fn advice(location: &str, time: &str) -> String {
+    let Some(url) = Url::parse(location).ok().filter(|_| location.contains("://")) else {
+        return command(location, time);
+    };
+    if let Some(path) = url.to_file_path().ok().filter(|_| url.scheme() == "file") {
+        return command(&path.to_string_lossy(), time);
+    }
+    let name = url.path().rsplit('/').next().unwrap_or_default();
+    format!("with a copy of {url} here:\n  {}", command(name, time))
+}
+
+/// A command line that does so with a file of this machine, or with what is piped into it.
+fn command(file: &str, time: &str) -> String {
     let lower = file.to_ascii_lowercase();
     let mut endings = lower.rsplit('.');
     let last = endings.next();
@@ -32,4 +46,31 @@ const JSON_LINES: &str = r"import json,sys; t=sys.argv[1]; [print(json.dumps(dic
 fn parquet(file: &str, time: &str) -> String {
     const PROGRAM: &str = r#"import pandas,sys; f,t=sys.argv[1:]; pandas.read_parquet(f).melt(t,var_name="unique_id",value_name="y").dropna().rename(columns={t:"ds"}).to_parquet(f+".long.parquet")"#;
     format!("python3 -c '{PROGRAM}' {} {}", quoted(file), quoted(time))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shell_is_given_no_name_that_it_cannot_open() {
+        for (location, names) in [
+            ("sales.csv", "< sales.csv python3 "),
+            ("file:///tmp/my%20sales.csv", "< '/tmp/my sales.csv' python3 "),
+            (
+                "s3://bucket/2024/sales.csv",
+                "with a copy of s3://bucket/2024/sales.csv here:\n  < sales.csv python3 ",
+            ),
+            (
+                "gs://bucket/sales.csv.gz",
+                "with a copy of gs://bucket/sales.csv.gz here:\n  gzip -dc sales.csv.gz | ",
+            ),
+        ] {
+            let advice = advice(location, "date");
+            assert!(advice.starts_with(names), "{advice}");
+        }
+        let parquet = advice("az://container/sales.parquet", "date");
+        assert!(parquet.ends_with("' sales.parquet date"), "{parquet}");
+        assert!(advice("-", "date").starts_with("python3 "), "a pipe stays one");
+    }
 }

@@ -18,7 +18,7 @@ use parquet::{
             ParquetRecordBatchReaderBuilder,
         },
     },
-    basic::Compression,
+    basic::{Compression, Type},
     errors::ParquetError,
     file::metadata::ColumnChunkMetaData,
 };
@@ -39,6 +39,8 @@ use crate::file_format::FileFormat;
 const BATCH_ROWS: usize = 8192;
 /// What a row counts for at least: equal values take no room in a file, but do in memory.
 const ROW_BYTES: u64 = 16;
+/// How much of a text a sample keeps: one more than the longest id, so that a longer one is seen to be.
+const MOST_CELL_CHARS: usize = 201;
 
 /// Reads every row.
 pub(super) fn read(file: File, names: &ColumnNames, clock: Clock) -> Result<Parsed, ImportError> {
@@ -46,6 +48,7 @@ pub(super) fn read(file: File, names: &ColumnNames, clock: Clock) -> Result<Pars
         let metadata = metadata(&file)?;
         let columns = Columns::find(&header(&metadata)?, names)?;
         let wanted = Wanted::of(&columns);
+        check_types(&metadata, &wanted)?;
         let mut table = Table::new(columns, clock, Unit::Row);
         let mut row = 0;
         for batch in batches(file, metadata, &wanted.indices())? {
@@ -60,23 +63,34 @@ pub(super) fn read(file: File, names: &ColumnNames, clock: Clock) -> Result<Pars
     })
 }
 
-/// Reads the first rows, all columns as text.
+/// Reads the first rows, all columns as text; those that no row could be made of are empty.
 pub(super) fn sample(file: File, most_rows: usize) -> Result<Sample, ImportError> {
     contained(|| {
         let metadata = metadata(&file)?;
         let header = header(&metadata)?;
-        let all: Vec<usize> = (0..header.len()).collect();
+        let plain: Vec<usize> = (0..header.len()).filter(|column| is_plain(&metadata, *column)).collect();
         let mut rows = Vec::new();
-        if let Some(batch) = batches(file, metadata, &all)?.next() {
+        if let Some(batch) = batches(file, metadata, &plain)?.next() {
             let batch = batch.map_err(ParquetError::from).map_err(damaged)?;
             let columns: Vec<ArrayRef> = batch.columns().iter().map(in_utc).collect();
             for row in 0..batch.num_rows().min(most_rows) {
-                let text = |array: &ArrayRef| array_value_to_string(array, row).unwrap_or_default();
-                rows.push(columns.iter().map(text).collect());
+                let mut cells = vec![String::new(); header.len()];
+                for (column, array) in plain.iter().zip(&columns) {
+                    cells[*column] = cell(array, row);
+                }
+                rows.push(cells);
             }
         }
         Ok(Sample { header, rows })
     })
+}
+
+/// A value as text, and no more of a text than an id may have: a hundred rows may share one of megabytes.
+fn cell(array: &ArrayRef, row: usize) -> String {
+    match array.data_type() {
+        DataType::Utf8View => text(array.as_string_view(), row).chars().take(MOST_CELL_CHARS).collect(),
+        _ => array_value_to_string(array, row).unwrap_or_default(),
+    }
 }
 
 /// Instants as UTC has them: the zones of columns have names, and arrow can print offsets only.
@@ -115,6 +129,33 @@ fn header(metadata: &ArrowReaderMetadata) -> Result<Vec<String>, ImportError> {
     Ok(fields.iter().map(|field| field.name().chars().take(80).collect()).collect())
 }
 
+/// Whether values of a column take a few bytes each in memory, or, as texts do, those of their page. All others
+/// (bytes, lists, decimals of any length) may take gigabytes that no page declares.
+fn is_plain(metadata: &ArrowReaderMetadata, column: usize) -> bool {
+    let stored = &metadata.parquet_schema().root_schema().get_fields()[column];
+    let in_bytes = stored.is_primitive() && stored.get_physical_type() == Type::BYTE_ARRAY;
+    match metadata.schema().field(column).data_type() {
+        DataType::Utf8View => true,
+        DataType::Boolean | DataType::Null => !in_bytes,
+        kind => kind.is_primitive() && !in_bytes,
+    }
+}
+
+/// Refuses columns of other types than rows are made of, before any value of them is unpacked.
+fn check_types(metadata: &ArrowReaderMetadata, wanted: &Wanted) -> Result<(), ImportError> {
+    let indices = wanted.indices();
+    let schema = metadata.schema().project(&indices).map_err(ParquetError::from).map_err(damaged)?;
+    // What values of a type become is said in one place: no rows show it as well as many.
+    Values::of(&RecordBatch::new_empty(Arc::new(schema)), wanted)?;
+    match indices.into_iter().find(|column| !is_plain(metadata, *column)) {
+        None => Ok(()),
+        Some(column) => {
+            let field = metadata.schema().field(column);
+            Err(wrong_type(field.name(), field.data_type(), "numbers of a fixed size"))
+        }
+    }
+}
+
 /// The rows of some columns, if they unpack to no more than they may.
 fn batches(
     file: File,
@@ -144,14 +185,16 @@ fn check_size(file: &File, metadata: &ArrowReaderMetadata, mask: &ProjectionMask
             }
         }
     }
+    check_bytes(bytes, rows, raw_bytes).map_err(|excess| unreadable(excess.into()))
+}
+
+/// Pages may unpack to as much as a text; rows have a limit of their own, and count as data beside their file.
+fn check_bytes(bytes: u64, rows: u64, raw_bytes: u64) -> Result<(), Excess> {
+    if bytes > MOST_BYTES {
+        return Err(Excess::Data { bytes });
+    }
     let bytes = bytes.max(rows * ROW_BYTES);
-    if bytes > MOST_BYTES.max(MOST_ROWS * ROW_BYTES) {
-        return Err(unreadable(Excess::Data { bytes }.into()));
-    }
-    if source::is_bomb(bytes, raw_bytes) {
-        return Err(unreadable(Excess::Expansion { bytes, raw_bytes }.into()));
-    }
-    Ok(())
+    if source::is_bomb(bytes, raw_bytes) { Err(Excess::Expansion { bytes, raw_bytes }) } else { Ok(()) }
 }
 
 /// Only what unpacks to the size that a page declares, and never to more.
@@ -371,4 +414,18 @@ fn wrong_type(name: &str, found: &DataType, wanted: &str) -> ImportError {
     let found = found.to_string().chars().take(60).collect::<String>();
     let problem = format!("column {name} holds {found}, not {wanted}");
     ImportError::WrongFormat { format: FileFormat::Parquet, problem }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_of_a_gibibyte_are_one_import_and_a_byte_more_is_not() {
+        let check = |bytes, rows| check_bytes(bytes, rows, 1 << 30).map_err(|excess| excess.to_string());
+        assert_eq!(check(1 << 30, 1), Ok(()));
+        assert_eq!(check(1, MOST_ROWS), Ok(()), "rows have a limit of their own");
+        let error = "1073741825 bytes, at most 1073741824 are allowed";
+        assert_eq!(check((1 << 30) + 1, 1), Err(error.to_owned()));
+    }
 }

@@ -199,6 +199,7 @@ pub(super) fn read_number(text: &str) -> Result<f64, &'static str> {
     number_problem(number).map_or(Ok(number), Err)
 }
 
+/// Why a number is no value.
 pub(super) fn number_problem(number: f64) -> Option<&'static str> {
     if !number.is_finite() {
         return Some("is not a finite number");

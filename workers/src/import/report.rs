@@ -74,6 +74,20 @@ impl fmt::Display for ImportReport {
 }
 
 impl ImportReport {
+    /// What is not as it stands in the file, as asked for, and what is not there; nothing for a plain file.
+    pub fn repairs(&self) -> Vec<String> {
+        let DaylightSavingRepairs { dropped, shifted } = self.daylight_saving;
+        let all = [
+            (self.duplicates, "rows were merged with another one of their series and time"),
+            (dropped, "rows of skipped or repeated local times were left out"),
+            (shifted, "rows of skipped or repeated local times were moved"),
+            (self.unsorted_rows, "rows were put in order"),
+            (self.missing_steps, "steps have no row"),
+        ];
+        let found = all.into_iter().filter(|(count, _)| *count > 0);
+        found.map(|(count, what)| format!("{count} {what}")).collect()
+    }
+
     fn local(&self, at: Option<Timestamp>) -> String {
         let zone = time_zone(&self.time_zone).unwrap_or(TimeZone::UTC);
         at.map_or("none".to_owned(), |at| at.to_zoned(zone).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string())

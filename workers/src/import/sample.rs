@@ -3,7 +3,9 @@
 use std::io::Read;
 
 use super::{
-    ImportError, csv_rows,
+    ImportError,
+    columns::check_names,
+    csv_rows,
     json_rows::{Lines, Object},
     look::Sample,
     parquet_rows,
@@ -16,6 +18,12 @@ const SAMPLE_ROWS: usize = 100;
 
 /// Reads the first rows of `input`.
 pub fn sample(input: impl Read, declared: Option<FileFormat>) -> Result<Sample, ImportError> {
+    let sample = first_rows(input, declared)?;
+    check_names(&sample.header)?;
+    Ok(sample)
+}
+
+fn first_rows(input: impl Read, declared: Option<FileFormat>) -> Result<Sample, ImportError> {
     match source::open(input, declared)? {
         Source::Csv(text) => {
             let mut rows = csv_rows::Rows::open(text)?;

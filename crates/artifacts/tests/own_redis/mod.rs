@@ -3,12 +3,14 @@
 #![allow(dead_code, reason = "each test file uses its part")]
 
 use std::{
-    io::{Read as _, Write as _},
+    io::{BufRead as _, BufReader, Read as _, Write as _},
     net::{TcpListener, TcpStream},
     path::Path,
     process::{Child, Command, Stdio},
-    time::{Duration, Instant},
+    thread,
 };
+
+const TRIES: u32 = 5;
 
 /// A running server.
 pub(crate) struct OwnRedis {
@@ -20,28 +22,35 @@ pub(crate) struct OwnRedis {
 impl OwnRedis {
     /// Starts a server on a free port; fails loudly where there is none.
     pub(crate) fn start() -> Self {
-        let mut redis = Self { port: free_port(), arguments: Vec::new(), server: None };
-        redis.arguments = vec!["--port".into(), redis.port.to_string()];
-        redis.start_again();
-        redis
+        Self::on_a_free_port(|port| vec!["--port".to_owned(), port.to_string()])
     }
 
     /// Starts a server that speaks TLS only, with this certificate and key.
     pub(crate) fn start_with_tls(certificate: &Path, key: &Path) -> Self {
-        let port = free_port();
         let text = |path: &Path| path.to_str().expect("text").to_owned();
-        let arguments = [
-            ("--port", "0".to_owned()),
-            ("--tls-port", port.to_string()),
-            ("--tls-cert-file", text(certificate)),
-            ("--tls-key-file", text(key)),
-            ("--tls-ca-cert-file", text(certificate)),
-            ("--tls-auth-clients", "no".to_owned()),
-        ];
-        let arguments = arguments.into_iter().flat_map(|(name, value)| [name.to_owned(), value]).collect();
-        let mut redis = Self { port, arguments, server: None };
-        redis.start_again();
-        redis
+        Self::on_a_free_port(|port| {
+            let arguments = [
+                ("--port", "0".to_owned()),
+                ("--tls-port", port.to_string()),
+                ("--tls-cert-file", text(certificate)),
+                ("--tls-key-file", text(key)),
+                ("--tls-ca-cert-file", text(certificate)),
+                ("--tls-auth-clients", "no".to_owned()),
+            ];
+            arguments.into_iter().flat_map(|(name, value)| [name.to_owned(), value]).collect()
+        })
+    }
+
+    /// A port that was free a moment ago may be somebody else's by now, as another test's server.
+    fn on_a_free_port(arguments: impl Fn(u16) -> Vec<String>) -> Self {
+        for _try in 0..TRIES {
+            let port = free_port();
+            let mut redis = Self { port, arguments: arguments(port), server: None };
+            if redis.comes_up() {
+                return redis;
+            }
+        }
+        panic!("redis-server does not come up on any of {TRIES} free ports");
     }
 
     pub(crate) fn url(&self) -> String {
@@ -53,6 +62,11 @@ impl OwnRedis {
     }
 
     pub(crate) fn start_again(&mut self) {
+        assert!(self.comes_up(), "redis-server does not come up on port {}", self.port);
+    }
+
+    /// Starts the server; `false` if it ends before it is ready.
+    fn comes_up(&mut self) -> bool {
         let started = Command::new("redis-server")
             .args(&self.arguments)
             .args([
@@ -65,16 +79,16 @@ impl OwnRedis {
                 "--enable-debug-command",
                 "yes",
             ])
-            .stdout(Stdio::null())
+            .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn();
-        let started = started.expect("redis-server is not installed: run scripts/servers start redis first");
+        let mut started =
+            started.expect("redis-server is not installed: run scripts/servers start redis first");
+        let mut said = BufReader::new(started.stdout.take().expect("piped")).lines();
         self.server = Some(started);
-        let give_up_at = Instant::now() + Duration::from_secs(30);
-        while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
-            assert!(Instant::now() < give_up_at, "redis-server does not come up");
-            std::thread::sleep(Duration::from_millis(5)); // polls for the event it waits for
-        }
+        let is_ready = said.any(|line| line.expect("text").contains("Ready to accept connections"));
+        thread::spawn(move || said.for_each(drop)); // else it would wait for a reader some day
+        is_ready
     }
 
     pub(crate) fn kill(&mut self) {

@@ -150,6 +150,10 @@ impl Predict for Mstl {
         Requirement { required_steps, liked_steps: self.memory_steps as usize }
     }
 
+    fn fits_at_origin(&self) -> bool {
+        true
+    }
+
     fn predict(
         &self,
         history: &Series,

@@ -51,6 +51,15 @@ fn every_learner_has_its_place_in_the_artifact() {
 }
 
 #[test]
+fn of_all_learners_those_are_fitted_anew_at_each_origin_that_decompose() {
+    let frame = history(70);
+    let fits_at_origin = |learner: &LearnerSpec| fit(learner, &frame).expect("has history").fits_at_origin();
+    let named: Vec<String> =
+        every_learner().into_iter().filter(fits_at_origin).map(|learner| learner.name.to_string()).collect();
+    assert_eq!(named, ["mstl"]);
+}
+
+#[test]
 fn the_same_history_gives_every_learner_the_same_bytes() {
     let frame = history(70);
     for learner in every_learner() {

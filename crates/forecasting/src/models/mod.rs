@@ -23,6 +23,12 @@ pub trait Predict {
     /// The history that the model needs, and the history that it makes use of.
     fn requirement(&self) -> Requirement;
 
+    /// Whether it is fitted anew to the history at each origin: a forecast takes milliseconds then, however short
+    /// it is, and else microseconds.
+    fn fits_at_origin(&self) -> bool {
+        false
+    }
+
     /// Forecasts the `horizon_steps` steps from `origin` on, the first of them at `origin` itself.
     ///
     /// Uses only values of `history` before `origin`; `history` may go on after it. All values of the
@@ -127,6 +133,10 @@ impl InvalidModel {
 impl Predict for Model {
     fn requirement(&self) -> Requirement {
         self.stored().requirement()
+    }
+
+    fn fits_at_origin(&self) -> bool {
+        self.stored().fits_at_origin()
     }
 
     fn predict(

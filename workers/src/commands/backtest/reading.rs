@@ -11,7 +11,7 @@ use super::{super::import::advised, dataset};
 use crate::{
     config::cloud_variables,
     failure::{ExitCode, Failure, OrExit as _},
-    import::{self, ImportOptions},
+    import::{self, ImportOptions, ImportReport},
     input,
 };
 
@@ -21,6 +21,7 @@ pub(super) struct Contents {
     pub(super) dataset: DatasetSpec,
     pub(super) frame: Frame,
     pub(super) covariates: Covariates,
+    pub(super) report: ImportReport,
 }
 
 /// Reads the series of a file and their covariates.
@@ -35,9 +36,9 @@ pub(super) async fn read(
     let reading = tokio::task::spawn_blocking(move || {
         let describe = |frequency| dataset(frequency, &zone);
         let read = import::read_undescribed(input, &options, describe, now);
-        let (dataset, imported) = read.or_exit(ExitCode::Invalid)?;
+        let (dataset, imported) = read.map_err(super::super::import::refused)?;
         let frame = frame(&imported.observations, &dataset.grid()).or_exit(ExitCode::Invalid)?;
-        Ok(Contents { dataset, frame, covariates: imported.covariates })
+        Ok(Contents { dataset, frame, covariates: imported.covariates, report: imported.report })
     });
     reading.await?.map_err(|failure| advised(failure, file))
 }

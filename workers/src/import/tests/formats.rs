@@ -110,6 +110,24 @@ fn every_impossible_line_of_json_is_named() {
 }
 
 #[test]
+fn an_id_or_time_of_json_is_a_text_or_a_number() {
+    let line = |id: &str, ds: &str| format!("{{\"unique_id\":{id},\"ds\":{ds},\"y\":1}}\n");
+    let at = "\"2025-01-01T00:00:00Z\"";
+    for (text, problem) in [
+        (line(r#""\ud800""#, at), r#"unique_id = "\"\\ud800\"": is not Unicode text"#),
+        (line(r#"["a"]"#, at), r#"unique_id = "[\"a\"]": is neither a text nor a number"#),
+        (line("{}", at), r#"unique_id = "{}": is neither a text nor a number"#),
+        (line("true", at), r#"unique_id = "true": is neither a text nor a number"#),
+        (line("\"a\"", "false"), r#"ds = "false": is neither a text nor a number"#),
+    ] {
+        let error = refusal(read_bytes(text.as_bytes(), &ImportOptions::default(), &hourly()));
+        assert_eq!(error, format!("line 1: {problem}"));
+    }
+    let numbered = read_bytes(line("7", at).as_bytes(), &ImportOptions::default(), &hourly());
+    assert_eq!(values(&numbered.expect("is fine")), [("2025-01-01T00:00:00Z".to_owned(), 1.0)]);
+}
+
+#[test]
 fn parquet_is_read_like_csv_in_whatever_types_it_has() {
     let nanoseconds =
         TimestampNanosecondArray::from(vec![START * 1_000_000_000, (START + 3600) * 1_000_000_000])
@@ -258,7 +276,7 @@ fn wide_format_is_refused_with_a_command_that_melts_it() {
         ("wide.jsonl", json.as_bytes().to_vec()),
     ] {
         std::fs::write(folder.path().join(name), bytes).expect("writes");
-        let command = melt::command(name, "date");
+        let command = melt::advice(name, "date");
         let status =
             std::process::Command::new("sh").arg("-c").arg(&command).current_dir(folder.path()).status();
         assert!(status.expect("a shell").success(), "{command}");

@@ -20,6 +20,10 @@ fn columns_are_guessed_by_what_they_hold() {
         ("date,sales,price\n2025-01-01,3,1.5\n", None, "date", "sales"),
         ("{\"at\":\"2025-01-01T00:00:00Z\",\"n\":5}\n", None, "at", "n"),
         ("ds,opened,city,y\n2025-01-01,1999-01-01,x,1\n", Some("city"), "ds", "y"),
+        ("unique_id,ds,y\n1,2025-01-01,5\n2,2025-01-01,7\n", Some("unique_id"), "ds", "y"),
+        ("Series,date,sold\n1,2025-01-01,5\n", Some("Series"), "date", "sold"),
+        ("id,date,sold\n1,2025-01-01,5\n", Some("id"), "date", "sold"),
+        ("id,shop,date,sold\n1,x,2025-01-01,5\n", Some("shop"), "date", "sold"),
     ] {
         let names = columns_of(text).expect(text);
         assert_eq!(
@@ -82,4 +86,25 @@ fn what_an_import_would_refuse_is_counted() {
         "unique_id,ds,y\na,2025-01-01,0\na,2025-01-03,1\na,2025-01-02,1\na,2025-01-02,1\na,2025-01-04,1\n";
     let look = look_at(rows, &ImportOptions::default()).expect("is daily");
     assert_eq!((look.duplicates, look.unsorted_rows), (1, 1));
+}
+
+#[test]
+fn series_told_apart_by_an_unnamed_column_are_not_taken_for_one() {
+    let whole = ColumnNames {
+        series: Some(SeriesId::new("whole").expect("is an id")),
+        time: Some("date".to_owned()),
+        value: Some("sales".to_owned()),
+        ..ColumnNames::default()
+    };
+    let options = ImportOptions { columns: whole, ..ImportOptions::default() };
+    let check = |text: &str| {
+        let sample = sample(text.as_bytes(), None).expect("has rows");
+        sample.check_one_series(&look_at(text, &options).expect("is daily"))
+    };
+    let shops = "store_id,date,sales\n1,2025-01-01,5\n1,2025-01-02,6\n2,2025-01-01,7\n2,2025-01-02,8\n";
+    let error = check(shops).expect_err("are two").to_string();
+    assert!(error.contains("2 rows have the time of another one: --id must name one of store_id"), "{error}");
+    let prices = "price,date,sales\n1,2025-01-01,5\n2,2025-01-02,6\n";
+    assert!(check(prices).is_ok(), "no time is there twice");
+    assert!(check("date,sales\n2025-01-01,5\n2025-01-01,6\n2025-01-02,6\n").is_ok(), "nothing could tell");
 }

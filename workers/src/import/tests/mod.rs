@@ -12,6 +12,7 @@ mod formats;
 mod hostile;
 mod looks;
 mod on_grid;
+mod parquet_types;
 mod times;
 
 fn dataset(frequency: &str, zone: &str) -> DatasetSpec {

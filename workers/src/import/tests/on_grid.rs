@@ -27,6 +27,21 @@ pub(super) fn hours_without(missing: &[i32]) -> String {
 }
 
 #[test]
+fn the_sum_of_duplicates_is_within_the_limit_of_any_value() {
+    let sum = ImportOptions { on_duplicate: OnDuplicate::Sum, ..ImportOptions::default() };
+    let at = "2025-01-01T00:00:00Z";
+    check_refused(
+        &format!("a,{at},1e15\na,{at},1e15\n"),
+        &sum,
+        &format!(
+            "line 3: y = \"2000000000000000\": is larger than 1e15: what series a comes to at {at}, with this row"
+        ),
+    );
+    let imported = read_rows(&format!("a,{at},5e14\na,{at},5e14\n"), &sum).expect("is at the limit");
+    assert_eq!(values(&imported), [(at.to_owned(), 1e15)]);
+}
+
+#[test]
 fn small_gaps_are_reported_and_large_ones_refused_unless_allowed() {
     let fifth =
         read_rows(&hours_without(&[2, 3, 7, 11]), &ImportOptions::default()).expect("a fifth may be missing");
