@@ -34,7 +34,7 @@ pub enum Queue {
     TrainJobs,
     /// `TrainResult`s, for gatekeepers.
     TrainResults,
-    /// Acts of people and requests to roll back, for gatekeepers.
+    /// `GateRequest`s, the acts of people, for gatekeepers.
     GateRequests,
     /// `ForecastRequest`s, for forecasters.
     ForecastRequests,

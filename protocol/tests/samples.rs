@@ -6,8 +6,8 @@ use std::{collections::BTreeSet, fs, path::PathBuf};
 use protocol::{
     ContentType, Message, WireMessage, decode, encode,
     messages::{
-        CandidateRefused, ForecastReply, ForecastRequest, ForecastsIssued, ModelPromoted, ObservationBatch,
-        ObservationsRecorded, TrainJob, TrainResult,
+        ActRecorded, ActRefused, CandidateRefused, ForecastReply, ForecastRequest, ForecastsIssued,
+        GateRequest, ModelPromoted, ObservationBatch, ObservationsRecorded, TrainJob, TrainResult,
     },
 };
 
@@ -94,6 +94,9 @@ fn every_sample_can_still_be_read() {
         check::<TrainResult>(),
         check::<ModelPromoted>(),
         check::<CandidateRefused>(),
+        check::<GateRequest>(),
+        check::<ActRecorded>(),
+        check::<ActRefused>(),
         check::<ForecastRequest>(),
         check::<ForecastReply>(),
         check::<ForecastsIssued>(),

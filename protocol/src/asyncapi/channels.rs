@@ -8,7 +8,10 @@ use super::{
     kinds::Kind,
     topology::{BINDING_VERSION, Topology, dead},
 };
-use crate::{Exchange, Message as _, Queue, ReplyAddress, messages::ForecastReply};
+use crate::{
+    Exchange, Message as _, Queue, ReplyAddress,
+    messages::{ActRefused, ForecastReply},
+};
 
 /// Where events arrive.
 pub(super) const EVENTS: &str = "events";
@@ -17,22 +20,22 @@ pub(super) const REPLIES: &str = "replies";
 pub(super) const DIRECT_REPLIES: &str = "amq.rabbitmq.reply-to";
 
 /// What a queue is for, and the kind that it takes.
-pub(super) fn purpose(queue: Queue) -> (&'static str, Option<&'static str>) {
+pub(super) fn purpose(queue: Queue) -> (&'static str, &'static str) {
     match queue {
-        Queue::TrainJobs => ("Train jobs, for trainers.", Some("train-job")),
-        Queue::TrainResults => ("What came of train jobs, for gatekeepers.", Some("train-result")),
-        Queue::GateRequests => ("Reserved for acts of people. Nothing is read here yet.", None),
+        Queue::TrainJobs => ("Train jobs, for trainers.", "train-job"),
+        Queue::TrainResults => ("What came of train jobs, for gatekeepers.", "train-result"),
+        Queue::GateRequests => ("Acts of people, for gatekeepers.", "gate-request"),
         Queue::ForecastRequests => (
             "Forecast requests, for forecasters. Fast, and gone with its node: who asks has a deadline and asks \
              again.",
-            Some("forecast-request"),
+            "forecast-request",
         ),
         Queue::ForecastBatches => (
             "Forecast requests that survive a restart of the broker, for forecasters that have nothing more urgent.",
-            Some("forecast-request"),
+            "forecast-request",
         ),
-        Queue::Observations => ("Observations, for recorders.", Some("observation-batch")),
-        Queue::ForecastsIssued => ("Forecasts that were given out, for recorders.", Some("forecasts-issued")),
+        Queue::Observations => ("Observations, for recorders.", "observation-batch"),
+        Queue::ForecastsIssued => ("Forecasts that were given out, for recorders.", "forecasts-issued"),
     }
 }
 
@@ -74,7 +77,7 @@ fn messages<'a>(kinds: impl IntoIterator<Item = &'a str>) -> Value {
 
 /// The kinds that work queues take, each once.
 fn work() -> Vec<&'static str> {
-    let mut kinds: Vec<_> = Queue::ALL.into_iter().filter_map(|queue| purpose(queue).1).collect();
+    let mut kinds: Vec<_> = Queue::ALL.into_iter().map(|queue| purpose(queue).1).collect();
     kinds.dedup();
     kinds
 }
@@ -102,7 +105,7 @@ fn work_queue(topology: &Topology, queue: Queue) -> Value {
     json!({
         "address": queue.name(),
         "description": description,
-        "messages": messages(kind),
+        "messages": messages([kind]),
         "bindings": { "amqp": topology.queue(queue.name()) },
         "x-arguments": arguments,
     })
@@ -206,7 +209,8 @@ fn heard(kinds: &[Kind]) -> Value {
 
 /// What an asker may hear.
 fn answers(kinds: &[Kind]) -> Value {
-    let answers = kinds.iter().filter(|kind| kind.is_event() || kind.name == ForecastReply::KIND);
+    let replies = [ForecastReply::KIND, ActRefused::KIND];
+    let answers = kinds.iter().filter(|kind| kind.is_event() || replies.contains(&kind.name));
     messages(answers.map(|kind| kind.name))
 }
 

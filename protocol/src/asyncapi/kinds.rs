@@ -10,8 +10,8 @@ use crate::{
     Message,
     envelope::kind_and_version,
     messages::{
-        CandidateRefused, ForecastReply, ForecastRequest, ForecastsIssued, ModelPromoted, ObservationBatch,
-        ObservationsRecorded, TrainJob, TrainResult,
+        ActRecorded, ActRefused, CandidateRefused, ForecastReply, ForecastRequest, ForecastsIssued,
+        GateRequest, ModelPromoted, ObservationBatch, ObservationsRecorded, TrainJob, TrainResult,
     },
 };
 
@@ -35,6 +35,9 @@ pub(super) fn all() -> (Vec<Kind>, Value) {
         Kind::of::<TrainResult>(&mut generator),
         Kind::of::<ModelPromoted>(&mut generator),
         Kind::of::<CandidateRefused>(&mut generator),
+        Kind::of::<GateRequest>(&mut generator),
+        Kind::of::<ActRecorded>(&mut generator),
+        Kind::of::<ActRefused>(&mut generator),
         Kind::of::<ForecastRequest>(&mut generator),
         Kind::of::<ForecastReply>(&mut generator),
         Kind::of::<ForecastsIssued>(&mut generator),
@@ -69,7 +72,8 @@ impl Kind {
 
     /// Whether it is announced on the exchange of events.
     pub(super) fn is_event(&self) -> bool {
-        [ModelPromoted::KIND, CandidateRefused::KIND, ObservationsRecorded::KIND].contains(&self.name)
+        [ModelPromoted::KIND, CandidateRefused::KIND, ActRecorded::KIND, ObservationsRecorded::KIND]
+            .contains(&self.name)
     }
 
     /// The message object.
@@ -155,6 +159,9 @@ fn reads(kind: &Kind, body: &Value) -> bool {
         TrainResult::KIND => as_type::<TrainResult>(body),
         ModelPromoted::KIND => as_type::<ModelPromoted>(body),
         CandidateRefused::KIND => as_type::<CandidateRefused>(body),
+        GateRequest::KIND => as_type::<GateRequest>(body),
+        ActRecorded::KIND => as_type::<ActRecorded>(body),
+        ActRefused::KIND => as_type::<ActRefused>(body),
         ForecastRequest::KIND => as_type::<ForecastRequest>(body),
         ForecastReply::KIND => as_type::<ForecastReply>(body),
         ForecastsIssued::KIND => as_type::<ForecastsIssued>(body),

@@ -8,8 +8,29 @@ use super::{
 };
 use crate::{
     Exchange, Message, Queue,
-    messages::{CandidateRefused, ForecastReply, ModelPromoted, ObservationsRecorded},
+    messages::{
+        ActRecorded, ActRefused, CandidateRefused, ForecastReply, ModelPromoted, ObservationsRecorded,
+    },
 };
+
+/// What is published onto work queues, and by whom.
+const WORK: [(&str, &str, Queue); 7] = [
+    ("publish-train-job", "The scheduler and `gatecast train`, beside foreign clients.", Queue::TrainJobs),
+    ("publish-train-result", "Trainers.", Queue::TrainResults),
+    ("publish-gate-request", "`gatecast models`, beside foreign clients.", Queue::GateRequests),
+    ("publish-forecast-request", "`gatecast forecast`, beside foreign clients.", Queue::ForecastRequests),
+    ("publish-forecast-batch", "Foreign clients that cannot ask again.", Queue::ForecastBatches),
+    ("publish-forecasts-issued", "Forecasters, in batches.", Queue::ForecastsIssued),
+    ("publish-observations", "Foreign clients.", Queue::Observations),
+];
+
+/// What is announced as events, and by whom.
+const NEWS: [(&str, &str, &str); 4] = [
+    ("announce-promotion", "Gatekeepers, after the decision is stored.", ModelPromoted::KIND),
+    ("announce-refusal", "Gatekeepers, after the decision is stored.", CandidateRefused::KIND),
+    ("announce-act", "Gatekeepers, after the act is stored.", ActRecorded::KIND),
+    ("announce-observations", "Recorders, after they are stored.", ObservationsRecorded::KIND),
+];
 
 pub(super) fn all(topology: &Topology) -> Value {
     let mut operations = Map::new();
@@ -17,6 +38,8 @@ pub(super) fn all(topology: &Topology) -> Value {
     let decision = [ModelPromoted::KIND, CandidateRefused::KIND];
     add("train", receive("Trainers fit a candidate.", Queue::TrainJobs, &decision));
     add("judge", receive("Gatekeepers judge it against the incumbent.", Queue::TrainResults, &decision));
+    let act = [ActRecorded::KIND, ActRefused::KIND];
+    add("act", receive("Gatekeepers carry it out, if it is possible.", Queue::GateRequests, &act));
     add("forecast", receive("Forecasters answer.", Queue::ForecastRequests, &[ForecastReply::KIND]));
     add(
         "forecast-batch",
@@ -29,28 +52,12 @@ pub(super) fn all(topology: &Topology) -> Value {
     add("record", receive("Recorders write.", Queue::Observations, &[ObservationsRecorded::KIND]));
     add("record-forecasts", receive("Recorders write.", Queue::ForecastsIssued, &[]));
     add("hear", hear());
-    for (name, who, queue) in [
-        (
-            "publish-train-job",
-            "The scheduler and `gatecast train`, beside foreign clients.",
-            Queue::TrainJobs,
-        ),
-        ("publish-train-result", "Trainers.", Queue::TrainResults),
-        ("publish-forecast-request", "`gatecast forecast`, beside foreign clients.", Queue::ForecastRequests),
-        ("publish-forecast-batch", "Foreign clients that cannot ask again.", Queue::ForecastBatches),
-        ("publish-forecasts-issued", "Forecasters, in batches.", Queue::ForecastsIssued),
-        ("publish-observations", "Foreign clients.", Queue::Observations),
-    ] {
-        let kind = channels::purpose(queue).1.expect("is read");
-        let mut operation = send(who, Exchange::Jobs.name(), &[kind]);
+    for (name, who, queue) in WORK {
+        let mut operation = send(who, Exchange::Jobs.name(), &[channels::purpose(queue).1]);
         operation["bindings"]["amqp"]["deliveryMode"] = if queue.is_durable() { 2 } else { 1 }.into();
         add(name, operation);
     }
-    for (name, who, kind) in [
-        ("announce-promotion", "Gatekeepers, after the decision is stored.", ModelPromoted::KIND),
-        ("announce-refusal", "Gatekeepers, after the decision is stored.", CandidateRefused::KIND),
-        ("announce-observations", "Recorders, after they are stored.", ObservationsRecorded::KIND),
-    ] {
+    for (name, who, kind) in NEWS {
         let mut operation = send(who, &event_channel(kind), &[kind]);
         operation["bindings"]["amqp"]["mandatory"] = false.into();
         operation["bindings"]["amqp"]["deliveryMode"] = 1.into();
@@ -96,7 +103,7 @@ fn take(what: &str, channel: &str) -> Value {
 /// What workers do with a queue, and what the asker hears if it left a `reply_to`.
 fn receive(what: &str, queue: Queue, answers: &[&str]) -> Value {
     let mut operation = take(what, queue.name());
-    operation["messages"] = of_channel(queue.name(), channels::purpose(queue).1.as_slice());
+    operation["messages"] = of_channel(queue.name(), &[channels::purpose(queue).1]);
     if !answers.is_empty() {
         operation["reply"] = json!({
             "address": {
@@ -112,7 +119,8 @@ fn receive(what: &str, queue: Queue, answers: &[&str]) -> Value {
 
 fn hear() -> Value {
     let mut operation = take("Forecasters hear what changed, and look at the registry.", EVENTS);
-    operation["messages"] = of_channel(EVENTS, &[ModelPromoted::KIND, ObservationsRecorded::KIND]);
+    let kinds = [ModelPromoted::KIND, ActRecorded::KIND, ObservationsRecorded::KIND];
+    operation["messages"] = of_channel(EVENTS, &kinds);
     operation["bindings"]["amqp"]["ack"] = false.into();
     operation
 }

@@ -1,8 +1,8 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::SeriesValues;
-use crate::{Destination, EncodeError, Message, Properties, Publication, Reply, ReplyAddress};
+use super::{SeriesValues, answer};
+use crate::{EncodeError, Message, Properties, Publication, Reply};
 
 /// The answer to a [`ForecastRequest`](super::ForecastRequest).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -127,11 +127,6 @@ impl Message for ForecastReply {
 impl Reply for ForecastReply {
     /// One message to the asker, if it left an address that a reply may go to.
     fn publications(self, request: &Properties) -> Result<Vec<Publication>, EncodeError> {
-        let Some(asker) = request.reply_to.as_deref().and_then(|address| ReplyAddress::new(address).ok())
-        else {
-            return Ok(Vec::new());
-        };
-        let message = request.caused(&self)?;
-        Ok(vec![Publication { destination: Destination::Asker(asker), message }])
+        answer(&self, request)
     }
 }

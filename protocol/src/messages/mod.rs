@@ -9,6 +9,11 @@ mod candidate_refused;
 mod gate_decision;
 mod model_promoted;
 
+mod act_recorded;
+mod act_refused;
+mod act_reply;
+mod gate_request;
+
 mod forecast_reply;
 mod forecast_request;
 mod forecasts_issued;
@@ -16,6 +21,9 @@ mod forecasts_issued;
 mod observation_batch;
 mod observations_recorded;
 
+pub use act_recorded::{ActRecorded, NewIncumbent};
+pub use act_refused::{ActRefusal, ActRefused};
+pub use act_reply::ActReply;
 pub use candidate_refused::{CandidateRefused, RefusingVerdict};
 pub use forecast_reply::{
     ForecastReply, Interval, RefusalReason, Route, RouteReason, SeriesForecast, SeriesRefusal,
@@ -23,6 +31,7 @@ pub use forecast_reply::{
 pub use forecast_request::ForecastRequest;
 pub use forecasts_issued::{ForecastsIssued, IssuedForecast};
 pub use gate_decision::GateDecision;
+pub use gate_request::{Act, GateRequest};
 pub use model_promoted::{ArtifactReference, GateErrors, ModelPromoted};
 pub use observation_batch::ObservationBatch;
 pub use observations_recorded::ObservationsRecorded;
@@ -40,7 +49,17 @@ fn announce<M: Message>(
 ) -> Result<Vec<Publication>, EncodeError> {
     let message = request.caused(event)?;
     let to_all = Destination::Event(RoutingKey::new(M::KIND, about));
-    let asker = request.reply_to.as_deref().and_then(|address| ReplyAddress::new(address).ok());
-    let destinations = std::iter::once(to_all).chain(asker.map(Destination::Asker));
+    let destinations = std::iter::once(to_all).chain(asker(request));
     Ok(destinations.map(|destination| Publication { destination, message: message.clone() }).collect())
+}
+
+/// A reply to the asker of `request`, if it left an address that a reply may go to.
+fn answer<M: Message>(reply: &M, request: &Properties) -> Result<Vec<Publication>, EncodeError> {
+    let Some(destination) = asker(request) else { return Ok(Vec::new()) };
+    Ok(vec![Publication { destination, message: request.caused(reply)? }])
+}
+
+fn asker(request: &Properties) -> Option<Destination> {
+    let address = request.reply_to.as_deref()?;
+    ReplyAddress::new(address).ok().map(Destination::Asker)
 }
