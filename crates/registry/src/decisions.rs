@@ -6,7 +6,7 @@ use forecasting::{
 };
 use jiff::Timestamp;
 
-use crate::{Incumbent, Job, JobId, RegistryError, StoredObject, Version};
+use crate::{Act, InForce, Incumbent, Job, JobId, RegistryError, StoredObject, Version, VersionState};
 
 /// A judgement to carry out.
 #[derive(Debug, Clone, PartialEq)]
@@ -61,11 +61,39 @@ pub struct Decision {
     pub decided_at: Timestamp,
     /// The incumbent that it made, if it promoted.
     pub promoted: Option<Incumbent>,
+    /// The act of a person that kept the candidate out although the gate would have let it in.
+    pub barred_by: Option<Act>,
+}
+
+/// What is done about a verdict.
+#[derive(Debug, Default)]
+pub(crate) struct Deed {
+    /// What becomes of the candidate; `None`: it stays what it is.
+    pub(crate) state: Option<VersionState>,
+    /// Whether it becomes the incumbent.
+    pub(crate) promotes: bool,
+    /// What keeps it from that.
+    pub(crate) barred_by: Option<Act>,
 }
 
 impl NewDecision {
-    pub(crate) fn promotes(&self) -> bool {
+    fn is_to_promote(&self) -> bool {
         matches!(self.judgement.verdict, Verdict::Promote)
+    }
+
+    /// The verdict is what was found; what a person ordered has its say about what is done.
+    pub(crate) fn deed(&self, current: Option<&Incumbent>, in_force: &InForce) -> Deed {
+        let Some(version) = self.version else { return Deed::default() };
+        if current.is_some_and(|current| current.version == version) {
+            // A person put it into use before its verdict came, which does not take it away.
+            return Deed::default();
+        }
+        let barred_by = in_force.bar(version).filter(|_| self.is_to_promote()).cloned();
+        let state = match &barred_by {
+            Some(_) => VersionState::Refused,
+            None => VersionState::after(&self.judgement.verdict),
+        };
+        Deed { state: Some(state), promotes: self.is_to_promote() && barred_by.is_none(), barred_by }
     }
 
     /// What is decided must be what the job made: a mixed-up message changes nothing.
@@ -74,7 +102,7 @@ impl NewDecision {
             _ if self.model != job.model => {
                 format!("trains {}, its decision is about {}", job.model, self.model)
             }
-            None if self.promotes() => "is to promote, but names no version".to_owned(),
+            None if self.is_to_promote() => "is to promote, but names no version".to_owned(),
             Some(version) if made.is_none_or(|made| made.version != version) => {
                 format!("did not make version {version} of {}", self.model)
             }

@@ -21,6 +21,14 @@ pub enum RegistryError {
     /// No model of this name was ever applied.
     #[error("model {0} is not known")]
     UnknownModel(ModelName),
+    /// The model has no version of this number.
+    #[error("version {version} of {model} is not known")]
+    UnknownVersion {
+        /// The model.
+        model: ModelName,
+        /// The number.
+        version: u32,
+    },
     /// No job of this id was ever recorded.
     #[error("job {0} is not known")]
     UnknownJob(JobId),

@@ -3,7 +3,9 @@
 use forecasting::{artifact::ArtifactName, names::ModelName};
 use jiff::Timestamp;
 
-/// A version in use, from its promotion to the next one.
+use crate::Act;
+
+/// A version in use, from when it was put there to the next one.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Incumbent {
     /// The model.
@@ -20,8 +22,27 @@ pub struct Incumbent {
     pub since: Timestamp,
     /// The version in use before; `None` for a model's first.
     pub previous_version: Option<u32>,
-    /// The decision that promoted it.
-    pub decision: u64,
+    /// What put it into use.
+    pub made_by: MadeBy,
+}
+
+/// What put a version into use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MadeBy {
+    /// The decision with this id: the gate promoted it.
+    Decision(u64),
+    /// A person, past the gate.
+    Act(Box<Act>),
+}
+
+impl Incumbent {
+    /// The act of a person that put it into use; `None` where the gate promoted it.
+    pub fn act(&self) -> Option<&Act> {
+        match &self.made_by {
+            MadeBy::Decision(_) => None,
+            MadeBy::Act(act) => Some(act),
+        }
+    }
 }
 
 /// The generation and the start of the incumbent that follows.

@@ -1,8 +1,9 @@
 //! What was declared, trained, decided and is in use, behind one trait: specifications with their versions,
-//! train jobs, versions of models, decisions, incumbents.
+//! train jobs, versions of models, decisions, acts of people, incumbents.
 //!
 //! The registry decides nothing. It sees to it that what is decided happens once: the first of two equal
-//! jobs, proposals or decisions wins, and an incumbent changes only against the generation that was judged.
+//! jobs, proposals, decisions or acts wins, an incumbent changes only against the generation that was judged,
+//! and no decision promotes past an act that is in force.
 
 mod error;
 mod specs;
@@ -12,6 +13,8 @@ mod versions;
 
 mod decisions;
 mod incumbents;
+
+mod acts;
 
 mod objects;
 
@@ -30,9 +33,10 @@ use forecasting::{
 };
 use jiff::Timestamp;
 
+pub use acts::{Act, ActKind, ActRefusal, Acted, InForce, NewAct};
 pub use decisions::{Decided, Decision, NewDecision};
 pub use error::{RegistryError, StoreError};
-pub use incumbents::Incumbent;
+pub use incumbents::{Incumbent, MadeBy};
 pub use jobs::{InvalidJobId, Job, JobId};
 pub use memory::MemoryRegistry;
 pub use objects::{CONDEMNED_FOR, DELETE_WITHIN, Expired, StoredObject};
@@ -41,7 +45,7 @@ pub use specs::{Applied, Stored};
 pub use sqlite::SqliteRegistry;
 pub use versions::{InvalidState, Proposal, Version, VersionState};
 
-/// Specifications, jobs, versions, decisions and incumbents. `now` is when the caller acts; instants are
+/// Specifications, jobs, versions, decisions, acts and incumbents. `now` is when the caller acts; instants are
 /// kept to the microsecond, finer parts are cut.
 #[async_trait]
 pub trait Registry: Send + Sync + 'static {
@@ -91,8 +95,9 @@ pub trait Registry: Send + Sync + 'static {
     /// The versions of a model, in ascending order of their numbers.
     async fn versions(&self, model: &ModelName) -> Result<Vec<Version>, RegistryError>;
 
-    /// Carries a judgement out: the decision, the candidate's new state and, for a promotion, the new
-    /// incumbent, all or none of them. Its scored rows were stored at `now` or later, likewise.
+    /// Carries a judgement out, as far as the acts that are in force at `now` allow: the decision, the
+    /// candidate's new state and, for a promotion, the new incumbent, all or none of them. Its scored rows were
+    /// stored at `now` or later, likewise.
     async fn decide(&self, decision: &NewDecision, now: Timestamp) -> Result<Decided, RegistryError>;
 
     /// The decision on a job.
@@ -100,6 +105,16 @@ pub trait Registry: Send + Sync + 'static {
 
     /// The decisions on a model, latest first.
     async fn decisions(&self, model: &ModelName, limit: u32) -> Result<Vec<Decision>, RegistryError>;
+
+    /// Records an act of a person and carries it out, unless it says why not: the act, the states of both
+    /// versions and the new incumbent, all or none of them.
+    async fn act(&self, act: &NewAct, now: Timestamp) -> Result<Acted, RegistryError>;
+
+    /// The act that a message asked for.
+    async fn act_of_message(&self, message_id: &str) -> Result<Option<Act>, RegistryError>;
+
+    /// Every act on a model, in the order in which they were recorded: [`InForce`] says what is left of them.
+    async fn acts(&self, model: &ModelName) -> Result<Vec<Act>, RegistryError>;
 
     /// The version in use of a model; `None` if none was ever promoted.
     async fn incumbent(&self, model: &ModelName) -> Result<Option<Incumbent>, RegistryError>;

@@ -15,9 +15,9 @@ use forecasting::{
 use jiff::Timestamp;
 
 use crate::{
-    Applied, Decided, Decision, Expired, Incumbent, Job, JobId, NewDecision, Proposal, Registry,
-    RegistryError, Stored, StoredObject, Version, VersionState, error::storable_json, incumbents::succession,
-    objects::check_not_condemned,
+    Act, Acted, Applied, Decided, Decision, Expired, InForce, Incumbent, Job, JobId, MadeBy, NewAct,
+    NewDecision, Proposal, Registry, RegistryError, Stored, StoredObject, Version, VersionState,
+    error::storable_json, incumbents::succession, objects::check_not_condemned,
 };
 
 /// A [`Registry`] that lives as long as the process.
@@ -33,6 +33,7 @@ struct State {
     jobs: BTreeMap<JobId, Job>,
     versions: BTreeMap<ModelName, Vec<Version>>,
     decisions: Vec<Decision>,
+    acts: Vec<Act>,
     incumbents: BTreeMap<ModelName, Vec<Incumbent>>,
     ticks: BTreeMap<ModelName, BTreeSet<Timestamp>>,
     /// Everything that a version or a decision refers to or that was condemned; when it was, if it was.
@@ -161,6 +162,19 @@ impl Registry for MemoryRegistry {
         Ok(of_model.take(limit as usize).cloned().collect())
     }
 
+    async fn act(&self, act: &NewAct, now: Timestamp) -> Result<Acted, RegistryError> {
+        storable_json("the refusal of an act", &act.refusal)?;
+        self.state().act(act, cut_to_micros(now))
+    }
+
+    async fn act_of_message(&self, message_id: &str) -> Result<Option<Act>, RegistryError> {
+        Ok(self.state().act_of_message(message_id).cloned())
+    }
+
+    async fn acts(&self, model: &ModelName) -> Result<Vec<Act>, RegistryError> {
+        Ok(self.state().acts_on(model).cloned().collect())
+    }
+
     async fn incumbent(&self, model: &ModelName) -> Result<Option<Incumbent>, RegistryError> {
         Ok(self.state().incumbent(model).cloned())
     }
@@ -279,14 +293,14 @@ impl State {
             self.refer_to(rows, now)?;
         }
         let id = self.decisions.len() as u64 + 1;
+        let deed = new.deed(current.as_ref(), &InForce::at(now, self.acts_on(&new.model).cloned()));
         let candidate = candidate.filter(|candidate| Some(candidate.version) == new.version);
-        if let Some(candidate) = &candidate {
-            let state = VersionState::after(&new.judgement.verdict);
+        if let (Some(candidate), Some(state)) = (&candidate, deed.state) {
             self.set_state(&new.model, candidate.version, state, now);
         }
         let promoted = candidate
-            .filter(|_| new.promotes())
-            .map(|candidate| self.promote(&candidate, current.as_ref(), id, now));
+            .filter(|_| deed.promotes)
+            .map(|candidate| self.put_into_use(&candidate, current.as_ref(), MadeBy::Decision(id), now));
         let decision = Decision {
             id,
             job: new.job.clone(),
@@ -297,32 +311,82 @@ impl State {
             scored_rows: new.scored_rows,
             decided_at: now,
             promoted,
+            barred_by: deed.barred_by,
         };
         self.decisions.push(decision.clone());
         Ok(Decided::Recorded(decision))
     }
 
-    fn promote(
+    fn act_of_message(&self, message_id: &str) -> Option<&Act> {
+        self.acts.iter().find(|act| act.message_id == message_id)
+    }
+
+    fn acts_on(&self, model: &ModelName) -> impl Iterator<Item = &Act> {
+        self.acts.iter().filter(move |act| act.model == *model)
+    }
+
+    fn act(&mut self, new: &NewAct, now: Timestamp) -> Result<Acted, RegistryError> {
+        if let Some(act) = self.act_of_message(&new.message_id) {
+            return Ok(Acted::AlreadyRecorded(act.clone()));
+        }
+        self.check_model(&new.model)?;
+        let current = self.incumbent(&new.model).cloned();
+        if new.lost_race(current.as_ref()) {
+            return Ok(Acted::LostRace);
+        }
+        let successor = match new.puts_into_use() {
+            Some(version) => Some(self.known_version(&new.model, version)?.clone()),
+            None => None,
+        };
+        if successor.as_ref().is_some_and(|version| !self.is_needed(&version.proposal.artifact)) {
+            return Ok(Acted::ArtifactExpired);
+        }
+        let act = Act {
+            id: self.acts.len() as u64 + 1,
+            message_id: new.message_id.clone(),
+            model: new.model.clone(),
+            kind: new.kind,
+            by: new.by.clone(),
+            reason: new.reason.clone(),
+            expires: new.expires.map(cut_to_micros),
+            acted_at: now,
+            refusal: new.refusal.clone(),
+        };
+        if let Some(version) = successor {
+            self.set_state(&new.model, version.version, VersionState::Promoted, now);
+            self.put_into_use(&version, current.as_ref(), MadeBy::Act(Box::new(act.clone())), now);
+        }
+        self.acts.push(act.clone());
+        Ok(Acted::Recorded(act))
+    }
+
+    fn known_version(&self, model: &ModelName, version: u32) -> Result<&Version, RegistryError> {
+        let mut versions = self.versions.get(model).into_iter().flatten();
+        let known = versions.find(|known| known.version == version);
+        known.ok_or_else(|| RegistryError::UnknownVersion { model: model.clone(), version })
+    }
+
+    fn put_into_use(
         &mut self,
-        candidate: &Version,
+        version: &Version,
         current: Option<&Incumbent>,
-        decision: u64,
+        made_by: MadeBy,
         now: Timestamp,
     ) -> Incumbent {
-        let model = &candidate.proposal.model;
+        let model = &version.proposal.model;
         if let Some(current) = current {
             self.set_state(model, current.version, VersionState::Retired, now);
         }
         let (generation, since) = succession(current, now);
         let incumbent = Incumbent {
             model: model.clone(),
-            version: candidate.version,
+            version: version.version,
             generation,
-            artifact: candidate.proposal.artifact,
-            size_bytes: candidate.proposal.size_bytes,
+            artifact: version.proposal.artifact,
+            size_bytes: version.proposal.size_bytes,
             since,
             previous_version: current.map(|current| current.version),
-            decision,
+            made_by,
         };
         self.incumbents.entry(model.clone()).or_default().push(incumbent.clone());
         incumbent

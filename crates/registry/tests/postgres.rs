@@ -35,13 +35,13 @@ async fn nothing_works_before_the_tables_are_there_and_everything_afterwards() {
     assert!(matches!(refused, RegistryError::Unavailable(_)), "{refused:?}");
     let told = told(&refused);
     assert!(
-        told.contains("schema registry has version 0, this program needs 2: run `gatecast migrate`"),
+        told.contains("schema registry has version 0, this program needs 3: run `gatecast migrate`"),
         "{told}"
     );
 
     let another = PostgresRegistry::start(&settings(&database.url)).expect("a good url");
-    assert_eq!(another.migrate().await.expect("migrates"), Migrated { from: 0, to: 2 });
-    assert_eq!(another.migrate().await.expect("again"), Migrated { from: 2, to: 2 });
+    assert_eq!(another.migrate().await.expect("migrates"), Migrated { from: 0, to: 3 });
+    assert_eq!(another.migrate().await.expect("again"), Migrated { from: 3, to: 3 });
     assert_eq!(registry.datasets().await.expect("works without a restart").len(), 0);
 }
 
@@ -57,7 +57,7 @@ async fn many_may_migrate_at_once() {
         did.push(task.await.expect("no panic").from);
     }
     did.sort_unstable();
-    assert_eq!(did, [0, 2, 2, 2]);
+    assert_eq!(did, [0, 3, 3, 3]);
 }
 
 #[tokio::test]
@@ -71,7 +71,7 @@ async fn tables_of_a_newer_program_are_refused() {
     database.execute(newer).await;
     for outcome in [registry.check().await.map(|()| Migrated { from: 0, to: 0 }), registry.migrate().await] {
         let refused = outcome.expect_err("a newer version");
-        assert!(matches!(refused, PostgresError::Newer { found: 99, needed: 2, .. }), "{refused:?}");
+        assert!(matches!(refused, PostgresError::Newer { found: 99, needed: 3, .. }), "{refused:?}");
     }
 }
 
@@ -118,4 +118,32 @@ async fn a_notebook_sees_what_happened_with_real_time_stamps() {
     .await
     .expect("reads");
     assert_eq!(undocumented, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_notebook_sees_who_put_a_version_into_use_and_who_kept_one_out() {
+    let database = FreshDatabase::new().await;
+    let registry = PostgresRegistry::start(&settings(&database.url)).expect("a good url");
+    registry.migrate().await.expect("migrates");
+    let registry: Arc<dyn Registry> = Arc::new(registry);
+    registry::contract::a_roll_back_makes_a_retired_version_the_incumbent_again(
+        registry.clone(),
+        registry.clone(),
+    )
+    .await;
+
+    let mut notebook = PgConnection::connect(&database.url).await.expect("connects");
+    let row = sqlx::query(
+        "SELECT acts.kind, acts.version, acts.reason, acts.refusal IS NULL AS done, incumbents.version AS in_use,
+                incumbents.acted_by, decisions.verdict
+         FROM analytics.acts JOIN analytics.incumbents USING (act_id)
+              JOIN analytics.decisions ON decisions.barred_by = acts.act_id",
+    )
+    .fetch_one(&mut notebook)
+    .await
+    .expect("one line");
+    assert_eq!((row.get::<&str, _>("kind"), row.get::<i64, _>("version")), ("roll-back", 1));
+    assert_eq!((row.get::<&str, _>("acted_by"), row.get::<i64, _>("in_use")), ("ann", 1));
+    assert_eq!(row.get::<&str, _>("verdict"), "promote");
+    assert!(row.get::<bool, _>("done") && row.get::<&str, _>("reason").contains("ferry"));
 }

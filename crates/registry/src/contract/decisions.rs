@@ -11,7 +11,7 @@ use super::samples::{
     Opened, decide, demand, errors, id, job, judgement, minute, model, prepare, promote, proposal, propose,
     recorded, rows_of, state,
 };
-use crate::{Decided, Incumbent, Job, NewDecision, Proposal, RegistryError, VersionState};
+use crate::{Decided, Incumbent, Job, MadeBy, NewDecision, Proposal, RegistryError, VersionState};
 
 pub async fn the_first_promotion_makes_an_incumbent(registry: Opened, other: Opened) {
     prepare(&registry).await;
@@ -28,7 +28,7 @@ pub async fn the_first_promotion_makes_an_incumbent(registry: Opened, other: Ope
         size_bytes: made.proposal.size_bytes,
         since: minute(2),
         previous_version: None,
-        decision: decision.id,
+        made_by: MadeBy::Decision(decision.id),
     };
     assert_eq!(decision.promoted.as_ref(), Some(&incumbent));
     assert_eq!(decision.judgement, judgement(Verdict::Promote));

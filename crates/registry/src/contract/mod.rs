@@ -4,6 +4,7 @@
 //! Each test gets an empty registry that was opened twice, as by two processes (an adapter that cannot be
 //! gives the same one twice).
 
+mod acts;
 mod decisions;
 mod jobs;
 mod objects;
@@ -11,6 +12,7 @@ mod races;
 mod samples;
 mod specs;
 
+pub use acts::*;
 pub use decisions::*;
 pub use jobs::*;
 pub use objects::*;
@@ -48,6 +50,18 @@ macro_rules! registry_contract {
             versions_in_a_race_get_numbers_of_their_own
             what_would_not_come_back_is_not_stored
             decisions_come_back_latest_first
+            a_freeze_keeps_a_winner_out_until_it_ends_and_the_verdict_stays_what_it_was
+            a_freeze_is_lifted
+            a_veto_keeps_one_version_out
+            a_force_makes_an_incumbent_and_says_so
+            a_roll_back_makes_a_retired_version_the_incumbent_again
+            an_act_that_is_refused_is_recorded_and_changes_nothing
+            an_act_is_recorded_once
+            who_acts_on_another_incumbent_changes_nothing
+            an_act_needs_its_model_and_its_version
+            a_version_whose_artifact_has_expired_is_not_put_into_use
+            a_verdict_that_comes_after_its_version_was_forced_does_not_take_it_away
+            acts_and_decisions_that_race_make_each_generation_once
             incumbents_are_listed_by_name
             a_tick_is_remembered
             instants_are_cut_to_microseconds

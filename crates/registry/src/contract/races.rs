@@ -192,7 +192,7 @@ pub async fn cleaners_and_trainers_that_race_leave_nothing_without_its_object(on
 type Task = std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Runs all of them on threads of the runtime.
-async fn at_once<T: Send + 'static>(
+pub(super) async fn at_once<T: Send + 'static>(
     tasks: impl Iterator<Item = impl Future<Output = T> + Send + 'static>,
 ) -> Vec<T> {
     let running: Vec<_> = tasks.map(tokio::spawn).collect();

@@ -6,10 +6,10 @@ use jiff::Timestamp;
 use sqlx::{FromRow, Row};
 
 use super::super::{Connection, DbRow, Store};
-use super::{REGISTRY, jobs, objects, versions};
+use super::{REGISTRY, acts, jobs, objects, versions};
 use crate::{
-    Decided, Decision, Incumbent, JobId, NewDecision, RegistryError, StoredObject, VersionState,
-    error::storable_json, incumbents::succession,
+    Act, Decided, Decision, InForce, Incumbent, JobId, MadeBy, NewDecision, RegistryError, StoredObject,
+    VersionState, decisions::Deed, error::storable_json, incumbents::succession,
 };
 
 /// Compares the generation and sets the incumbent under the write lock, taken before the first read: of
@@ -34,13 +34,15 @@ pub(super) async fn decide(
     if let Some(rows) = &new.scored_rows {
         objects::refer_to(&mut transaction, rows, now).await?;
     }
-    let decision_id = insert(&mut transaction, new, judgement, now).await?;
-    if let Some(version) = new.version {
-        let state = VersionState::after(&new.judgement.verdict);
+    let in_force = InForce::at(now, acts::on_model(&mut transaction, &new.model).await?);
+    let deed = new.deed(current.as_ref(), &in_force);
+    let decision_id = insert(&mut transaction, new, judgement, &deed, now).await?;
+    if let (Some(version), Some(state)) = (new.version, deed.state) {
         versions::set_state(&mut transaction, &new.model, version, state, now).await?;
-        if new.promotes() {
-            let promotion = Promotion { model: &new.model, version, decision_id, now };
-            promotion.carry_out(&mut transaction, current.as_ref()).await?;
+        if deed.promotes {
+            let maker = Maker::Decision(decision_id);
+            let succession = Succession { model: &new.model, version, maker, now };
+            succession.carry_out(&mut transaction, current.as_ref()).await?;
         }
     }
     let decision = of_job(&mut transaction, &new.job).await?.ok_or(sqlx::Error::RowNotFound)?;
@@ -52,13 +54,14 @@ async fn insert(
     db: &mut Connection,
     new: &NewDecision,
     judgement: String,
+    deed: &Deed,
     now: Timestamp,
 ) -> sqlx::Result<i64> {
     const FIRST_LOOK: i64 = 1;
     sqlx::query_scalar(
         "INSERT INTO decision (job_id, look, model, version, judged_against, verdict, judgement, decided_at,
-                               scored_rows)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING decision_id",
+                               scored_rows, barred_by)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING decision_id",
     )
     .bind(new.job.as_str())
     .bind(FIRST_LOOK)
@@ -69,32 +72,50 @@ async fn insert(
     .bind(judgement)
     .bind(to_micros(now))
     .bind(new.scored_rows.map(|rows| rows.name.to_string()))
+    .bind(deed.barred_by.as_ref().map(|act| act.id.cast_signed()))
     .fetch_one(db)
     .await
 }
 
-struct Promotion<'a> {
-    model: &'a ModelName,
-    version: u32,
-    decision_id: i64,
-    now: Timestamp,
+/// A version that becomes the incumbent.
+pub(super) struct Succession<'a> {
+    pub(super) model: &'a ModelName,
+    pub(super) version: u32,
+    pub(super) maker: Maker,
+    pub(super) now: Timestamp,
 }
 
-impl Promotion<'_> {
-    async fn carry_out(&self, db: &mut Connection, current: Option<&Incumbent>) -> sqlx::Result<()> {
+/// The row that makes an incumbent.
+pub(super) enum Maker {
+    Decision(i64),
+    Act(i64),
+}
+
+impl Succession<'_> {
+    pub(super) async fn carry_out(
+        &self,
+        db: &mut Connection,
+        current: Option<&Incumbent>,
+    ) -> sqlx::Result<()> {
         if let Some(current) = current {
             versions::set_state(db, self.model, current.version, VersionState::Retired, self.now).await?;
         }
         let (generation, since) = succession(current, self.now);
+        let (decision_id, act_id) = match self.maker {
+            Maker::Decision(id) => (Some(id), None),
+            Maker::Act(id) => (None, Some(id)),
+        };
         sqlx::query(
-            "INSERT INTO incumbent (model, generation, version, previous_version, decision_id, incumbent_since)
-             VALUES ($1, $2, $3, $4, $5, $6)",
+            "INSERT INTO incumbent (model, generation, version, previous_version, decision_id, act_id,
+                                    incumbent_since)
+             VALUES ($1, $2, $3, $4, $5, $6, $7)",
         )
         .bind(self.model.as_str())
         .bind(generation.cast_signed())
         .bind(i64::from(self.version))
         .bind(current.map(|current| i64::from(current.version)))
-        .bind(self.decision_id)
+        .bind(decision_id)
+        .bind(act_id)
         .bind(to_micros(since))
         .execute(db)
         .await?;
@@ -102,13 +123,16 @@ impl Promotion<'_> {
     }
 }
 
-/// A decision with the incumbent that it made, if it made one.
+/// A decision with the incumbent that it made, if it made one, and the act that barred it, if one did.
 macro_rules! select_decisions {
     ($rest:literal) => {
         concat!(
             "SELECT decision.*, incumbent.generation, incumbent.previous_version, incumbent.incumbent_since,
-                    artifact.artifact, artifact.size_bytes, scored.size_bytes AS scored_rows_bytes
+                    artifact.artifact, artifact.size_bytes, scored.size_bytes AS scored_rows_bytes,
+                    act.act_id, act.message_id, act.kind, act.target_version, act.acted_by, act.act_reason,
+                    act.expires_at, act.acted_at, act.refusal
              FROM decision
+             LEFT JOIN act ON act.act_id = decision.barred_by
              LEFT JOIN artifact AS scored ON scored.artifact = decision.scored_rows
              LEFT JOIN incumbent USING (decision_id)
              LEFT JOIN version ON version.model = incumbent.model AND version.version = incumbent.version
@@ -140,15 +164,19 @@ pub(super) async fn of_model(
 macro_rules! select_incumbents {
     ($rest:literal) => {
         concat!(
-            "SELECT incumbent.*, artifact, size_bytes
-             FROM incumbent JOIN version USING (model, version) JOIN artifact USING (artifact) ",
+            "SELECT incumbent.*, artifact.artifact, artifact.size_bytes, act.message_id, act.kind,
+                    act.target_version, act.acted_by, act.act_reason, act.expires_at, act.acted_at, act.refusal
+             FROM incumbent
+             JOIN version ON version.model = incumbent.model AND version.version = incumbent.version
+             JOIN artifact ON artifact.artifact = version.artifact
+             LEFT JOIN act ON act.act_id = incumbent.act_id ",
             $rest
         )
     };
 }
 
 pub(super) async fn incumbent(db: &mut Connection, model: &ModelName) -> sqlx::Result<Option<Incumbent>> {
-    sqlx::query_as(select_incumbents!("WHERE model = $1 ORDER BY generation DESC LIMIT 1"))
+    sqlx::query_as(select_incumbents!("WHERE incumbent.model = $1 ORDER BY generation DESC LIMIT 1"))
         .bind(model.as_str())
         .fetch_optional(db)
         .await
@@ -156,8 +184,8 @@ pub(super) async fn incumbent(db: &mut Connection, model: &ModelName) -> sqlx::R
 
 pub(super) async fn incumbents(db: &mut Connection) -> sqlx::Result<Vec<Incumbent>> {
     sqlx::query_as(select_incumbents!(
-        "WHERE (model, generation) IN (SELECT model, max(generation) FROM incumbent GROUP BY model)
-         ORDER BY model"
+        "WHERE (incumbent.model, generation) IN (SELECT model, max(generation) FROM incumbent GROUP BY model)
+         ORDER BY incumbent.model"
     ))
     .fetch_all(db)
     .await
@@ -167,7 +195,7 @@ pub(super) async fn incumbent_history(
     db: &mut Connection,
     model: &ModelName,
 ) -> sqlx::Result<Vec<Incumbent>> {
-    sqlx::query_as(select_incumbents!("WHERE model = $1 ORDER BY generation"))
+    sqlx::query_as(select_incumbents!("WHERE incumbent.model = $1 ORDER BY generation"))
         .bind(model.as_str())
         .fetch_all(db)
         .await
@@ -183,14 +211,22 @@ impl FromRow<'_, DbRow> for Incumbent {
             size_bytes: row.unsigned("size_bytes")?,
             since: row.instant("incumbent_since")?,
             previous_version: row.number("previous_version")?,
-            decision: row.unsigned("decision_id")?,
+            made_by: made_by(row)?,
         })
+    }
+}
+
+fn made_by(row: &DbRow) -> sqlx::Result<MadeBy> {
+    match row.try_get::<Option<i64>, _>("decision_id")? {
+        Some(id) => Ok(MadeBy::Decision(id.cast_unsigned())),
+        None => Act::from_row(row).map(Box::new).map(MadeBy::Act),
     }
 }
 
 impl FromRow<'_, DbRow> for Decision {
     fn from_row(row: &DbRow) -> sqlx::Result<Self> {
         let made_an_incumbent = row.try_get::<Option<i64>, _>("generation")?.is_some();
+        let was_barred = row.try_get::<Option<i64>, _>("act_id")?.is_some();
         Ok(Self {
             id: row.unsigned("decision_id")?,
             job: row.parsed("job_id")?,
@@ -201,6 +237,7 @@ impl FromRow<'_, DbRow> for Decision {
             scored_rows: scored_rows(row)?,
             decided_at: row.instant("decided_at")?,
             promoted: made_an_incumbent.then(|| Incumbent::from_row(row)).transpose()?,
+            barred_by: was_barred.then(|| Act::from_row(row)).transpose()?,
         })
     }
 }

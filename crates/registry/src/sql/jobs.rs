@@ -44,7 +44,7 @@ pub(super) async fn known(db: &mut Connection, id: &JobId) -> Result<Job, Regist
     job(db, id).await?.ok_or_else(|| RegistryError::UnknownJob(id.clone()))
 }
 
-async fn check_model(db: &mut Connection, model: &ModelName) -> Result<(), RegistryError> {
+pub(super) async fn check_model(db: &mut Connection, model: &ModelName) -> Result<(), RegistryError> {
     let known: bool = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM model WHERE model = $1)")
         .bind(model.as_str())
         .fetch_one(db)

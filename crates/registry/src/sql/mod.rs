@@ -1,6 +1,7 @@
 //! A registry in a SQL database: this folder is compiled once for SQLite and once for PostgreSQL, each with
 //! its own `Store`, `Connection` and `DbRow` beside it. The statements are the same.
 
+mod acts;
 mod decisions;
 mod jobs;
 mod objects;
@@ -19,8 +20,8 @@ use jiff::Timestamp;
 
 use super::Store;
 use crate::{
-    Applied, Decided, Decision, Expired, Incumbent, Job, JobId, NewDecision, Proposal, Registry,
-    RegistryError, Stored, StoredObject, Version,
+    Act, Acted, Applied, Decided, Decision, Expired, Incumbent, Job, JobId, NewAct, NewDecision, Proposal,
+    Registry, RegistryError, Stored, StoredObject, Version,
 };
 
 /// What one transaction at a time writes to.
@@ -107,6 +108,18 @@ impl Registry for SqlRegistry {
 
     async fn decisions(&self, model: &ModelName, limit: u32) -> Result<Vec<Decision>, RegistryError> {
         Ok(decisions::of_model(&mut *self.store.read().await?, model, limit).await?)
+    }
+
+    async fn act(&self, act: &NewAct, now: Timestamp) -> Result<Acted, RegistryError> {
+        acts::act(&self.store, act, now).await
+    }
+
+    async fn act_of_message(&self, message_id: &str) -> Result<Option<Act>, RegistryError> {
+        Ok(acts::of_message(&mut *self.store.read().await?, message_id).await?)
+    }
+
+    async fn acts(&self, model: &ModelName) -> Result<Vec<Act>, RegistryError> {
+        Ok(acts::on_model(&mut *self.store.read().await?, model).await?)
     }
 
     async fn incumbent(&self, model: &ModelName) -> Result<Option<Incumbent>, RegistryError> {

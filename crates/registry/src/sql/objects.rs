@@ -111,7 +111,7 @@ pub(super) async fn condemn_unknown(
     Ok(condemned)
 }
 
-async fn is_needed(db: &mut Connection, name: &ArtifactName) -> sqlx::Result<bool> {
+pub(super) async fn is_needed(db: &mut Connection, name: &ArtifactName) -> sqlx::Result<bool> {
     sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM artifact WHERE artifact = $1 AND deleted_at IS NULL)")
         .bind(name.to_string())
         .fetch_one(db)
