@@ -8,6 +8,7 @@ use protocol::messages::ForecastReply;
 use crate::handlers::convert::wire_name;
 
 const DECISIONS: &str = "gatecast_gate_decisions_total";
+const ACTS: &str = "gatecast_acts_total";
 const ROUTES: &str = "gatecast_route_total";
 const MODEL_AGE: &str = "gatecast_model_age_seconds";
 const SCHEDULER_LAG: &str = "gatecast_scheduler_lag_seconds";
@@ -19,6 +20,11 @@ pub fn describe() {
     runner::describe_metrics();
     artifacts::describe_metrics();
     describe_counter!(DECISIONS, Unit::Count, "Decisions of the gatekeeper by verdict");
+    describe_counter!(
+        ACTS,
+        Unit::Count,
+        "Acts of people by what they were and whether they were carried out"
+    );
     describe_counter!(ROUTES, Unit::Count, "Series forecast, by who answered and why");
     describe_gauge!(MODEL_AGE, Unit::Seconds, "Age of the incumbent: since when it is in use");
     describe_gauge!(
@@ -31,6 +37,11 @@ pub fn describe() {
 
 pub(crate) fn decided(model: &ModelName, verdict: &'static str) {
     counter!(DECISIONS, "model" => model.to_string(), "verdict" => verdict).increment(1);
+}
+
+pub(crate) fn acted(model: &ModelName, act: &'static str, is_done: bool) {
+    let outcome = if is_done { "done" } else { "refused" };
+    counter!(ACTS, "model" => model.to_string(), "act" => act, "outcome" => outcome).increment(1);
 }
 
 pub(crate) fn answered(reply: &ForecastReply) {

@@ -1,5 +1,7 @@
 //! How a request is answered: by the incumbent where it can, else by the fallback, and why.
 
+mod integrity;
+
 use std::{fmt, sync::Arc};
 
 use jiff::Timestamp;
@@ -12,6 +14,8 @@ use crate::{
     series::{Frame, Grid, Series, SeriesCovariates},
     spec::{DatasetSpec, ModelSpec},
 };
+
+pub use integrity::{Flaw, flaw};
 
 /// Answers a question from what is at hand. Every series gets a forecast or a refusal.
 pub fn answer(serving: &Serving, question: &Question, history: &Frame) -> Answer {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use artifacts::{ArtifactStore, ArtifactStoreError, DecodedModels, LoadError};
+use artifacts::{ArtifactStore, DecodedModels};
 use forecasting::{
     artifact::{ArtifactName, Bundle},
     gate::{Contest, Judged, Judgement, RecordedJob, Verdict, judge},
@@ -15,7 +15,7 @@ use registry::{Decided, Decision, Incumbent, Job, JobId, NewDecision, Registry, 
 use runner::{CpuPool, HandleError, Handler, JobContext};
 use tracing::{info, warn};
 
-use super::{compute, convert, not_written, put_error, read_error, registry_error, rejected};
+use super::{compute, convert, not_written, put_error, read_error, registry_error, rejected, unusable};
 use crate::{metrics, scored_rows};
 
 /// Judges the candidate of a train result against the incumbent.
@@ -76,6 +76,9 @@ impl Handler for JudgeHandler {
                     let (verdict, job) = (decision.judgement.verdict.name(), &decision.job);
                     metrics::decided(&model, verdict);
                     info!(model = %model, version, verdict, %job, "decided on {model}: {verdict}");
+                    if let Some(act) = &decision.barred_by {
+                        info!(model = %model, version, "the winner {job} is kept out of {model}: {act}");
+                    }
                     return self.announcement(decision).await;
                 }
                 Decided::AlreadyDecided(decision) => return self.announcement(decision).await,
@@ -210,7 +213,10 @@ impl JudgeHandler {
     }
 
     async fn bundle(&self, side: &str, artifact: &ArtifactName) -> Result<Arc<Bundle>, NoCase> {
-        self.models.get(artifact).await.map_err(|error| load_error(side, error))
+        self.models.get(artifact).await.map_err(|error| match unusable(error) {
+            Ok(problem) => NoCase::Unusable(format!("the {side} cannot be loaded: {problem}")),
+            Err(fault) => NoCase::Fault(fault),
+        })
     }
 
     /// The recorded decision as an event; the same every time it is asked for.
@@ -231,20 +237,5 @@ enum NoCase {
 impl From<HandleError> for NoCase {
     fn from(fault: HandleError) -> Self {
         Self::Fault(fault)
-    }
-}
-
-/// A forecaster has no such map: it answers from what it has.
-fn load_error(side: &str, error: LoadError) -> NoCase {
-    match &error {
-        LoadError::Store(ArtifactStoreError::Unavailable { .. }) => NoCase::Fault(HandleError::away(error)),
-        LoadError::Store(
-            ArtifactStoreError::Missing { .. }
-            | ArtifactStoreError::Damaged { .. }
-            | ArtifactStoreError::TooLarge { .. },
-        )
-        | LoadError::Unusable { .. } => {
-            NoCase::Unusable(format!("the {side} cannot be loaded: {:#}", anyhow::Error::from(error)))
-        }
     }
 }

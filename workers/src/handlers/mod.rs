@@ -5,18 +5,21 @@ mod train;
 
 mod judge;
 
+mod act;
+
 mod forecast;
 
 mod record;
 
 pub mod convert;
 
+pub use act::ActHandler;
 pub use forecast::ForecastHandler;
 pub use judge::JudgeHandler;
 pub use record::{RecordForecastsHandler, RecordObservationsHandler};
 pub use train::TrainHandler;
 
-use artifacts::ArtifactStoreError;
+use artifacts::{ArtifactStoreError, LoadError};
 use forecasting::learning::StopFlag;
 use history::{ReadError, RecordError};
 use jiff::Timestamp;
@@ -30,6 +33,7 @@ fn registry_error(error: RegistryError) -> HandleError {
         RegistryError::Failed(_) | RegistryError::Condemned { .. } => HandleError::transient(error),
         RegistryError::UnknownDataset(_)
         | RegistryError::UnknownModel(_)
+        | RegistryError::UnknownVersion { .. }
         | RegistryError::UnknownJob(_)
         | RegistryError::Contradiction { .. }
         | RegistryError::NotStorable { .. }
@@ -55,6 +59,20 @@ fn put_error(error: ArtifactStoreError) -> HandleError {
         ArtifactStoreError::Missing { .. }
         | ArtifactStoreError::Damaged { .. }
         | ArtifactStoreError::TooLarge { .. } => HandleError::rejected(error),
+    }
+}
+
+/// Why a version cannot be loaded, now or later; or that another attempt may find that gone. A forecaster has no
+/// such map: it answers from what it has.
+fn unusable(error: LoadError) -> Result<String, HandleError> {
+    match &error {
+        LoadError::Store(ArtifactStoreError::Unavailable { .. }) => Err(HandleError::away(error)),
+        LoadError::Store(
+            ArtifactStoreError::Missing { .. }
+            | ArtifactStoreError::Damaged { .. }
+            | ArtifactStoreError::TooLarge { .. },
+        )
+        | LoadError::Unusable { .. } => Ok(format!("{:#}", anyhow::Error::from(error))),
     }
 }
 

@@ -28,7 +28,7 @@ pub enum Role {
     Scheduler,
     /// Fits candidates.
     Trainer,
-    /// Judges candidates and changes incumbents; nobody else does.
+    /// Judges candidates, carries out acts of people, and changes incumbents; nobody else does.
     Gatekeeper,
     /// Answers forecast requests.
     Forecaster,
@@ -57,7 +57,7 @@ impl Role {
         match self {
             Self::Scheduler => &[],
             Self::Trainer => &[Queue::TrainJobs],
-            Self::Gatekeeper => &[Queue::TrainResults],
+            Self::Gatekeeper => &[Queue::TrainResults, Queue::GateRequests],
             Self::Forecaster => &[Queue::ForecastRequests, Queue::ForecastBatches],
             Self::Recorder => &[Queue::Observations, Queue::ForecastsIssued],
         }
@@ -80,7 +80,7 @@ impl Role {
         match self {
             Self::Scheduler => "publishes train jobs from the models' schedules",
             Self::Trainer => "fits candidates",
-            Self::Gatekeeper => "judges candidates and changes incumbents",
+            Self::Gatekeeper => "judges candidates, carries out acts of people, changes incumbents",
             Self::Forecaster => "answers forecast requests from memory",
             Self::Recorder => "writes observations and forecasts issued into the history",
         }

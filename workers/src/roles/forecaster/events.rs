@@ -6,7 +6,7 @@ use artifacts::DecodedModels;
 use messaging::{Broker, ConsumeError, Listener};
 use protocol::{
     Message as _, WireMessage, decode,
-    messages::{ModelPromoted, ObservationsRecorded},
+    messages::{ActRecorded, ModelPromoted, ObservationsRecorded},
 };
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -14,7 +14,7 @@ use tracing::{info, warn};
 use super::UpToDate;
 
 /// The events that make a look worth while.
-pub const EVENTS: [&str; 2] = ["model-promoted.*", "observations-recorded.*"];
+pub const EVENTS: [&str; 3] = ["model-promoted.*", "act-recorded.*", "observations-recorded.*"];
 
 /// Lost events are listened to again after this, then after twice as long each time …
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
@@ -64,12 +64,19 @@ async fn hear_until_lost(
 
 async fn hear_one(event: &WireMessage, up_to_date: &UpToDate, models: &DecodedModels) {
     let kind = event.properties.kind.split('.').next().unwrap_or_default();
-    if kind == ModelPromoted::KIND
-        && let Ok(promoted) = decode::<ModelPromoted>(event)
-    {
-        up_to_date.serving.hear(&promoted, models).await;
+    match kind {
+        ModelPromoted::KIND => {
+            if let Ok(promoted) = decode::<ModelPromoted>(event) {
+                up_to_date.serving.hear(&promoted, models).await;
+            }
+        }
+        ActRecorded::KIND => {
+            if let Ok(act) = decode::<ActRecorded>(event) {
+                up_to_date.serving.hear_act(&act, models).await;
+            }
+        }
+        ObservationsRecorded::KIND => {}
+        _ => return,
     }
-    if kind == ModelPromoted::KIND || kind == ObservationsRecorded::KIND {
-        up_to_date.looks.want();
-    }
+    up_to_date.looks.want();
 }

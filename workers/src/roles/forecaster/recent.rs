@@ -122,7 +122,11 @@ impl RecentHistory {
     }
 }
 
-async fn window(
+/// The newest `steps` steps of every series, and as many before as origins may lie back.
+///
+/// # Errors
+/// If the history cannot be read.
+pub async fn window(
     history: &dyn History,
     dataset: &DatasetName,
     grid: &Grid,

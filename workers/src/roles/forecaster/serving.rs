@@ -15,7 +15,7 @@ use forecasting::{
     spec::{DatasetSpec, ModelSpec},
 };
 use jiff::Timestamp;
-use protocol::messages::ModelPromoted;
+use protocol::messages::{ActRecorded, ArtifactReference, ModelPromoted};
 use registry::{Incumbent, Registry, RegistryError};
 use tokio::time::timeout;
 use tracing::{error, info, warn};
@@ -150,18 +150,22 @@ impl ServingModels {
 
     /// Hears that a version was promoted. An event is a hint and may come late, twice or out of order.
     pub async fn hear(&self, event: &ModelPromoted, models: &DecodedModels) -> Heard {
-        let (Ok(model), Ok(artifact)) = (ModelName::new(event.model.as_str()), event.artifact.sha256.parse())
-        else {
-            error!(model = %event.model, "a model-promoted event names no model or no artifact");
+        let Some((model, artifact)) = names(&event.model, &event.artifact) else {
             return Heard::NotServable;
         };
-        let announced = Announced {
-            model,
-            version: event.version,
-            generation: event.generation,
-            artifact,
-            since: event.decided_at,
+        let (version, generation) = (event.version, event.generation);
+        let announced = Announced { model, version, generation, artifact, since: event.decided_at };
+        self.switch(&announced, None, models).await
+    }
+
+    /// Hears what a person did, likewise: one who puts no version into use changes nothing here.
+    pub async fn hear_act(&self, event: &ActRecorded, models: &DecodedModels) -> Heard {
+        let Some(new) = &event.incumbent else { return Heard::Old };
+        let Some((model, artifact)) = names(&event.model, &new.artifact) else {
+            return Heard::NotServable;
         };
+        let (version, generation) = (new.version, new.generation);
+        let announced = Announced { model, version, generation, artifact, since: event.acted_at };
         self.switch(&announced, None, models).await
     }
 
@@ -214,6 +218,16 @@ impl ServingModels {
         by_name.insert(to.model.clone(), Arc::new(serving));
         Heard::Switched
     }
+}
+
+/// What an event names; none, and a line in the log, if that is no model or no artifact.
+fn names(model: &str, artifact: &ArtifactReference) -> Option<(ModelName, ArtifactName)> {
+    let named: Option<(ModelName, ArtifactName)> =
+        ModelName::new(model).ok().zip(artifact.sha256.parse().ok());
+    if named.is_none() {
+        error!(model, "an event of a new incumbent names no model or no artifact");
+    }
+    named
 }
 
 /// The artifact of an incumbent; none, and a reason in the log, if it cannot be had.

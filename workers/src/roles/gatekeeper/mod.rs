@@ -1,4 +1,5 @@
-//! Judges candidates. Only gatekeepers change an incumbent, and they alone delete from the artifact store.
+//! Judges candidates and carries out acts of people. Only gatekeepers change an incumbent, and they alone delete
+//! from the artifact store.
 
 pub mod retention;
 
@@ -9,26 +10,47 @@ use runner::CpuPool;
 use tokio_util::sync::CancellationToken;
 
 use super::{Work, consumer_timeout, work};
-use crate::{config::Config, environment::Environment, handlers::JudgeHandler};
+use crate::{
+    config::Config,
+    environment::Environment,
+    handlers::{ActHandler, JudgeHandler},
+};
 
 /// Runs until `stop`.
 pub(super) async fn run(environment: &Arc<Environment>, stop: CancellationToken) -> anyhow::Result<()> {
     let what = train_results(&environment.config);
     consumer_timeout::warn_if_outlasted(&environment.config, &what, "gatekeeper.time_limit");
-    let handler = JudgeHandler {
+    let judging = JudgeHandler {
         registry: environment.registry.clone(),
         history: environment.history.clone(),
         models: environment.models.clone(),
         artifacts: environment.artifacts.clone(),
         cpu: CpuPool::new(1),
     };
-    tokio::join!(work(environment, what, handler, stop.clone()), retention::keep(environment, stop));
+    // With a thread of its own: a freeze does not wait for a verdict, or it may come too late for it.
+    let acting = ActHandler {
+        registry: environment.registry.clone(),
+        history: environment.history.clone(),
+        models: environment.models.clone(),
+        artifacts: environment.artifacts.clone(),
+        cpu: CpuPool::new(1),
+    };
+    tokio::join!(
+        work(environment, what, judging, stop.clone()),
+        work(environment, gate_requests(&environment.config), acting, stop.clone()),
+        retention::keep(environment, stop)
+    );
     Ok(())
 }
 
 /// A verdict that never ends would be taken away by the server and begun anew by the next gatekeeper, and so on.
 fn train_results(config: &Config) -> Work {
     Work { queue: Queue::TrainResults, prefetch: 1, time_limit: Some(config.gatekeeper.time_limit) }
+}
+
+/// A person's act, which may have to load a version and to forecast with it.
+fn gate_requests(config: &Config) -> Work {
+    Work { queue: Queue::GateRequests, prefetch: 1, time_limit: Some(config.gatekeeper.time_limit) }
 }
 
 #[cfg(test)]
