@@ -87,9 +87,9 @@ pub enum Command {
     /// Datasets: named series with one frequency and time zone
     #[command(subcommand)]
     Datasets(SpecCommand),
-    /// Models: forecasting tasks with their learners and gate policy
+    /// Models: forecasting tasks with their learners and gate policy, and what people do about them
     #[command(subcommand)]
-    Models(SpecCommand),
+    Models(ModelsCommand),
     /// Bring observations into a dataset's history
     Import(Import),
     /// Compare learners on a file: no broker, no store, nothing kept
@@ -98,7 +98,7 @@ pub enum Command {
     Train(Train),
     /// Publish a forecast request and print the reply
     Forecast(Forecast),
-    /// List a model's decisions with the reasons
+    /// List a model's decisions and the acts of people with the reasons
     Decisions {
         /// The model
         model: ModelName,
@@ -138,6 +138,103 @@ pub enum SpecCommand {
     },
     /// List what was applied
     List,
+}
+
+/// Commands on models.
+#[derive(Debug, Subcommand)]
+pub enum ModelsCommand {
+    /// Apply a specification; a changed one becomes a new version
+    Apply {
+        /// TOML file
+        file: PathBuf,
+    },
+    /// List what was applied, with what is in use
+    List,
+    /// Show what is in use, who put it there, what binds the gate, and every version
+    Show {
+        /// The model
+        model: ModelName,
+    },
+    /// What a person decides, past the gate.
+    #[command(flatten)]
+    Act(ActCommand),
+}
+
+/// Acts of people. The gatekeeper carries them out and records them, with who, why and until when.
+#[derive(Debug, Subcommand)]
+pub enum ActCommand {
+    /// Keep every candidate out, whatever the gate finds
+    Freeze {
+        /// The model
+        model: ModelName,
+        /// Until then, RFC 3339 [default: until it is unfrozen]
+        #[arg(long, value_name = "TIME")]
+        until: Option<Timestamp>,
+        /// Who and why
+        #[command(flatten)]
+        signed: Signed,
+    },
+    /// Let candidates in again
+    Unfreeze {
+        /// The model
+        model: ModelName,
+        /// Who and why
+        #[command(flatten)]
+        signed: Signed,
+    },
+    /// Put a version into use, whatever the gate found; only an artifact that is not sound stops that
+    Force {
+        /// The model
+        model: ModelName,
+        /// The version, as `models show` numbers it
+        #[arg(value_name = "VERSION")]
+        number: u32,
+        /// Keep it in use until then, RFC 3339 [default: until a candidate beats it]
+        #[arg(long, value_name = "TIME")]
+        until: Option<Timestamp>,
+        /// Who and why
+        #[command(flatten)]
+        signed: Signed,
+    },
+    /// Never let a version in; a later veto of the same version takes the place of an earlier one
+    Veto {
+        /// The model
+        model: ModelName,
+        /// The version, as `models show` numbers it; not the one in use
+        #[arg(value_name = "VERSION")]
+        number: u32,
+        /// Until then, RFC 3339 [default: for good]
+        #[arg(long, value_name = "TIME")]
+        until: Option<Timestamp>,
+        /// Who and why
+        #[command(flatten)]
+        signed: Signed,
+    },
+    /// Put a version into use again
+    RollBack {
+        /// The model
+        model: ModelName,
+        /// The version [default: the last one before that is neither vetoed nor unusable]
+        #[arg(value_name = "VERSION")]
+        number: Option<u32>,
+        /// Keep it in use until then, RFC 3339 [default: until a candidate beats it]
+        #[arg(long, value_name = "TIME")]
+        until: Option<Timestamp>,
+        /// Who and why
+        #[command(flatten)]
+        signed: Signed,
+    },
+}
+
+/// Who does something, and why.
+#[derive(Debug, Args)]
+pub struct Signed {
+    /// Why; shown wherever it has an effect
+    #[arg(long)]
+    pub reason: String,
+    /// Who [default: the user that this machine knows]
+    #[arg(long, value_name = "NAME")]
+    pub by: Option<String>,
 }
 
 /// Commands on dead letters.

@@ -1,11 +1,14 @@
 //! `gatecast decisions`, and how a decision reads.
 
+use std::cmp::Reverse;
+
 use forecasting::names::ModelName;
+use jiff::Timestamp;
 use protocol::messages::{GateDecision, GateErrors};
-use registry::Decision;
+use registry::{Act, Decision, Incumbent};
 use serde_json::{Value, json};
 
-use super::models;
+use super::{acts, models};
 use crate::{
     environment::Environment,
     failure::CommandResult,
@@ -13,7 +16,7 @@ use crate::{
     terminal::{BAD, GOOD, WIDTH, painted, print, print_json, wrap},
 };
 
-/// Lists a model's decisions, newest first.
+/// Lists a model's decisions and the acts of people, newest first.
 pub(super) async fn decisions(
     environment: &Environment,
     model: &ModelName,
@@ -22,23 +25,41 @@ pub(super) async fn decisions(
 ) -> CommandResult {
     models::find(environment, model).await?;
     let incumbents = environment.registry.incumbent_history(model).await?;
-    let recorded = environment.registry.decisions(model, limit).await?;
-    let decisions: Vec<GateDecision> = recorded.iter().map(|one| gate_decision(one, &incumbents)).collect();
+    let decisions = environment.registry.decisions(model, limit).await?;
+    let acts = environment.registry.acts(model).await?;
+    let decisions = decisions.iter().map(|decision| Entry::of_decision(decision, &incumbents));
+    let mut entries: Vec<Entry> = decisions.chain(acts.iter().rev().map(Entry::of_act)).collect();
+    entries.sort_by_key(|entry| Reverse(entry.at));
+    entries.truncate(limit as usize);
     if json {
-        let with_rows = |(decision, recorded): (&GateDecision, &Decision)| {
-            let mut document = document(decision);
-            document["scored_rows"] = json!(recorded.scored_rows.map(|rows| rows.name));
-            document
-        };
-        let documents: Vec<Value> = decisions.iter().zip(&recorded).map(with_rows).collect();
-        print_json(&documents)?;
-        return Ok(());
+        let documents: Vec<Value> = entries.into_iter().map(|entry| entry.document).collect();
+        return Ok(print_json(&documents)?);
     }
-    if decisions.is_empty() {
+    if entries.is_empty() {
         print(format_args!("no decisions about {model} yet; `gatecast train {model} --wait` makes one"));
     }
-    decisions.iter().flat_map(lines).for_each(print);
+    entries.iter().flat_map(|entry| &entry.lines).for_each(print);
     Ok(())
+}
+
+/// A decision or an act, for programs and for people.
+struct Entry {
+    at: Timestamp,
+    document: Value,
+    lines: Vec<String>,
+}
+
+impl Entry {
+    fn of_decision(recorded: &Decision, incumbents: &[Incumbent]) -> Self {
+        let decision = gate_decision(recorded, incumbents);
+        let mut document = document(&decision);
+        document["scored_rows"] = json!(recorded.scored_rows.map(|rows| rows.name));
+        Self { at: recorded.decided_at, document, lines: lines(&decision) }
+    }
+
+    fn of_act(act: &Act) -> Self {
+        Self { at: act.acted_at, document: acts::document(act), lines: acts::lines(act) }
+    }
 }
 
 /// A decision as a document: the event that announced it, with its kind.

@@ -56,6 +56,7 @@ pub(super) async fn forecast(
         ForecastReply::Answered { forecasts, refused, .. } => {
             if !json || out.is_file() {
                 out.put(environment, &model, &forecasts, json).await?;
+                models::remark_on_act(environment, &model.name).await;
                 for refusal in &refused {
                     complain(&refusal.message);
                 }

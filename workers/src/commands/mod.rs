@@ -1,5 +1,6 @@
 //! What a person asks for, one file per command.
 
+mod acts;
 mod backtest;
 mod config;
 mod datasets;
@@ -25,7 +26,7 @@ use clock::{Clock as _, SystemClock};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    cli::{Cli, Command, Global, SpecCommand},
+    cli::{Cli, Command, Global, ModelsCommand, SpecCommand},
     config::{Config, Setting},
     environment::Environment,
     failure::{CommandResult, ExitCode, Failure},
@@ -89,8 +90,7 @@ async fn run_briefly(cli: &Cli, config: Config, settings: Vec<Setting>) -> Comma
             datasets::apply(environment, file, global.json).await
         }
         Command::Datasets(SpecCommand::List) => datasets::list(environment, global.json).await,
-        Command::Models(SpecCommand::Apply { file }) => models::apply(environment, file, global.json).await,
-        Command::Models(SpecCommand::List) => models::list(environment, global.json).await,
+        Command::Models(command) => models(environment, command, global.json).await,
         Command::DeadLetters(command) => dead_letters::dead_letters(environment, command, global.json).await,
         Command::Import(arguments) => import::import(environment, arguments, global.json).await,
         Command::Up(arguments) => up::up(environment, arguments, global.json).await,
@@ -111,6 +111,15 @@ async fn run_briefly(cli: &Cli, config: Config, settings: Vec<Setting>) -> Comma
         | Command::Demo { .. } => {
             unreachable!("handled above")
         }
+    }
+}
+
+async fn models(environment: &Environment, command: &ModelsCommand, json: bool) -> CommandResult {
+    match command {
+        ModelsCommand::Apply { file } => models::apply(environment, file, json).await,
+        ModelsCommand::List => models::list(environment, json).await,
+        ModelsCommand::Show { model } => models::show(environment, model, json).await,
+        ModelsCommand::Act(command) => acts::act(environment, command, json).await,
     }
 }
 

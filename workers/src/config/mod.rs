@@ -10,6 +10,8 @@ mod part_url;
 
 mod cloud;
 
+mod person;
+
 mod check;
 
 use std::{path::PathBuf, time::Duration};
@@ -22,6 +24,7 @@ use serde::{Deserialize, Serialize};
 pub use cloud::cloud_variables;
 pub use part_url::PartUrl;
 use part_url::redacted;
+pub use person::user;
 
 /// File that is read when no `--config` names another one, if it is there.
 pub const DEFAULT_FILE: &str = "gatecast.toml";

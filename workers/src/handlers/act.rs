@@ -256,8 +256,10 @@ fn earlier(incumbents: &[Incumbent]) -> Vec<u32> {
 
 /// Where the version of a roll back was in use before.
 fn resumed(incumbents: &[Incumbent], at: usize) -> Option<usize> {
-    let is_roll_back = |act: &Act| matches!(act.kind, ActKind::RollBack { .. });
-    incumbents[at].act().filter(|act| is_roll_back(act))?;
+    let act = incumbents[at].act()?;
+    if !matches!(act.kind, ActKind::RollBack { .. }) {
+        return None;
+    }
     incumbents[..at].iter().rposition(|past| past.version == incumbents[at].version)
 }
 

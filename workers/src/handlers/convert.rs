@@ -1,13 +1,15 @@
 //! Where `protocol` and `forecasting` meet: messages become questions and observations, answers and
 //! decisions become messages.
 
+mod acts;
+
 use std::{collections::BTreeSet, sync::Arc};
 
 use forecasting::{
     evaluation::Errors,
     gate::Verdict,
     intervals::{Band, Intervals},
-    names::{ModelName, SeriesId},
+    names::SeriesId,
     routing::{Answer, FallbackReason, Question, Refusal, Route, SeriesForecast, Serving},
     series::{Frame, Grid, Series},
     spec::DatasetSpec,
@@ -17,13 +19,14 @@ use jiff::{SignedDuration, Timestamp};
 use protocol::{
     MAX_BODY_BYTES,
     messages::{
-        self as wire, ActRecorded, ActRefused, ActReply, ArtifactReference, CandidateRefused, ForecastReply,
-        ForecastRequest, ForecastsIssued, GateDecision, GateErrors, GateRequest, Interval, ModelPromoted,
-        NewIncumbent, ObservationBatch, RefusalReason, RefusingVerdict, RouteReason, SeriesRefusal,
-        SeriesValues,
+        self as wire, ArtifactReference, CandidateRefused, ForecastReply, ForecastRequest, ForecastsIssued,
+        GateDecision, GateErrors, Interval, ModelPromoted, ObservationBatch, RefusalReason, RefusingVerdict,
+        RouteReason, SeriesRefusal, SeriesValues,
     },
 };
-use registry::{Act, ActKind, ActRefusal, Decision, Incumbent, NewAct};
+use registry::{Decision, Incumbent};
+
+pub use acts::{act_reply, unknown_model, wanted_act};
 
 use crate::import::{OUTSIDE_YEARS, is_within_years};
 
@@ -39,9 +42,6 @@ const INTERVAL_BYTES: usize = 50;
 const MAX_LEVELS: usize = 10;
 /// Most points of the history in one request or batch.
 const MAX_HISTORY_POINTS: usize = 100_000;
-/// Longest name and reason of a person who acts.
-const MAX_BY_BYTES: usize = 100;
-const MAX_REASON_BYTES: usize = 1_000;
 /// Largest absolute value of an observation.
 const MAX_ABSOLUTE: f64 = 1e15;
 
@@ -59,12 +59,6 @@ impl BadField {
 impl From<BadField> for ForecastReply {
     fn from(bad: BadField) -> Self {
         Self::Refused { reason: RefusalReason::BadRequest, message: bad.to_string() }
-    }
-}
-
-impl From<BadField> for ActReply {
-    fn from(bad: BadField) -> Self {
-        Self::Refused(ActRefused { reason: wire::ActRefusal::BadRequest, message: bad.to_string() })
     }
 }
 
@@ -383,7 +377,8 @@ pub fn gate_decision(decision: &Decision, incumbents: &[Incumbent]) -> GateDecis
     let (candidate, incumbent) =
         (judgement.candidate.as_ref().map(errors), judgement.incumbent.as_ref().map(errors));
     let model = decision.model.to_string();
-    let (reasons, decided_at) = (reasons(decision, incumbents), decision.decided_at);
+    let opponent = incumbents.iter().find(|one| Some(one.generation) == decision.judged_against);
+    let (reasons, decided_at) = (reasons(decision, opponent), decision.decided_at);
     match (&decision.promoted, candidate, incumbent) {
         (Some(promoted), Some(candidate), Some(incumbent)) => GateDecision::Promoted(ModelPromoted {
             model,
@@ -403,137 +398,24 @@ pub fn gate_decision(decision: &Decision, incumbents: &[Incumbent]) -> GateDecis
             reasons,
             candidate,
             incumbent,
-            incumbent_version: version_of(decision.judged_against, incumbents),
+            incumbent_version: opponent.map(|opponent| opponent.version),
             decided_at,
         }),
     }
 }
 
 /// Why it was decided so, with the acts of people that had a part in it.
-fn reasons(decision: &Decision, incumbents: &[Incumbent]) -> Vec<String> {
+fn reasons(decision: &Decision, opponent: Option<&Incumbent>) -> Vec<String> {
     let mut reasons = match &decision.barred_by {
-        Some(act) => vec![barred(act)],
+        Some(act) => vec![acts::barred(act)],
         None => decision.judgement.reasons(),
     };
-    let opponent = incumbents.iter().find(|one| Some(one.generation) == decision.judged_against);
-    if let Some((opponent, act)) = opponent.and_then(|opponent| Some((opponent, opponent.act()?))) {
+    if let Some(opponent) = opponent
+        && let Some(act) = opponent.act()
+    {
         reasons.push(format!("version {}, which it was judged against, was {act}", opponent.version));
     }
     reasons
-}
-
-fn barred(act: &Act) -> String {
-    let kept = match act.kind {
-        ActKind::Freeze | ActKind::Unfreeze => "the model is".to_owned(),
-        ActKind::Veto { .. } => "it is".to_owned(),
-        ActKind::Force { .. } | ActKind::RollBack { .. } => {
-            format!("version {} was", act.kind.version().unwrap_or_default())
-        }
-    };
-    format!("it is better on both errors and would have gone live, but {kept} {act}")
-}
-
-/// The act that a request asks for, as far as the request says.
-///
-/// # Errors
-/// [`BadField`] names the field and its value.
-pub fn wanted_act(request: &GateRequest, message_id: &str, now: Timestamp) -> Result<NewAct, BadField> {
-    let model = request.model.parse().map_err(|invalid| BadField::new("model", invalid))?;
-    check_text("by", &request.by, MAX_BY_BYTES)?;
-    check_text("reason", &request.reason, MAX_REASON_BYTES)?;
-    let kind = match request.act {
-        wire::Act::Freeze => ActKind::Freeze,
-        wire::Act::Unfreeze => ActKind::Unfreeze,
-        wire::Act::Force { version } => ActKind::Force { version },
-        wire::Act::Veto { version } => ActKind::Veto { version },
-        wire::Act::RollBack { version } => ActKind::RollBack { version },
-    };
-    match request.expires {
-        Some(expires) if expires <= now => {
-            return Err(BadField::new("expires", format!("{expires} has passed, it is {now}")));
-        }
-        Some(expires) if kind == ActKind::Unfreeze => {
-            let problem = format!("{expires}, but an unfreeze has no end: freeze the model again then");
-            return Err(BadField::new("expires", problem));
-        }
-        _ => {}
-    }
-    Ok(NewAct {
-        message_id: message_id.to_owned(),
-        model,
-        kind,
-        by: request.by.clone(),
-        reason: request.reason.clone(),
-        expires: request.expires,
-        refusal: None,
-        decided_on: None,
-    })
-}
-
-/// A text that people read, one line.
-fn check_text(field: &str, text: &str, most_bytes: usize) -> Result<(), BadField> {
-    if text.trim().is_empty() {
-        return Err(BadField::new(field, format!("{text:?} is empty")));
-    }
-    if text.len() > most_bytes {
-        return Err(BadField::new(field, format!("{} bytes, at most {most_bytes}", text.len())));
-    }
-    match text.chars().find(|c| c.is_control()) {
-        Some(found) => {
-            let problem = format!("holds the control character U+{:04X}", u32::from(found));
-            Err(BadField::new(field, problem))
-        }
-        None => Ok(()),
-    }
-}
-
-/// The reply about a model that nobody applied.
-pub fn unknown_model(model: &ModelName) -> ActReply {
-    let message = format!("model {:?}: no such model was applied", model.as_str());
-    ActReply::Refused(ActRefused { reason: wire::ActRefusal::UnknownModel, message })
-}
-
-/// The reply about a recorded act; the same every time. `incumbents` are all that the model ever had.
-pub fn act_reply(act: &Act, incumbents: &[Incumbent]) -> ActReply {
-    let model = act.model.to_string();
-    if let Some(refusal) = &act.refusal {
-        let message = format!("model {model}: {refusal}");
-        return ActReply::Refused(ActRefused { reason: act_refusal(refusal), message });
-    }
-    let made = |incumbent: &&Incumbent| incumbent.act().is_some_and(|maker| maker.id == act.id);
-    ActReply::Recorded(ActRecorded {
-        model,
-        act: match act.kind {
-            ActKind::Freeze => wire::Act::Freeze,
-            ActKind::Unfreeze => wire::Act::Unfreeze,
-            ActKind::Force { version } => wire::Act::Force { version },
-            ActKind::Veto { version } => wire::Act::Veto { version },
-            ActKind::RollBack { version } => wire::Act::RollBack { version },
-        },
-        by: act.by.clone(),
-        reason: act.reason.clone(),
-        expires: act.expires,
-        acted_at: act.acted_at,
-        incumbent: incumbents.iter().find(made).map(|incumbent| NewIncumbent {
-            version: incumbent.version,
-            generation: incumbent.generation,
-            artifact: reference(incumbent),
-            previous_version: incumbent.previous_version,
-        }),
-    })
-}
-
-fn act_refusal(refusal: &ActRefusal) -> wire::ActRefusal {
-    match refusal {
-        ActRefusal::UnknownVersion { .. } => wire::ActRefusal::UnknownVersion,
-        ActRefusal::InUseAlready { .. }
-        | ActRefusal::VetoOfIncumbent { .. }
-        | ActRefusal::NotFrozen
-        | ActRefusal::NothingEarlier
-        | ActRefusal::NeverInUse { .. }
-        | ActRefusal::Vetoed { .. } => wire::ActRefusal::NotPossible,
-        ActRefusal::Unusable { .. } => wire::ActRefusal::Unusable,
-    }
 }
 
 fn reference(incumbent: &Incumbent) -> ArtifactReference {
@@ -547,13 +429,6 @@ fn refusing_verdict(verdict: &Verdict) -> RefusingVerdict {
         Verdict::NotEnoughEvidence(_) => RefusingVerdict::NotEnoughEvidence,
         Verdict::NoCandidate(_) => RefusingVerdict::NoCandidate,
     }
-}
-
-fn version_of(generation: Option<u64>, incumbents: &[Incumbent]) -> Option<u32> {
-    incumbents
-        .iter()
-        .find(|incumbent| Some(incumbent.generation) == generation)
-        .map(|incumbent| incumbent.version)
 }
 
 #[cfg(test)]
