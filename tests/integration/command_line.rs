@@ -94,6 +94,90 @@ fn the_main_job_by_hand() {
 }
 
 #[test]
+fn what_a_person_decides_is_done_and_shown_wherever_the_incumbent_is() {
+    let shop = with_bikes();
+    json(shop.gatecast().args(["--json", "train", "bike-demand", "--learner", "small-trees", "--wait"]));
+    let few = ["train", "bike-demand", "--learner", "few-trees", "--wait"];
+    fails_with_result(&shop, &few, 6, "REFUSED");
+
+    let signed = ["--by", "ann", "--reason", "the ferry is off"];
+    let act = |words: &[&str]| json(shop.gatecast().args(["--json", "models"]).args(words).args(signed));
+    let forced = act(&["force", "bike-demand", "2"]);
+    let new = &forced["event"]["incumbent"];
+    assert_eq!((&new["version"], &new["generation"]), (&2.into(), &2.into()));
+    let says = |words: &[&str], expected: &str| {
+        let output = succeed(shop.gatecast().args(words));
+        let said =
+            [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).concat();
+        assert!(said.contains(expected), "{words:?} does not say {expected:?}: {said}");
+    };
+    says(&["models", "list"], "version 2 (forced)");
+    says(&["models", "show", "bike-demand"], "version 2 was forced by ann: the ferry is off");
+    says(&["forecast", "bike-demand"], "version 2 of bike-demand was forced by ann: the ferry is off");
+    says(&["decisions", "bike-demand"], "version 2 of bike-demand forced by ann: the ferry is off");
+
+    act(&["freeze", "bike-demand"]);
+    let trees = ["train", "bike-demand", "--learner", "small-trees", "--wait"];
+    fails_with_result(&shop, &trees, 6, "frozen by ann");
+    says(&["models", "list"], "(forced, frozen)");
+    says(&["models", "show", "bike-demand"], "no candidate goes live: frozen by ann: the ferry is off");
+    act(&["roll-back", "bike-demand"]);
+    says(&["models", "list"], "version 1 (rolled back to, frozen)");
+    act(&["veto", "bike-demand", "2"]);
+    let shown = json(shop.gatecast().args(["--json", "models", "show", "bike-demand"]));
+    assert_eq!(shown["versions"][1]["veto"]["by"], "ann");
+    assert_eq!(
+        (&shown["incumbent"]["act"]["act"], &shown["frozen"]["act"]),
+        (&"roll-back".into(), &"freeze".into())
+    );
+}
+
+#[test]
+fn what_a_person_may_not_decide_names_field_and_value_and_changes_nothing() {
+    let shop = with_bikes();
+    json(shop.gatecast().args(["--json", "train", "bike-demand", "--learner", "small-trees", "--wait"]));
+    let few = ["train", "bike-demand", "--learner", "few-trees", "--wait"];
+    fails_with_result(&shop, &few, 6, "REFUSED");
+    let signed = ["--by", "ann", "--reason", "a test"];
+    let refused = |words: &[&str], code: i32, says: &[&str]| {
+        shop.fails(&[&["models"][..], words, &signed[..]].concat(), code, says);
+    };
+    refused(&["freeze", "nobody"], 3, &["model \"nobody\" was not applied"]);
+    refused(&["force", "bike-demand", "9"], 3, &["model bike-demand: version 9 was never proposed"]);
+    refused(&["force", "bike-demand", "1"], 4, &["version 1 is in use already"]);
+    refused(&["veto", "bike-demand", "1"], 4, &["version 1 is in use"]);
+    refused(&["unfreeze", "bike-demand"], 4, &["not frozen"]);
+    refused(&["roll-back", "bike-demand"], 4, &["no earlier version"]);
+    refused(&["roll-back", "bike-demand", "2"], 4, &["version 2 was never in use"]);
+    let past = ["freeze", "bike-demand", "--until", "2020-01-01T00:00:00Z"];
+    refused(&past, 4, &["expires: 2020-01-01T00:00:00Z has passed"]);
+    shop.fails(
+        &["models", "freeze", "bike-demand", "--by", "ann", "--reason", " "],
+        4,
+        &["reason: \" \" is empty"],
+    );
+    shop.fails(&["models", "freeze", "bike-demand", "--by", "ann"], 2, &["--reason"]);
+    shop.fails(&["models", "freeze", "bike-demand", "--reason", "a test"], 2, &["--by NAME"]);
+
+    damage_artifact(&shop, 2);
+    refused(&["force", "bike-demand", "2"], 6, &["version 2 cannot be used by anybody", "is damaged"]);
+    let shown = json(shop.gatecast().args(["--json", "models", "show", "bike-demand"]));
+    assert_eq!((&shown["incumbent"]["generation"], &shown["frozen"]), (&1.into(), &Value::Null));
+}
+
+/// Flips a bit of what lies in the artifact store.
+fn damage_artifact(shop: &Desk, version: usize) {
+    let shown = json(shop.gatecast().args(["--json", "models", "show", "bike-demand"]));
+    let artifact = shown["versions"][version - 1]["artifact"].as_str().expect("a name").to_owned();
+    let folder = shop.path("data").join("artifacts").join(&artifact[..2]).join(&artifact[2..4]);
+    let path = folder.join(&artifact);
+    let mut bytes = std::fs::read(&path).expect("is in the store");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(path, bytes).expect("writes");
+}
+
+#[test]
 fn names_that_nothing_has_are_not_found() {
     let shop = with_bikes();
     shop.fails(&["forecast", "nobody"], 3, &["model \"nobody\" was not applied"]);

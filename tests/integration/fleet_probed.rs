@@ -52,7 +52,14 @@ async fn a_process_is_not_ready_before_each_of_its_roles_is_at_work() {
     in_time(answers(port, "/livez", 200)).await;
     let first = get(port, "/readyz").expect("an answer");
     assert_eq!(status(&first), 503, "{first}");
-    for queue in ["forecast-requests", "forecast-batches", "observations", "train-jobs", "train-results"] {
+    for queue in [
+        "forecast-requests",
+        "forecast-batches",
+        "observations",
+        "train-jobs",
+        "train-results",
+        "gate-requests",
+    ] {
         assert!(first.contains(&format!("failed consumes {queue}\n")), "{first}");
     }
     proxy.set(Mode::Open);

@@ -32,6 +32,8 @@ mod main_job;
 
 mod old_event;
 
+mod acts;
+
 mod followed;
 
 mod fallback;
