@@ -159,7 +159,7 @@ pub struct Trainer {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Gatekeeper {
-    /// Longest that the verdict on one candidate may take.
+    /// Longest that the verdict on one candidate, or an act of a person, may take.
     #[serde(with = "friendly")]
     pub time_limit: Duration,
 }
