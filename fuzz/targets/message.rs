@@ -44,6 +44,9 @@ fuzz_target!(|bytes: &[u8]| {
         5 => check::<ForecastReply>(message),
         6 => check::<ForecastsIssued>(message),
         7 => check::<ObservationBatch>(message),
+        9 => check::<GateRequest>(message),
+        10 => check::<ActRecorded>(message),
+        11 => check::<ActRefused>(message),
         _ => check::<ObservationsRecorded>(message),
     }
 });

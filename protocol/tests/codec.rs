@@ -5,8 +5,9 @@ use jiff::Timestamp;
 use protocol::{
     ContentType, EncodeError, MAX_BODY_BYTES, Message, Properties, Queue, Reply, WireMessage, decode, encode,
     messages::{
-        CandidateRefused, ForecastReply, ForecastRequest, GateDecision, ObservationBatch, RefusalReason,
-        RefusingVerdict, TrainJob, TrainOutcome, TrainReason, TrainResult,
+        Act, ActRecorded, ActRefusal, ActRefused, ActReply, CandidateRefused, ForecastReply, ForecastRequest,
+        GateDecision, ObservationBatch, RefusalReason, RefusingVerdict, TrainJob, TrainOutcome, TrainReason,
+        TrainResult,
     },
 };
 
@@ -265,6 +266,28 @@ fn a_train_job_keeps_its_asker_through_the_pipeline() {
     let destinations: Vec<String> = published.iter().map(|p| p.destination.to_string()).collect();
     assert_eq!(destinations, ["candidate-refused.m", "replies.0190"]);
     assert_eq!(published[1].message.properties.kind, format!("{}.v1", CandidateRefused::KIND));
+}
+
+#[test]
+fn everybody_hears_what_an_act_did_and_its_asker_alone_that_it_was_refused() {
+    let mut request = wire(ContentType::Json).properties;
+    request.reply_to = Some("replies.0190".into());
+    let destinations = |reply: ActReply| -> Vec<String> {
+        let published = reply.publications(&request).expect("a small body");
+        published.iter().map(|publication| publication.destination.to_string()).collect()
+    };
+    let frozen = ActRecorded {
+        model: "m".into(),
+        act: Act::Freeze,
+        by: "ann".into(),
+        reason: "an audit".into(),
+        expires: None,
+        acted_at: Timestamp::UNIX_EPOCH,
+        incumbent: None,
+    };
+    assert_eq!(destinations(ActReply::Recorded(frozen)), ["act-recorded.m", "replies.0190"]);
+    let refused = ActRefused { reason: ActRefusal::NotPossible, message: "no".into() };
+    assert_eq!(destinations(ActReply::Refused(refused)), ["replies.0190"]);
 }
 
 #[test]
