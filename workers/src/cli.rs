@@ -155,7 +155,7 @@ pub enum ModelsCommand {
         /// The model
         model: ModelName,
     },
-    /// What a person decides, past the gate.
+    /// What a person decides, past the gate
     #[command(flatten)]
     Act(ActCommand),
 }

@@ -37,7 +37,7 @@ pub enum Acted {
     /// It was recorded before; nothing was changed. To be announced again: whoever recorded it may have died
     /// before.
     AlreadyRecorded(Act),
-    /// The incumbent is not the one that this was decided on; nothing was changed. To be decided again.
+    /// Somebody else changed the incumbent or vetoed the version meanwhile; nothing was changed. To be decided again.
     LostRace,
     /// The artifact of the version that was to be put into use has expired and may be gone; nothing was changed.
     ArtifactExpired,
@@ -201,9 +201,10 @@ impl NewAct {
         self.kind.puts_into_use().filter(|_| self.refusal.is_none())
     }
 
-    /// Whether somebody changed the incumbent since this was decided.
-    pub(crate) fn lost_race(&self, incumbent: Option<&Incumbent>) -> bool {
-        self.decided_on != incumbent.map(|incumbent| incumbent.generation)
+    /// Whether somebody changed the incumbent, or vetoed what is to replace it, since this was decided.
+    pub(crate) fn lost_race(&self, incumbent: Option<&Incumbent>, in_force: &InForce) -> bool {
+        let is_vetoed = self.puts_into_use().is_some_and(|version| in_force.veto(version).is_some());
+        is_vetoed || self.decided_on != incumbent.map(|incumbent| incumbent.generation)
     }
 }
 

@@ -331,7 +331,8 @@ impl State {
         }
         self.check_model(&new.model)?;
         let current = self.incumbent(&new.model).cloned();
-        if new.lost_race(current.as_ref()) {
+        let in_force = InForce::at(now, self.acts_on(&new.model).cloned());
+        if new.lost_race(current.as_ref(), &in_force) {
             return Ok(Acted::LostRace);
         }
         let successor = match new.puts_into_use() {

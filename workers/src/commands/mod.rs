@@ -90,7 +90,7 @@ async fn run_briefly(cli: &Cli, config: Config, settings: Vec<Setting>) -> Comma
             datasets::apply(environment, file, global.json).await
         }
         Command::Datasets(SpecCommand::List) => datasets::list(environment, global.json).await,
-        Command::Models(command) => models(environment, command, global.json).await,
+        Command::Models(command) => about_models(environment, command, global.json).await,
         Command::DeadLetters(command) => dead_letters::dead_letters(environment, command, global.json).await,
         Command::Import(arguments) => import::import(environment, arguments, global.json).await,
         Command::Up(arguments) => up::up(environment, arguments, global.json).await,
@@ -114,7 +114,7 @@ async fn run_briefly(cli: &Cli, config: Config, settings: Vec<Setting>) -> Comma
     }
 }
 
-async fn models(environment: &Environment, command: &ModelsCommand, json: bool) -> CommandResult {
+async fn about_models(environment: &Environment, command: &ModelsCommand, json: bool) -> CommandResult {
     match command {
         ModelsCommand::Apply { file } => models::apply(environment, file, json).await,
         ModelsCommand::List => models::list(environment, json).await,

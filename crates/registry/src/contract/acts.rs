@@ -185,6 +185,18 @@ pub async fn who_acts_on_another_incumbent_changes_nothing(registry: Opened, _: 
     assert_eq!(state(&registry, 2).await, (VersionState::Pending, minute(1)));
 }
 
+pub async fn a_version_that_was_vetoed_meanwhile_is_not_put_into_use(registry: Opened, other: Opened) {
+    one_in_use(&registry).await;
+    let veto = NewAct { expires: Some(minute(9)), ..new_act("a1", ActKind::Veto { version: 2 }, Some(1)) };
+    act(&other, &veto, minute(3)).await;
+    let force = new_act("a2", ActKind::Force { version: 2 }, Some(1));
+    assert_eq!(registry.act(&force, minute(8)).await.expect("is answered"), Acted::LostRace);
+    assert_eq!(in_use(&registry).await, (1, 1, None));
+    act(&registry, &force, minute(9)).await;
+    let (generation, version, _) = in_use(&registry).await;
+    assert_eq!((generation, version), (2, 2));
+}
+
 pub async fn an_act_needs_its_model_and_its_version(registry: Opened, _: Opened) {
     let refused = registry.act(&new_act("a1", ActKind::Freeze, None), minute(0)).await;
     assert!(matches!(refused, Err(RegistryError::UnknownModel(_))), "{refused:?}");

@@ -58,6 +58,7 @@ macro_rules! registry_contract {
             an_act_that_is_refused_is_recorded_and_changes_nothing
             an_act_is_recorded_once
             who_acts_on_another_incumbent_changes_nothing
+            a_version_that_was_vetoed_meanwhile_is_not_put_into_use
             an_act_needs_its_model_and_its_version
             a_version_whose_artifact_has_expired_is_not_put_into_use
             a_verdict_that_comes_after_its_version_was_forced_does_not_take_it_away

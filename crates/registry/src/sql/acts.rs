@@ -14,7 +14,7 @@ use super::{
     decisions::{self, Maker, Succession},
     jobs, objects, versions,
 };
-use crate::{Act, ActKind, Acted, NewAct, RegistryError, VersionState, error::storable_json};
+use crate::{Act, ActKind, Acted, InForce, NewAct, RegistryError, VersionState, error::storable_json};
 
 /// Compares the generation and sets the incumbent under the write lock, as a decision does.
 pub(super) async fn act(store: &Store, new: &NewAct, now: Timestamp) -> Result<Acted, RegistryError> {
@@ -26,7 +26,8 @@ pub(super) async fn act(store: &Store, new: &NewAct, now: Timestamp) -> Result<A
     }
     jobs::check_model(&mut transaction, &new.model).await?;
     let current = decisions::incumbent(&mut transaction, &new.model).await?;
-    if new.lost_race(current.as_ref()) {
+    let in_force = InForce::at(now, on_model(&mut transaction, &new.model).await?);
+    if new.lost_race(current.as_ref(), &in_force) {
         return Ok(Acted::LostRace);
     }
     let act_id = insert(&mut transaction, new, refusal, now).await?;
