@@ -243,8 +243,11 @@ fn a_frame_that_asks_for_a_large_window_is_refused_before_it_gets_the_memory() {
 fn a_train_job_keeps_its_asker_through_the_pipeline() {
     let mut request = wire(ContentType::Json).properties;
     request.reply_to = Some("replies.0190".into());
-    let result =
-        TrainResult { model: "m".into(), outcome: TrainOutcome::NoCandidate { reason: "none".into() } };
+    let result = TrainResult {
+        model: "m".into(),
+        outcome: TrainOutcome::NoCandidate { reason: "none".into() },
+        again: None,
+    };
     let published = result.publications(&request).expect("a small body");
     assert_eq!(published.len(), 1);
     assert_eq!(published[0].destination.to_string(), Queue::TrainResults.name());

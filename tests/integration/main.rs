@@ -34,6 +34,8 @@ mod old_event;
 
 mod acts;
 
+mod judged_again;
+
 mod followed;
 
 mod fallback;

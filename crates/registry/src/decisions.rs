@@ -8,6 +8,9 @@ use jiff::Timestamp;
 
 use crate::{Act, InForce, Incumbent, Job, JobId, RegistryError, StoredObject, Version, VersionState};
 
+/// Looks at a candidate: the first, and two more if it lacks evidence.
+pub const MAX_LOOKS: u32 = 3;
+
 /// A judgement to carry out.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewDecision {
@@ -19,6 +22,10 @@ pub struct NewDecision {
     pub version: Option<u32>,
     /// Generation of the incumbent that it was judged against; `None` if there was none.
     pub judged_against: Option<u64>,
+    /// Which look at the candidate it is, from 1.
+    pub look: u32,
+    /// What was recorded by then was looked at.
+    pub as_of: Timestamp,
     /// What the gate found.
     pub judgement: Judgement,
     /// The rows that it was found on, already in the artifact store; `None` if none are kept.
@@ -30,8 +37,8 @@ pub struct NewDecision {
 pub enum Decided {
     /// It was carried out.
     Recorded(Decision),
-    /// The job was decided before; nothing was changed. To be announced again: whoever decided it may have
-    /// died before.
+    /// The job was decided before, and another look is not due; nothing was changed. To be announced again:
+    /// whoever decided it may have died before.
     AlreadyDecided(Decision),
     /// The incumbent is not the one that was judged against; nothing was changed. To be judged again.
     LostRace {
@@ -53,6 +60,11 @@ pub struct Decision {
     pub version: Option<u32>,
     /// Generation of the incumbent that it was judged against; `None` if there was none.
     pub judged_against: Option<u64>,
+    /// Which look at the candidate it was: only one that lacked evidence is looked at again, at most to
+    /// [`MAX_LOOKS`].
+    pub look: u32,
+    /// What was recorded by then was looked at.
+    pub as_of: Timestamp,
     /// What the gate found, whole.
     pub judgement: Judgement,
     /// The rows that it was found on, in the artifact store until they have expired; `None` if none were kept.
@@ -76,6 +88,14 @@ pub(crate) struct Deed {
     pub(crate) barred_by: Option<Act>,
 }
 
+impl Decision {
+    /// Whether this look is the next one that the candidate waits for.
+    pub fn awaits(&self, look: u32) -> bool {
+        let lacks_evidence = matches!(self.judgement.verdict, Verdict::NotEnoughEvidence(_));
+        lacks_evidence && look == self.look + 1 && look <= MAX_LOOKS
+    }
+}
+
 impl NewDecision {
     fn is_to_promote(&self) -> bool {
         matches!(self.judgement.verdict, Verdict::Promote)
@@ -97,8 +117,16 @@ impl NewDecision {
     }
 
     /// What is decided must be what the job made: a mixed-up message changes nothing.
-    pub(crate) fn check(&self, job: &Job, made: Option<&Version>) -> Result<(), RegistryError> {
+    pub(crate) fn check(
+        &self,
+        job: &Job,
+        made: Option<&Version>,
+        latest: Option<&Decision>,
+    ) -> Result<(), RegistryError> {
         let problem = match self.version {
+            _ if latest.is_none() && self.look != 1 => {
+                format!("was never decided, this is look {}", self.look)
+            }
             _ if self.model != job.model => {
                 format!("trains {}, its decision is about {}", job.model, self.model)
             }

@@ -34,7 +34,7 @@ use forecasting::{
 use jiff::Timestamp;
 
 pub use acts::{Act, ActKind, ActRefusal, Acted, InForce, NewAct};
-pub use decisions::{Decided, Decision, NewDecision};
+pub use decisions::{Decided, Decision, MAX_LOOKS, NewDecision};
 pub use error::{RegistryError, StoreError};
 pub use incumbents::{Incumbent, MadeBy};
 pub use jobs::{InvalidJobId, Job, JobId};
@@ -100,8 +100,11 @@ pub trait Registry: Send + Sync + 'static {
     /// stored at `now` or later, likewise.
     async fn decide(&self, decision: &NewDecision, now: Timestamp) -> Result<Decided, RegistryError>;
 
-    /// The decision on a job.
+    /// The decision on a job; of several looks at its candidate, the last one.
     async fn decision_of_job(&self, job: &JobId) -> Result<Option<Decision>, RegistryError>;
+
+    /// The last decisions on pending candidates that lack evidence and may be looked at again, oldest first.
+    async fn waiting(&self) -> Result<Vec<Decision>, RegistryError>;
 
     /// The decisions on a model, latest first.
     async fn decisions(&self, model: &ModelName, limit: u32) -> Result<Vec<Decision>, RegistryError>;

@@ -156,6 +156,11 @@ impl Registry for MemoryRegistry {
         Ok(self.state().decision_of_job(job).cloned())
     }
 
+    async fn waiting(&self) -> Result<Vec<Decision>, RegistryError> {
+        let state = self.state();
+        Ok(state.decisions.iter().filter(|decision| state.is_waiting(decision)).cloned().collect())
+    }
+
     async fn decisions(&self, model: &ModelName, limit: u32) -> Result<Vec<Decision>, RegistryError> {
         let state = self.state();
         let of_model = state.decisions.iter().rev().filter(|decision| decision.model == *model);
@@ -272,7 +277,7 @@ impl State {
     }
 
     fn decision_of_job(&self, job: &JobId) -> Option<&Decision> {
-        self.decisions.iter().find(|decision| decision.job == *job)
+        self.decisions.iter().rev().find(|decision| decision.job == *job)
     }
 
     fn incumbent(&self, model: &ModelName) -> Option<&Incumbent> {
@@ -280,11 +285,12 @@ impl State {
     }
 
     fn decide(&mut self, new: &NewDecision, now: Timestamp) -> Result<Decided, RegistryError> {
-        if let Some(decision) = self.decision_of_job(&new.job) {
+        let latest = self.decision_of_job(&new.job);
+        if let Some(decision) = latest.filter(|decision| !decision.awaits(new.look)) {
             return Ok(Decided::AlreadyDecided(decision.clone()));
         }
         let candidate = self.version_of_job(&new.job).cloned();
-        new.check(self.job(&new.job)?, candidate.as_ref())?;
+        new.check(self.job(&new.job)?, candidate.as_ref(), latest)?;
         let current = self.incumbent(&new.model).cloned();
         if new.lost_race(current.as_ref()) {
             return Ok(Decided::LostRace { incumbent: current });
@@ -307,6 +313,8 @@ impl State {
             model: new.model.clone(),
             version: new.version,
             judged_against: new.judged_against,
+            look: new.look,
+            as_of: cut_to_micros(new.as_of),
             judgement: new.judgement.clone(),
             scored_rows: new.scored_rows,
             decided_at: now,
@@ -315,6 +323,13 @@ impl State {
         };
         self.decisions.push(decision.clone());
         Ok(Decided::Recorded(decision))
+    }
+
+    fn is_waiting(&self, decision: &Decision) -> bool {
+        let is_latest = self.decision_of_job(&decision.job).is_some_and(|latest| latest.id == decision.id);
+        let candidate = self.version_of_job(&decision.job);
+        let is_pending = candidate.is_some_and(|candidate| candidate.state == VersionState::Pending);
+        is_latest && is_pending && decision.awaits(decision.look + 1)
     }
 
     fn act_of_message(&self, message_id: &str) -> Option<&Act> {

@@ -48,7 +48,8 @@ async fn is_readable(registry: Arc<dyn Registry>) {
     let job = JobId::new("j1").expect("an id");
     let decision = registry.decision_of_job(&job).await.expect("can be read").expect("was made");
     assert_eq!((decision.judgement.verdict.name(), decision.scored_rows), ("no-candidate", None));
-    assert_eq!(decision.barred_by, None);
+    assert_eq!((decision.barred_by.as_ref(), decision.look), (None, 1));
+    assert_eq!(decision.as_of, jiff::Timestamp::UNIX_EPOCH, "as its job says");
     let decisions = registry.decisions(&decision.model, 10).await.expect("can be read");
     assert_eq!((decisions.len(), &decisions[0]), (2, &decision));
     let incumbent = registry.incumbent(&decision.model).await.expect("can be read").expect("was promoted");

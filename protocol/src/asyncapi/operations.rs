@@ -16,7 +16,7 @@ use crate::{
 /// What is published onto work queues, and by whom.
 const WORK: [(&str, &str, Queue); 7] = [
     ("publish-train-job", "The scheduler and `gatecast train`, beside foreign clients.", Queue::TrainJobs),
-    ("publish-train-result", "Trainers.", Queue::TrainResults),
+    ("publish-train-result", "Trainers, and gatekeepers for a second look.", Queue::TrainResults),
     ("publish-gate-request", "`gatecast models`, beside foreign clients.", Queue::GateRequests),
     ("publish-forecast-request", "`gatecast forecast`, beside foreign clients.", Queue::ForecastRequests),
     ("publish-forecast-batch", "Foreign clients that cannot ask again.", Queue::ForecastBatches),

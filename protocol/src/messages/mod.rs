@@ -37,7 +37,7 @@ pub use observation_batch::ObservationBatch;
 pub use observations_recorded::ObservationsRecorded;
 pub use series_values::SeriesValues;
 pub use train_job::{TrainJob, TrainReason};
-pub use train_result::{Competitor, LeftOut, TrainOutcome, TrainResult};
+pub use train_result::{Competitor, JudgeAgain, LeftOut, TrainOutcome, TrainResult};
 
 use crate::{Destination, EncodeError, Message, Properties, Publication, ReplyAddress, RoutingKey};
 

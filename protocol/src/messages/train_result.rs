@@ -1,3 +1,4 @@
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{Destination, EncodeError, Message, Properties, Publication, Queue, Reply};
@@ -13,6 +14,21 @@ pub struct TrainResult {
     pub model: String,
     /// Candidate or none.
     pub outcome: TrainOutcome,
+    /// Set where a candidate that lacked evidence is to be judged again; the `message_id` is another one then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub again: Option<JudgeAgain>,
+}
+
+/// A further look at a candidate that lacked evidence.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct JudgeAgain {
+    /// The train job whose candidate it is.
+    pub job: String,
+    /// Which look it is: 2 or 3.
+    pub look: u32,
+    /// Only what was recorded by this instant counts.
+    pub as_of: Timestamp,
 }
 
 /// Candidate or none.

@@ -54,6 +54,7 @@ impl Entry {
         let decision = gate_decision(recorded, incumbents);
         let mut document = document(&decision);
         document["scored_rows"] = json!(recorded.scored_rows.map(|rows| rows.name));
+        document["look"] = json!(recorded.look);
         Self { at: recorded.decided_at, document, lines: lines(&decision) }
     }
 

@@ -10,6 +10,7 @@ use forecasting::{
     spec::{DatasetSpec, ModelSpec},
 };
 use history::{History, Range};
+use jiff::Timestamp;
 use protocol::messages::{GateDecision, TrainOutcome, TrainResult};
 use registry::{Decided, Decision, Incumbent, Job, JobId, NewDecision, Registry, StoredObject, Version};
 use runner::{CpuPool, HandleError, Handler, JobContext};
@@ -37,19 +38,25 @@ impl Handler for JudgeHandler {
     type Reply = GateDecision;
 
     async fn handle(&self, message: TrainResult, context: &JobContext) -> Result<GateDecision, HandleError> {
-        let job = JobId::new(context.message_id.as_str()).map_err(rejected)?;
-        if let Some(decision) = self.registry.decision_of_job(&job).await.map_err(registry_error)? {
+        let (id, number) = match &message.again {
+            None => (context.message_id.as_str(), 1),
+            Some(again) => (again.job.as_str(), again.look),
+        };
+        let id = JobId::new(id).map_err(rejected)?;
+        let latest = self.registry.decision_of_job(&id).await.map_err(registry_error)?;
+        if let Some(decision) = latest.filter(|decision| !decision.awaits(number)) {
             return self.announcement(decision).await;
         }
         let model = ModelName::new(message.model.as_str()).map_err(rejected)?;
+        let look = self.look(&id, number, &message).await?;
         // Who loses the race for the decision judges again, against the new incumbent.
         loop {
             let incumbent = self.registry.incumbent(&model).await.map_err(registry_error)?;
             let (version, found) = match &message.outcome {
                 TrainOutcome::NoCandidate { reason } => (None, Found::of(Judgement::no_candidate(reason))),
                 TrainOutcome::Candidate { .. } => {
-                    let version = self.version(&job, &model).await?;
-                    let found = self.judgement(&version, incumbent.as_ref()).await?;
+                    let version = self.version(&id, &model).await?;
+                    let found = self.judgement(&look, &version, incumbent.as_ref()).await?;
                     if found.judgement.verdict == Verdict::Promote {
                         self.warm(&version).await;
                     }
@@ -59,10 +66,12 @@ impl Handler for JudgeHandler {
             // The rows before the decision that names them: a crash in between leaves rows that nothing names.
             let scored_rows = self.store(found.rows).await?;
             let decision = NewDecision {
-                job: job.clone(),
+                job: id.clone(),
                 model: model.clone(),
                 version,
                 judged_against: incumbent.map(|incumbent| incumbent.generation),
+                look: number,
+                as_of: look.as_of,
                 judgement: found.judgement,
                 scored_rows,
             };
@@ -114,9 +123,15 @@ impl Found {
     }
 }
 
+/// Which look at a candidate it is, and what it may see.
+struct Look {
+    job: Job,
+    /// A further look sees what was recorded since the job.
+    as_of: Timestamp,
+}
+
 /// Both sides' specifications, as the candidate was trained by.
 struct Case {
-    job: Job,
     dataset: DatasetSpec,
     model: ModelSpec,
     candidate: Arc<Bundle>,
@@ -124,6 +139,16 @@ struct Case {
 }
 
 impl JudgeHandler {
+    async fn look(&self, id: &JobId, number: u32, message: &TrainResult) -> Result<Look, HandleError> {
+        let job = self.registry.job(id).await.map_err(registry_error)?;
+        let job = job.ok_or_else(|| rejected(format!("train job {id} was not recorded")))?;
+        let as_of = message.again.as_ref().map_or(job.as_of, |again| again.as_of);
+        if number > 1 {
+            info!(model = %job.model, job = %id, look = number, "look {number} at the candidate of {id}");
+        }
+        Ok(Look { job, as_of })
+    }
+
     async fn version(&self, job: &JobId, model: &ModelName) -> Result<Version, HandleError> {
         let version = self.registry.version_of_job(job).await.map_err(registry_error)?;
         let version =
@@ -155,30 +180,28 @@ impl JudgeHandler {
 
     async fn judgement(
         &self,
+        look: &Look,
         version: &Version,
         incumbent: Option<&Incumbent>,
     ) -> Result<Found, HandleError> {
         // Load.
-        let case = match self.case(version, incumbent).await {
+        let case = match self.case(&look.job, version, incumbent).await {
             Ok(case) => case,
             Err(NoCase::Unusable(problem)) => return Ok(Found::of(Judgement::not_comparable(problem))),
             Err(NoCase::Fault(fault)) => return Err(fault),
         };
         let grid = case.dataset.grid();
-        let range = Range { as_of: Some(case.job.as_of), ..Range::default() };
+        let range = Range { as_of: Some(look.as_of), ..Range::default() };
         let frame = self.history.read(&case.dataset.name, &grid, &range).await.map_err(read_error)?;
 
         // Decide.
+        let job = look.job.clone();
         let judged = compute(&self.cpu, move |stop| {
             let judged = judge(&Contest {
                 model: &case.model,
                 dataset: &case.dataset,
                 candidate: &case.candidate,
-                job: RecordedJob {
-                    spec_hash: &case.job.spec_hash,
-                    as_of: case.job.as_of,
-                    cut_off: case.job.cut_off,
-                },
+                job: RecordedJob { spec_hash: &job.spec_hash, as_of: job.as_of, cut_off: job.cut_off },
                 incumbent: case.incumbent.as_deref(),
                 frame: &frame,
                 stop,
@@ -188,10 +211,13 @@ impl JudgeHandler {
         judged.await?.map_err(HandleError::transient)
     }
 
-    async fn case(&self, version: &Version, incumbent: Option<&Incumbent>) -> Result<Case, NoCase> {
+    async fn case(
+        &self,
+        job: &Job,
+        version: &Version,
+        incumbent: Option<&Incumbent>,
+    ) -> Result<Case, NoCase> {
         let proposal = &version.proposal;
-        let job = self.registry.job(&proposal.job).await.map_err(registry_error)?;
-        let job = job.ok_or_else(|| rejected(format!("train job {} was not recorded", proposal.job)))?;
         let stored =
             self.registry.model_by_hash(&proposal.model, &job.spec_hash).await.map_err(registry_error)?;
         let model =
@@ -204,7 +230,6 @@ impl JudgeHandler {
             None => None,
         };
         Ok(Case {
-            job,
             dataset: dataset.spec,
             model: model.spec,
             candidate: self.bundle("candidate", &proposal.artifact).await?,

@@ -273,10 +273,10 @@ fn candidate(version: &Version) -> Result<TrainResult, HandleError> {
     let learner = version.proposal.learner.to_string();
     let outcome =
         TrainOutcome::Candidate { version: version.version, learner, competed, left_out, uncontested };
-    Ok(TrainResult { model: version.proposal.model.to_string(), outcome })
+    Ok(TrainResult { model: version.proposal.model.to_string(), outcome, again: None })
 }
 
 fn no_candidate(model: &ModelName, reason: String) -> TrainResult {
     info!(model = %model, "no candidate for {model}: {reason}");
-    TrainResult { model: model.to_string(), outcome: TrainOutcome::NoCandidate { reason } }
+    TrainResult { model: model.to_string(), outcome: TrainOutcome::NoCandidate { reason }, again: None }
 }

@@ -11,7 +11,7 @@ use super::samples::{
     Opened, decide, demand, errors, id, job, judgement, minute, model, prepare, promote, proposal, propose,
     recorded, rows_of, state,
 };
-use crate::{Decided, Incumbent, Job, MadeBy, NewDecision, Proposal, RegistryError, VersionState};
+use crate::{Decided, Incumbent, Job, MAX_LOOKS, MadeBy, NewDecision, Proposal, RegistryError, VersionState};
 
 pub async fn the_first_promotion_makes_an_incumbent(registry: Opened, other: Opened) {
     prepare(&registry).await;
@@ -87,6 +87,51 @@ pub async fn a_candidate_without_enough_evidence_stays_pending(registry: Opened,
     assert_eq!(registry.incumbent(&model("bike-demand")).await.expect("can be read"), None);
 }
 
+pub async fn a_candidate_that_lacks_evidence_is_looked_at_twice_more(registry: Opened, other: Opened) {
+    prepare(&registry).await;
+    let made = propose(&registry, "j1").await;
+    let shortage = Shortage { origins: 3, needed_origins: 28, expected: Some(minute(9)) };
+    let waits = judgement(Verdict::NotEnoughEvidence(shortage));
+    let look = |look: u32| NewDecision {
+        look,
+        as_of: minute(i64::from(look)),
+        judgement: waits.clone(),
+        ..promote(&made, None)
+    };
+    let early = registry.decide(&look(2), minute(2)).await.expect_err("there was no first look");
+    assert_eq!(early.to_string(), "job j1 was never decided, this is look 2");
+    for number in 1..=MAX_LOOKS {
+        let decision = recorded(decide(&registry, &look(number), minute(2)).await);
+        assert_eq!((decision.look, decision.as_of), (number, minute(i64::from(number))));
+        for repeated in [1, number, number + 2] {
+            let again = decide(&other, &look(repeated), minute(3)).await;
+            assert_eq!(again, Decided::AlreadyDecided(decision.clone()), "look {repeated} after {number}");
+        }
+        assert_eq!(other.decision_of_job(&id("j1")).await.expect("can be read").as_ref(), Some(&decision));
+        let expected = if number < MAX_LOOKS { vec![decision] } else { Vec::new() };
+        assert_eq!(other.waiting().await.expect("can be read"), expected);
+    }
+    let fourth = decide(&other, &look(MAX_LOOKS + 1), minute(3)).await;
+    assert!(matches!(fourth, Decided::AlreadyDecided(_)), "{fourth:?}");
+    assert_eq!(registry.decisions(&model("bike-demand"), 10).await.expect("can be read").len(), 3);
+}
+
+pub async fn a_second_look_promotes_and_ends_the_wait(registry: Opened, _: Opened) {
+    prepare(&registry).await;
+    let (first, second) = (propose(&registry, "j1").await, propose(&registry, "j2").await);
+    let shortage = Shortage { origins: 3, needed_origins: 28, expected: Some(minute(9)) };
+    for candidate in [&first, &second] {
+        let waits = judgement(Verdict::NotEnoughEvidence(shortage));
+        let waits = NewDecision { judgement: waits, ..promote(candidate, None) };
+        recorded(decide(&registry, &waits, minute(2)).await);
+    }
+    let promoted = NewDecision { look: 2, ..promote(&second, None) };
+    let promoted = recorded(decide(&registry, &promoted, minute(3)).await);
+    assert_eq!(promoted.promoted.map(|made| made.version), Some(2));
+    let waiting = registry.waiting().await.expect("can be read");
+    assert_eq!(waiting.iter().map(|one| one.job.clone()).collect::<Vec<_>>(), [id("j1")]);
+}
+
 pub async fn a_job_without_a_candidate_is_decided_too(registry: Opened, _: Opened) {
     prepare(&registry).await;
     registry.record_job(&job("j1"), minute(0)).await.expect("is new");
@@ -95,6 +140,8 @@ pub async fn a_job_without_a_candidate_is_decided_too(registry: Opened, _: Opene
         model: model("bike-demand"),
         version: None,
         judged_against: None,
+        look: 1,
+        as_of: minute(0),
         judgement: Judgement::no_candidate("3 days of history, 28 are needed"),
         scored_rows: None,
     };

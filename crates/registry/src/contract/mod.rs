@@ -38,6 +38,8 @@ macro_rules! registry_contract {
             a_promotion_retires_the_incumbent_before
             a_refusal_is_kept_whole_and_changes_no_incumbent
             a_candidate_without_enough_evidence_stays_pending
+            a_candidate_that_lacks_evidence_is_looked_at_twice_more
+            a_second_look_promotes_and_ends_the_wait
             a_job_without_a_candidate_is_decided_too
             a_job_is_decided_once
             who_judged_against_another_incumbent_changes_nothing

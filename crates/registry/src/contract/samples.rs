@@ -126,6 +126,8 @@ pub(super) fn promote(candidate: &Version, judged_against: Option<u64>) -> NewDe
         model: candidate.proposal.model.clone(),
         version: Some(candidate.version),
         judged_against,
+        look: 1,
+        as_of: candidate.proposal.as_of,
         judgement: judgement(Verdict::Promote),
         scored_rows: Some(rows_of(&candidate.proposal.job)),
     }

@@ -8,8 +8,8 @@ use sqlx::{FromRow, Row};
 use super::super::{Connection, DbRow, Store};
 use super::{REGISTRY, acts, jobs, objects, versions};
 use crate::{
-    Act, Decided, Decision, InForce, Incumbent, JobId, MadeBy, NewDecision, RegistryError, StoredObject,
-    VersionState, decisions::Deed, error::storable_json, incumbents::succession,
+    Act, Decided, Decision, InForce, Incumbent, JobId, MAX_LOOKS, MadeBy, NewDecision, RegistryError,
+    StoredObject, VersionState, decisions::Deed, error::storable_json, incumbents::succession,
 };
 
 /// Compares the generation and sets the incumbent under the write lock, taken before the first read: of
@@ -21,12 +21,13 @@ pub(super) async fn decide(
 ) -> Result<Decided, RegistryError> {
     let judgement = storable_json("a judgement", &new.judgement)?;
     let mut transaction = store.write(REGISTRY).await?;
-    if let Some(decision) = of_job(&mut transaction, &new.job).await? {
-        return Ok(Decided::AlreadyDecided(decision));
-    }
+    let latest = match of_job(&mut transaction, &new.job).await? {
+        Some(decision) if !decision.awaits(new.look) => return Ok(Decided::AlreadyDecided(decision)),
+        latest => latest,
+    };
     let job = jobs::known(&mut transaction, &new.job).await?;
     let candidate = versions::of_job(&mut transaction, &new.job).await?;
-    new.check(&job, candidate.as_ref())?;
+    new.check(&job, candidate.as_ref(), latest.as_ref())?;
     let current = incumbent(&mut transaction, &new.model).await?;
     if new.lost_race(current.as_ref()) {
         return Ok(Decided::LostRace { incumbent: current });
@@ -57,14 +58,13 @@ async fn insert(
     deed: &Deed,
     now: Timestamp,
 ) -> sqlx::Result<i64> {
-    const FIRST_LOOK: i64 = 1;
     sqlx::query_scalar(
         "INSERT INTO decision (job_id, look, model, version, judged_against, verdict, judgement, decided_at,
-                               scored_rows, barred_by)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING decision_id",
+                               scored_rows, barred_by, as_of)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) RETURNING decision_id",
     )
     .bind(new.job.as_str())
-    .bind(FIRST_LOOK)
+    .bind(i64::from(new.look))
     .bind(new.model.as_str())
     .bind(new.version.map(i64::from))
     .bind(new.judged_against.map(u64::cast_signed))
@@ -73,6 +73,7 @@ async fn insert(
     .bind(to_micros(now))
     .bind(new.scored_rows.map(|rows| rows.name.to_string()))
     .bind(deed.barred_by.as_ref().map(|act| act.id.cast_signed()))
+    .bind(to_micros(new.as_of))
     .fetch_one(db)
     .await
 }
@@ -147,6 +148,20 @@ pub(super) async fn of_job(db: &mut Connection, job: &JobId) -> sqlx::Result<Opt
         .bind(job.as_str())
         .fetch_optional(db)
         .await
+}
+
+pub(super) async fn waiting(db: &mut Connection) -> sqlx::Result<Vec<Decision>> {
+    sqlx::query_as(select_decisions!(
+        "WHERE verdict = 'not-enough-evidence' AND look < $1
+               AND EXISTS (SELECT 1 FROM version AS candidate
+                           WHERE candidate.job_id = decision.job_id AND candidate.state = 'pending')
+               AND NOT EXISTS (SELECT 1 FROM decision AS later
+                               WHERE later.job_id = decision.job_id AND later.look > decision.look)
+         ORDER BY decision_id"
+    ))
+    .bind(i64::from(MAX_LOOKS))
+    .fetch_all(db)
+    .await
 }
 
 pub(super) async fn of_model(
@@ -233,6 +248,8 @@ impl FromRow<'_, DbRow> for Decision {
             model: row.parsed("model")?,
             version: row.number("version")?,
             judged_against: row.try_get::<Option<i64>, _>("judged_against")?.map(i64::cast_unsigned),
+            look: row.number("look")?.unwrap_or_default(),
+            as_of: row.instant("as_of")?,
             judgement: row.json("judgement")?,
             scored_rows: scored_rows(row)?,
             decided_at: row.instant("decided_at")?,

@@ -106,6 +106,10 @@ impl Registry for SqlRegistry {
         Ok(decisions::of_job(&mut *self.store.read().await?, job).await?)
     }
 
+    async fn waiting(&self) -> Result<Vec<Decision>, RegistryError> {
+        Ok(decisions::waiting(&mut *self.store.read().await?).await?)
+    }
+
     async fn decisions(&self, model: &ModelName, limit: u32) -> Result<Vec<Decision>, RegistryError> {
         Ok(decisions::of_model(&mut *self.store.read().await?, model, limit).await?)
     }

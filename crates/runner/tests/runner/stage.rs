@@ -163,8 +163,11 @@ pub(crate) fn job(id: &str) -> WireMessage {
 }
 
 pub(crate) fn result(id: &str) -> WireMessage {
-    let result =
-        TrainResult { model: "bikes".into(), outcome: TrainOutcome::NoCandidate { reason: "none".into() } };
+    let result = TrainResult {
+        model: "bikes".into(),
+        outcome: TrainOutcome::NoCandidate { reason: "none".into() },
+        again: None,
+    };
     WireMessage::new(&result, ContentType::Json, id).expect("a small body")
 }
 

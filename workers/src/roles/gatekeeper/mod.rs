@@ -2,6 +2,7 @@
 //! from the artifact store.
 
 pub mod retention;
+pub mod second_looks;
 
 use std::sync::Arc;
 
@@ -38,6 +39,7 @@ pub(super) async fn run(environment: &Arc<Environment>, stop: CancellationToken)
     tokio::join!(
         work(environment, what, judging, stop.clone()),
         work(environment, gate_requests(&environment.config), acting, stop.clone()),
+        second_looks::keep(environment, stop.clone()),
         retention::keep(environment, stop)
     );
     Ok(())

@@ -18,6 +18,11 @@ CREATE INDEX act_on_model ON act (model, act_id);
 -- The act that kept a candidate out which its verdict would have let in.
 ALTER TABLE decision ADD COLUMN barred_by BIGINT REFERENCES act;
 
+-- What was recorded by then was looked at: a further look at a candidate sees more than its job did.
+ALTER TABLE decision ADD COLUMN as_of BIGINT;
+UPDATE decision SET as_of = (SELECT as_of FROM job WHERE job.job_id = decision.job_id);
+ALTER TABLE decision ALTER COLUMN as_of SET NOT NULL;
+
 -- An incumbent is made by a decision or by an act.
 ALTER TABLE incumbent ALTER COLUMN decision_id DROP NOT NULL;
 ALTER TABLE incumbent ADD COLUMN act_id BIGINT UNIQUE REFERENCES act;
@@ -38,9 +43,11 @@ CREATE OR REPLACE VIEW analytics.decisions AS
 SELECT decision_id, job_id, decision.model, decision.version, judged_against, verdict,
        moment(decided_at) AS decided_at, judgement::JSONB AS judgement,
        scored_rows, artifact.size_bytes AS scored_rows_bytes,
-       moment(artifact.deleted_at) AS scored_rows_deleted_at, barred_by
+       moment(artifact.deleted_at) AS scored_rows_deleted_at, barred_by, look, moment(as_of) AS as_of
 FROM decision LEFT JOIN artifact ON artifact.artifact = decision.scored_rows;
 
+COMMENT ON COLUMN analytics.decisions.look IS 'Which look at the candidate it was: 1, or more if it lacked evidence.';
+COMMENT ON COLUMN analytics.decisions.as_of IS 'What was recorded by then was looked at.';
 COMMENT ON COLUMN analytics.decisions.barred_by IS
     'The act that kept a candidate out which the verdict would have let in; NULL: the verdict was carried out.';
 

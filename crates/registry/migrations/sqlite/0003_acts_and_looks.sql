@@ -18,6 +18,10 @@ CREATE INDEX act_on_model ON act (model, act_id);
 -- The act that kept a candidate out which its verdict would have let in.
 ALTER TABLE decision ADD COLUMN barred_by INTEGER REFERENCES act;
 
+-- What was recorded by then was looked at: a further look at a candidate sees more than its job did.
+ALTER TABLE decision ADD COLUMN as_of INTEGER; -- NOT NULL from here on
+UPDATE decision SET as_of = (SELECT as_of FROM job WHERE job.job_id = decision.job_id);
+
 -- An incumbent is made by a decision or by an act. SQLite cannot take a NOT NULL back: the table is made anew.
 CREATE TABLE incumbent_of_both (
     model            TEXT    NOT NULL REFERENCES model,

@@ -1,0 +1,85 @@
+//! Asks for another look at candidates that lacked evidence, once what they waited for was observed.
+
+use std::time::Duration;
+
+use forecasting::gate::{Shortage, Verdict};
+use protocol::{
+    ContentType, Destination, Queue, WireMessage,
+    messages::{JudgeAgain, TrainOutcome, TrainResult},
+};
+use registry::Decision;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+use uuid::Uuid;
+
+use crate::environment::Environment;
+
+/// How often it is looked for candidates that wait.
+const EVERY: Duration = Duration::from_mins(10);
+
+/// Asks at the start and then every ten minutes, until `stop`. Any number of processes may do so: each look
+/// is decided once.
+pub(super) async fn keep(environment: &Environment, stop: CancellationToken) {
+    loop {
+        if stop.run_until_cancelled(ask(environment)).await.is_none() {
+            return;
+        }
+        if stop.run_until_cancelled(tokio::time::sleep(EVERY)).await.is_none() {
+            return;
+        }
+    }
+}
+
+/// Asks for every look that is due now. What cannot be asked is logged, and tried again the next time.
+pub async fn ask(environment: &Environment) {
+    match ask_where_due(environment).await {
+        Ok(0) => {}
+        Ok(looks) => info!(looks, "asked for another look at {looks} candidates that lacked evidence"),
+        Err(fault) => warn!("candidates that lacked evidence could not be looked at again: {fault:#}"),
+    }
+}
+
+async fn ask_where_due(environment: &Environment) -> anyhow::Result<usize> {
+    let mut asked = 0;
+    for decision in environment.registry.waiting().await? {
+        let Some(version) = decision.version else { continue };
+        if is_due(environment, &decision).await? {
+            publish(environment, &decision, version).await?;
+            asked += 1;
+        }
+    }
+    Ok(asked)
+}
+
+/// Whether there is a value of about the time by which enough origins were expected; of any, where there was none.
+async fn is_due(environment: &Environment, decision: &Decision) -> anyhow::Result<bool> {
+    let Verdict::NotEnoughEvidence(Shortage { expected, .. }) = decision.judgement.verdict else {
+        return Ok(false);
+    };
+    let Some(model) = environment.registry.model(&decision.model).await? else { return Ok(false) };
+    let newest = environment.history.newest(&model.spec.dataset).await?;
+    Ok(newest.is_some_and(|newest| expected.is_none_or(|expected| newest >= expected)))
+}
+
+/// Under the same id for the same look, so that one that is asked for twice is one message more and no more.
+async fn publish(environment: &Environment, decision: &Decision, version: u32) -> anyhow::Result<()> {
+    let look = decision.look + 1;
+    let fitted = environment.registry.version(&decision.model, version).await?;
+    let learner = fitted.map(|fitted| fitted.proposal.learner.to_string()).unwrap_or_default();
+    let result = TrainResult {
+        model: decision.model.to_string(),
+        outcome: TrainOutcome::Candidate {
+            version,
+            learner,
+            competed: Vec::new(),
+            left_out: Vec::new(),
+            uncontested: None,
+        },
+        again: Some(JudgeAgain { job: decision.job.to_string(), look, as_of: environment.clock.now() }),
+    };
+    let name = format!("gatecast look {look} at {}", decision.job);
+    let id = Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes()).to_string();
+    let message = WireMessage::new(&result, ContentType::MessagePack, id)?;
+    environment.broker.publish(&Destination::Queue(Queue::TrainResults), message).await?;
+    Ok(())
+}
