@@ -1,6 +1,6 @@
 //! `gatecast backtest` as a data scientist uses it: on a file, without anything else.
 
-use std::{path::Path, process::Command};
+use std::{collections::BTreeMap, path::Path, process::Command};
 
 use serde_json::Value;
 
@@ -149,6 +149,85 @@ fn every_format_and_column_name_gives_the_same_numbers_in_and_out() {
     }
     let wide = desk.file("wide.csv", "day,north,south\n2024-01-01,1,2\n");
     fails(&desk, &wide, &asked[..6], 4, "python3 -c 'import csv");
+}
+
+/// 400 days of two shops that sell twice as much for half the price; of prices there is no rhythm. The web page
+/// is visited on the day before. `row` may change a row's cells.
+fn priced_shops(row: impl Fn(&str, i64, [String; 5]) -> String) -> String {
+    let is_cheap = |day: i64| (1..71).any(|root| root * root % 71 == (day + 1) % 71);
+    let mut rows = "unique_id,ds,y,price,visits,region\n".to_owned();
+    for (shop, region) in [("north-1", "north"), ("south-1", "south")] {
+        for day in 0..400 {
+            let date = jiff::civil::date(2024, 1, 1) + jiff::Span::new().days(day);
+            let usual = 100 + 10 * (day % 7);
+            let (sold, price) = if is_cheap(day) { (2 * usual, "0.5") } else { (usual, "1") };
+            let visits = if is_cheap(day + 1) { 900 } else { 100 };
+            let cells =
+                [date.to_string(), sold.to_string(), price.to_owned(), visits.to_string(), region.to_owned()];
+            rows.push_str(&row(shop, day, cells));
+        }
+    }
+    rows
+}
+
+fn line(shop: &str, cells: &[String; 5]) -> String {
+    format!("{shop},{}\n", cells.join(","))
+}
+
+const PRICED: [&str; 7] =
+    ["--horizon", "1", "--origins", "30", "--learner", "elastic-net,weekly-mean", "--json"];
+
+#[test]
+fn covariates_help_the_learners_that_use_them_and_no_other() {
+    let desk = Desk::new();
+    let file = desk.file("shops.csv", priced_shops(|shop, _, cells| line(shop, &cells)));
+    let errors = |covariates: &[&str]| {
+        let document = json(backtest(&desk, &file, &PRICED).args(covariates));
+        let of = |result: &Value| {
+            (
+                result["learner"].as_str().expect("a name").to_owned(),
+                result["mae"].as_f64().expect("a number"),
+            )
+        };
+        let results: BTreeMap<_, _> =
+            document["results"].as_array().expect("a list").iter().map(of).collect();
+        (results["elastic-net"], results["weekly-mean"])
+    };
+    let (alone, of_values) = errors(&[]);
+    for covariates in [&["--known", "price", "--static", "region"][..], &["--past", "visits"]] {
+        let (with, unmoved) = errors(covariates);
+        assert!(with < 0.7 * alone, "{covariates:?}: {with} against {alone}");
+        assert_eq!(unmoved, of_values, "{covariates:?}");
+    }
+}
+
+#[test]
+fn a_covariate_that_is_not_as_declared_is_named() {
+    let desk = Desk::new();
+    let changed = |name: &str, day: i64, cell: usize, text: &str| {
+        let rows = priced_shops(|shop, of_day, mut cells| {
+            if shop == "south-1" && of_day == day {
+                text.clone_into(&mut cells[cell]);
+            }
+            line(shop, &cells)
+        });
+        desk.file(name, rows)
+    };
+    let no_price = changed("no-price.csv", 380, 2, "");
+    let missing = "price is declared as known in advance, and is missing for series south-1 at \
+                   2025-01-15T00:00:00Z";
+    fails(&desk, &no_price, &[&PRICED[..6], &["--known", "price"]].concat(), 4, missing);
+    succeed(&mut backtest(&desk, &no_price, &[&PRICED[..], &["--past", "price"]].concat()));
+    let moved = changed("moved.csv", 5, 4, "north");
+    let moved_says = "region = \"north\": is \"south\" on line 402 of the same series";
+    fails(&desk, &moved, &[&PRICED[..6], &["--static", "region"]].concat(), 4, moved_says);
+    // A day that nobody counted: without the value, the price is there.
+    let uncounted = changed("uncounted.csv", 390, 1, "");
+    let document = json(&mut backtest(&desk, &uncounted, &[&PRICED[..], &["--known", "price"]].concat()));
+    assert_eq!(document["rows"], 59);
+    fails(&desk, &uncounted, &PRICED[..6], 4, "y = \"\": is empty");
+    let found = "header: no column weather (--past); found unique_id, ds, y, price, visits, region";
+    fails(&desk, &uncounted, &[&PRICED[..6], &["--past", "weather"]].concat(), 4, found);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use forecasting::{
-    names::{DatasetName, LearnerName, ModelName, SeriesId},
+    names::{CovariateName, DatasetName, LearnerName, ModelName, SeriesId},
     spec::Algorithm,
 };
 use jiff::Timestamp;
@@ -14,7 +14,7 @@ use crate::{
     commands::ALL_LEARNERS,
     config::Flags,
     file_format::FileFormat,
-    import::{ColumnNames, ImportOptions, OnDaylightSaving, OnDuplicate, OnGap, OnUnsorted},
+    import::{ColumnNames, CovariateNames, ImportOptions, OnDaylightSaving, OnDuplicate, OnGap, OnUnsorted},
     roles::Role,
 };
 
@@ -285,6 +285,7 @@ impl Reading {
                 time: self.time.clone(),
                 value: self.value.clone(),
                 series: self.series.clone(),
+                covariates: CovariateNames::default(),
             },
             time_zone: self.tz.clone(),
             on_daylight_saving: self.dst,
@@ -304,6 +305,12 @@ the rows that exist, of series that begin at least 4 weeks (days: 8 weeks) befor
 file is read as `import` reads it, with its most common step as the frequency; without --tz, time stamps without an \
 offset are a plain grid.
 
+Covariates are columns beside the value, named by --known, --past and --static. boosted-trees, elastic-net and \
+blend use them; the other learners look at values alone. What is known in advance must be there over the horizon of \
+every forecast, if need be in rows that leave the value empty; of what is past-only a forecast sees what lies before \
+its origin. Such a number may be true or false, or empty where it is missing; a static attribute is a number or a \
+text, the same in all rows of a series.
+
 WAPE, bias, worst day and worst series are in percent; MASE and CVaR99 are in seasonal naive errors (the value a \
 week earlier) before the first origin; fit is CPU time of the one fitting thread.")]
 pub struct Backtest {
@@ -321,9 +328,31 @@ pub struct Backtest {
     /// How to read it
     #[command(flatten)]
     pub reading: Reading,
+    /// Columns of numbers that are known in advance, such as a price
+    #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
+    pub known: Vec<CovariateName>,
+    /// Columns of numbers that are known as late as the value, such as visits of a page
+    #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
+    pub past: Vec<CovariateName>,
+    /// Columns that are the same in all rows of a series, such as a region or a size
+    #[arg(long = "static", value_name = "COLUMN", value_delimiter = ',')]
+    pub attributes: Vec<CovariateName>,
     /// Write every scored row with every learner's forecast: .csv, .jsonl or .parquet
     #[arg(long, value_name = "FILE")]
     pub rows: Option<PathBuf>,
+}
+
+impl Backtest {
+    /// How to read the file, with the columns of covariates.
+    pub fn options(&self) -> ImportOptions {
+        let mut options = self.reading.options();
+        options.columns.covariates = CovariateNames {
+            known: self.known.clone(),
+            past: self.past.clone(),
+            attributes: self.attributes.clone(),
+        };
+        options
+    }
 }
 
 fn learner_names() -> clap::builder::PossibleValuesParser {

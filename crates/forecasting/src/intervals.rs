@@ -243,7 +243,7 @@ mod tests {
     use super::*;
     use crate::{
         examples::{dataset, grid, history, id},
-        series::Frame,
+        series::{Frame, SeriesCovariates},
     };
 
     /// Rows of the last `days` days of a history, and forecasts that are off by up to `off` either way.
@@ -270,7 +270,9 @@ mod tests {
     fn around(intervals: &Intervals, value: f64, series: &Series, levels: &[u8]) -> Vec<Band> {
         let (grid, dataset) = (grid(), dataset().name);
         let origin = series.end(&grid);
-        let task = Task { dataset: &dataset, history: series, grid: &grid, origin, horizon_steps: 1 };
+        let covariates = SeriesCovariates::nothing();
+        let task =
+            Task { dataset: &dataset, history: series, covariates, grid: &grid, origin, horizon_steps: 1 };
         intervals.around(&[value], &task, levels)
     }
 

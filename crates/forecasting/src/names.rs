@@ -1,5 +1,5 @@
 //! Names of things, checked once where they enter: [`DatasetName`], [`ModelName`], [`LearnerName`],
-//! [`SeriesId`].
+//! [`SeriesId`], [`CovariateName`], [`AttributeText`].
 
 use std::{fmt, str::FromStr, sync::Arc};
 
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what} {value:?} {problem}")]
 pub struct InvalidName {
-    /// What the text should have named: `dataset`, `model`, `learner`, `series`.
+    /// What the text should have named: `dataset`, `model`, `learner`, `series`, `covariate`, `attribute`.
     pub what: &'static str,
     /// The text, cut to 60 characters.
     pub value: String,
@@ -98,10 +98,20 @@ checked_name!(
 checked_name!(
     /// Names a series of a dataset: 1 to 200 bytes of NFC-normalised UTF-8 without control or
     /// bidirectional formatting characters. Never a routing key and never a metric label.
-    SeriesId, "series", check_series_id
+    SeriesId, "series", check_text
+);
+checked_name!(
+    /// Names a covariate, as the column of a file does, e.g. `temperature`; as long and as harmless as a
+    /// [`SeriesId`].
+    CovariateName, "covariate", check_text
+);
+checked_name!(
+    /// What a static attribute of a series may say, e.g. `north`; as long and as harmless as a [`SeriesId`].
+    AttributeText, "attribute", check_text
 );
 
-fn check_series_id(what: &'static str, value: &str) -> Result<(), InvalidName> {
+/// Texts that come with data and are only ever compared and shown.
+fn check_text(what: &'static str, value: &str) -> Result<(), InvalidName> {
     let problem = if value.is_empty() {
         "must not be empty"
     } else if value.len() > 200 {

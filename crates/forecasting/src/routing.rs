@@ -7,9 +7,9 @@ use jiff::Timestamp;
 use crate::{
     artifact::{ArtifactName, Bundle},
     intervals::{Band, Intervals},
-    models::{Model, Predict, PredictError, WeeklyMean},
+    models::{Covered, Model, Predict, PredictError, WeeklyMean},
     names::{DatasetName, SeriesId},
-    series::{Frame, Grid, Series},
+    series::{Frame, Grid, Series, SeriesCovariates},
     spec::{DatasetSpec, ModelSpec},
 };
 
@@ -203,6 +203,9 @@ pub enum Refusal {
     /// The values of the series are so large that even the fallback gave no finite number.
     #[error("no forecast is a finite number")]
     NotFinite,
+    /// The version in use was fitted with covariates, and datasets declare none yet.
+    #[error("the version in use needs covariates, which the dataset does not have")]
+    NeedsCovariates,
 }
 
 impl Route {
@@ -263,8 +266,14 @@ fn answer_series(
         let newest = series.last_target(grid).ok_or(Refusal::NothingToGoOn)?;
         grid.advance(newest, 1 + i64::from(serving.dataset.delay_steps()))
     };
-    let task =
-        Task { dataset: &serving.dataset.name, history: series, grid, origin, horizon_steps: asked_steps };
+    let task = Task {
+        dataset: &serving.dataset.name,
+        history: series,
+        covariates: SeriesCovariates::nothing(),
+        grid,
+        origin,
+        horizon_steps: asked_steps,
+    };
     let incumbent = serving.incumbent.as_ref();
     let forecast = incumbent.map_or_else(
         || without_incumbent(serving.model.fallback.weeks, &task),
@@ -274,6 +283,7 @@ fn answer_series(
         PredictError::HistoryTooShort { .. } | PredictError::NothingKnown => Refusal::NothingToGoOn,
         PredictError::NotFinite { .. } => Refusal::NotFinite,
         PredictError::OffGrid(_) => Refusal::OffGrid { origin },
+        PredictError::MissingCovariate(_) => Refusal::NeedsCovariates,
     })?;
     let intervals = incumbent.and_then(|live| live.bundle.intervals.as_ref());
     let around = |intervals: &Intervals| intervals.around(&values, &task, &question.levels);
@@ -294,6 +304,7 @@ fn answer_series(
 pub(crate) struct Task<'a> {
     pub(crate) dataset: &'a DatasetName,
     pub(crate) history: &'a Series,
+    pub(crate) covariates: &'a SeriesCovariates,
     pub(crate) grid: &'a Grid,
     pub(crate) origin: Timestamp,
     pub(crate) horizon_steps: u32,
@@ -301,7 +312,8 @@ pub(crate) struct Task<'a> {
 
 impl Task<'_> {
     fn ask(&self, model: &dyn Predict) -> Result<Vec<f64>, PredictError> {
-        model.predict(self.history, self.grid, self.origin, self.horizon_steps as usize)
+        let series = Covered { history: self.history, covariates: self.covariates };
+        model.predict_covered(series, self.grid, self.origin, self.horizon_steps as usize)
     }
 
     /// Whatever a model promises, a caller gets one finite value per step or an error.
@@ -315,7 +327,8 @@ impl Task<'_> {
 /// What a version answers as a whole. The gate judges by this very function what a forecaster will serve.
 ///
 /// # Errors
-/// That of the fallback, or [`PredictError::OffGrid`].
+/// That of the fallback, [`PredictError::OffGrid`], or [`PredictError::MissingCovariate`]: whoever declared a
+/// covariate as known in advance is told, and not given a forecast without it.
 pub(crate) fn forecast(bundle: &Bundle, task: &Task<'_>) -> Result<(Vec<f64>, Route), PredictError> {
     match unfit(bundle, task) {
         Some(reason) => Ok((fall_back(bundle.fallback, task)?, Route::Fallback(reason))),
@@ -338,7 +351,11 @@ pub(crate) fn answer_with(
             FallbackReason::HistoryTooShort { needed_steps, has_steps }
         }
         Err(PredictError::NotFinite { step }) => FallbackReason::NotFinite { step },
-        Err(error @ (PredictError::NothingKnown | PredictError::OffGrid(_))) => return Err(error),
+        Err(
+            error @ (PredictError::NothingKnown
+            | PredictError::OffGrid(_)
+            | PredictError::MissingCovariate(_)),
+        ) => return Err(error),
     };
     Ok((fall_back(fallback, task)?, Route::Fallback(reason)))
 }

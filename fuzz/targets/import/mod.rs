@@ -1,11 +1,11 @@
-//! A whole import, as strict and as lenient as it can be.
+//! A whole import, as strict and as lenient as it can be, without covariates and with all that could be some.
 
-use forecasting::spec::DatasetSpec;
+use forecasting::{names::CovariateName, spec::DatasetSpec};
 use workers::{
     file_format::FileFormat,
     import::{
-        ColumnNames, ImportOptions, OnDaylightSaving, OnDuplicate, OnGap, OnUnsorted, guess_columns, look, read,
-        sample,
+        ColumnNames, CovariateNames, ImportOptions, OnDaylightSaving, OnDuplicate, OnGap, OnUnsorted, Sample,
+        guess_columns, look, read, sample,
     },
 };
 
@@ -35,6 +35,25 @@ pub(crate) fn check(bytes: &[u8], format: FileFormat) {
     if let Ok(sample) = sample(bytes, None)
         && let Ok(columns) = guess_columns(&sample, &ColumnNames::default())
     {
+        let columns = ColumnNames { covariates: all_others(&sample, &columns), ..columns };
+        let dataset = "name = 'x'\nfrequency = 'PT1H'\ntime_zone = 'Europe/Berlin'";
+        let dataset: DatasetSpec = toml::from_str(dataset).expect("is a dataset");
+        let _ = read(bytes, &ImportOptions { columns: columns.clone(), ..lenient.clone() }, &dataset, now);
         let _ = look(bytes, &ImportOptions { columns, ..ImportOptions::default() }, now);
     }
+}
+
+/// Each column that is not read as something else, as one kind of covariate or another.
+fn all_others(sample: &Sample, columns: &ColumnNames) -> CovariateNames {
+    let read = [&columns.id, &columns.time, &columns.value].map(|name| name.as_deref().unwrap_or_default());
+    let others = sample.header.iter().filter(|name| !read.contains(&name.as_str()));
+    let mut covariates = CovariateNames::default();
+    for (place, name) in others.filter_map(|name| CovariateName::new(name.as_str()).ok()).enumerate() {
+        match place % 3 {
+            0 => covariates.known.push(name),
+            1 => covariates.past.push(name),
+            _ => covariates.attributes.push(name),
+        }
+    }
+    covariates
 }

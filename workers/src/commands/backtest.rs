@@ -39,11 +39,13 @@ pub const ALL_LEARNERS: &str = "all";
 pub(super) async fn backtest(arguments: &cli::Backtest, now: Timestamp, json: bool) -> CommandResult {
     let rows_file = arguments.rows.as_deref().map(RowsFile::at).transpose()?;
     let reading = spinner(format!("reading {}", arguments.file));
-    let (dataset, frame, report) = reading::read(&arguments.file, &arguments.reading, now).await?;
+    let reading::Contents { dataset, frame, covariates, report } =
+        reading::read(&arguments.file, arguments.options(), now).await?;
     reading.finish_and_clear();
     report.repairs().iter().for_each(remark);
     let model = model(arguments, &dataset)?;
     let backtest = Backtest::new(&frame, arguments.horizon, arguments.origins).or_exit(ExitCode::Invalid)?;
+    let backtest = backtest.with_covariates(covariates).or_exit(ExitCode::Invalid)?;
     let learners = learners(&arguments.learner);
     let forecasts = learners.len() * backtest.rows().forecasts();
     let progress = progress_bar(forecasts as u64);

@@ -13,6 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{
     Gap, ImportError, ImportOptions, ImportReport, Imported, OnDuplicate, OnGap, OnUnsorted,
     columns::Columns,
+    covariates,
     error::{Place, PlacedRow, Unit},
     points::{Parsed, Point, SeriesPoints, number_problem},
 };
@@ -43,6 +44,7 @@ pub(super) fn arrange(
         duplicates += merged.map_err(|clash| clash.error(&series.id, &parsed.columns, parsed.unit))?;
     }
     let gaps = find_gaps(&parsed.series, grid, options.on_gap)?;
+    let covariates = covariates::arrange(&mut parsed, grid, options.on_duplicate)?;
     let first_and_last =
         parsed.series.iter().flat_map(|series| [series.points.first(), series.points.last()]);
     let ends: Vec<Timestamp> = first_and_last.flatten().map(|point| point.ds).collect();
@@ -61,7 +63,7 @@ pub(super) fn arrange(
         last: ends.iter().max().copied(),
         time_zone: grid.time_zone_name().to_owned(),
     };
-    Ok(Imported { observations: observations(parsed.series), report })
+    Ok(Imported { observations: observations(parsed.series), covariates, report })
 }
 
 /// Names the first value in the file that is below zero where none may be.
@@ -77,7 +79,7 @@ pub(super) fn check_negative(parsed: &Parsed, negative: Negative) -> Result<(), 
 
 fn observations(series: Vec<SeriesPoints>) -> Vec<Observation> {
     let mut observations = Vec::with_capacity(series.iter().map(|series| series.points.len()).sum());
-    for SeriesPoints { id, points } in series {
+    for SeriesPoints { id, points, .. } in series {
         observations.extend(points.iter().map(|point| Observation {
             series: id.clone(),
             ds: point.ds,
@@ -188,7 +190,7 @@ fn check_grid(
         return Ok(());
     }
     let mut placed: Vec<PlacedRow> = Vec::new();
-    for SeriesPoints { id, points } in series {
+    for SeriesPoints { id, points, .. } in series {
         let off = points.iter().filter(|point| common.is_none() || phase(grid, point.ds) != common);
         placed.extend(off.map(|point| PlacedRow {
             place: Place { unit: *unit, number: point.at },

@@ -1,8 +1,8 @@
-//! Which columns hold series, time and value.
+//! Which columns hold series, time, value and covariates.
 
-use forecasting::names::{SeriesId, is_bidi_control};
+use forecasting::names::{CovariateName, SeriesId, is_bidi_control};
 
-use super::{ColumnNames, ImportError};
+use super::{ColumnNames, CovariateNames, ImportError};
 
 /// Where the columns are, and what the file calls them.
 #[derive(Debug)]
@@ -10,6 +10,8 @@ pub(super) struct Columns {
     pub(super) series: SeriesColumn,
     pub(super) ds: Column,
     pub(super) y: Column,
+    /// Those that were named.
+    pub(super) covariates: Vec<CovariateColumn>,
     /// Columns that are there and not read.
     pub(super) ignored: Vec<String>,
 }
@@ -21,6 +23,22 @@ pub(super) enum SeriesColumn {
     Named(Column),
     /// Nowhere: the whole file is this series.
     Whole(SeriesId),
+}
+
+/// Where a covariate stands.
+#[derive(Debug)]
+pub(super) struct CovariateColumn {
+    pub(super) column: Column,
+    pub(super) name: CovariateName,
+    pub(super) kind: CovariateKind,
+}
+
+/// When a covariate is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum CovariateKind {
+    Known,
+    Past,
+    Static,
 }
 
 #[derive(Debug, Clone)]
@@ -57,11 +75,67 @@ impl Columns {
             None => SeriesColumn::Named(id.find(header)?),
         };
         let (ds, y) = (time.find(header)?, value.find(header)?);
-        let read = [series.index(), Some(ds.index), Some(y.index)];
-        let ignored = header.iter().enumerate().filter(|(index, _)| !read.contains(&Some(*index)));
+        let mut read = vec![ds.index, y.index];
+        read.extend(series.index());
+        let mut covariates = Vec::new();
+        for (kind, name) in names.covariates.all() {
+            let column = find_covariate(header, name, kind, &read)?;
+            read.push(column.index);
+            covariates.push(CovariateColumn { column, name: name.clone(), kind });
+        }
+        let ignored = header.iter().enumerate().filter(|(index, _)| !read.contains(index));
         let ignored = ignored.map(|(_, name)| name.clone()).collect();
-        Ok(Self { series, ds, y, ignored })
+        Ok(Self { series, ds, y, covariates, ignored })
     }
+}
+
+impl CovariateNames {
+    fn all(&self) -> impl Iterator<Item = (CovariateKind, &CovariateName)> {
+        let Self { known, past, attributes } = self;
+        let changing = CovariateKind::Known.of_each(known).chain(CovariateKind::Past.of_each(past));
+        changing.chain(CovariateKind::Static.of_each(attributes))
+    }
+}
+
+impl CovariateColumn {
+    /// Whether it is the same in all rows of a series.
+    pub(super) fn is_static(&self) -> bool {
+        self.kind == CovariateKind::Static
+    }
+}
+
+impl CovariateKind {
+    fn of_each(self, names: &[CovariateName]) -> impl Iterator<Item = (Self, &CovariateName)> {
+        names.iter().map(move |name| (self, name))
+    }
+
+    fn flag(self) -> &'static str {
+        match self {
+            Self::Known => "--known",
+            Self::Past => "--past",
+            Self::Static => "--static",
+        }
+    }
+}
+
+/// The column of a covariate, which must not be one of those that are read already.
+fn find_covariate(
+    header: &[String],
+    name: &CovariateName,
+    kind: CovariateKind,
+    read: &[usize],
+) -> Result<Column, ImportError> {
+    let flag = kind.flag();
+    let all = || header.iter().enumerate().filter(|(_, other)| *other == name.as_str());
+    let problem = match (all().next(), all().count()) {
+        (Some((index, _)), 1) if !read.contains(&index) => {
+            return Ok(Column { index, name: header[index].clone() });
+        }
+        (None, _) => format!("no column {name} ({flag})"),
+        (Some(_), 1) => format!("column {name} is read as something else already ({flag})"),
+        _ => format!("more than one column {name} ({flag})"),
+    };
+    Err(ImportError::Header { problem, found: header.to_vec() })
 }
 
 impl SeriesColumn {

@@ -36,6 +36,7 @@ fn row<'a>(record: &'a ByteRecord, columns: &Columns) -> Row<'a> {
         },
         ds: Moment::Text(field(columns.ds.index)),
         y: Amount::Text(field(columns.y.index)),
+        covariates: columns.covariates.iter().map(|one| Amount::Text(field(one.column.index))).collect(),
     }
 }
 

@@ -40,8 +40,14 @@ pub(super) fn read(text: Text<'_>, names: &ColumnNames, clock: Clock) -> Result<
         };
         let ds = object.scalar(&table.columns.ds, place)?;
         let y = object.field(&table.columns.y, place)?;
-        let row =
-            Row { series: series.as_bytes(), ds: Moment::Text(ds.as_bytes()), y: Amount::Text(y.as_bytes()) };
+        let covariates = table.columns.covariates.iter().map(|one| object.field(&one.column, place));
+        let covariates = covariates.collect::<Result<Vec<_>, _>>()?;
+        let row = Row {
+            series: series.as_bytes(),
+            ds: Moment::Text(ds.as_bytes()),
+            y: Amount::Text(y.as_bytes()),
+            covariates: covariates.iter().map(|text| Amount::Text(text.as_bytes())).collect(),
+        };
         table.add(&row, at)?;
         line = lines.advance()?;
     }

@@ -2,8 +2,8 @@
 //! for by name.
 //!
 //! Pure but for the reading: bytes become rows (`source`, `csv_rows`, `json_rows`, `parquet_rows`), rows
-//! become points (`columns`, `moments`, `points`), and the points of each series are checked against the
-//! dataset's grid (`arrange`). Memory holds one row or page of the file, and the points.
+//! become points (`columns`, `moments`, `points`; what stands beside them: `covariates`), and the points of each
+//! series are checked against the dataset's grid (`arrange`). Memory holds one row or page of the file, and the points.
 
 mod source;
 
@@ -13,6 +13,7 @@ mod parquet_pages;
 mod parquet_rows;
 
 mod columns;
+mod covariates;
 mod moments;
 mod points;
 
@@ -29,8 +30,8 @@ use std::io::{Read, Seek as _};
 
 use clap::ValueEnum;
 use forecasting::{
-    names::SeriesId,
-    series::{Frequency, time_zone},
+    names::{CovariateName, SeriesId},
+    series::{Covariates, Frequency, time_zone},
     spec::DatasetSpec,
 };
 use history::Observation;
@@ -92,6 +93,8 @@ fn parse(source: Source<'_>, columns: &ColumnNames, clock: Clock) -> Result<Pars
 pub struct Imported {
     /// In ascending order of series and time; each pair once.
     pub observations: Vec<Observation>,
+    /// What the columns of covariates hold; nothing, unless some were named.
+    pub covariates: Covariates,
     /// What was found and what was repaired.
     pub report: ImportReport,
 }
@@ -127,6 +130,19 @@ pub struct ColumnNames {
     pub value: Option<String>,
     /// The file is this one series: no column of ids is read.
     pub series: Option<SeriesId>,
+    /// Columns of covariates. A row of theirs may leave the value empty, where only they are known.
+    pub covariates: CovariateNames,
+}
+
+/// Columns beside the value, by what is known of them when.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CovariateNames {
+    /// Known in advance: numbers.
+    pub known: Vec<CovariateName>,
+    /// Known as late as the values: numbers.
+    pub past: Vec<CovariateName>,
+    /// The same in all rows of a series: numbers or texts.
+    pub attributes: Vec<CovariateName>,
 }
 
 /// What to do with a local time that the clock skips or repeats.

@@ -25,7 +25,7 @@ use parquet::{
 
 use super::{
     ColumnNames, ImportError,
-    columns::{Columns, MOST_COLUMNS, SeriesColumn},
+    columns::{Column, Columns, MOST_COLUMNS, SeriesColumn},
     error::Unit,
     look::Sample,
     moments::Clock,
@@ -233,6 +233,7 @@ struct Wanted {
     series: Option<(usize, String)>,
     ds: (usize, String),
     y: (usize, String),
+    covariates: Vec<(usize, String)>,
 }
 
 impl Wanted {
@@ -241,13 +242,15 @@ impl Wanted {
             SeriesColumn::Named(column) => Some((column.index, column.name.clone())),
             SeriesColumn::Whole(_) => None,
         };
-        let (ds, y) = (&columns.ds, &columns.y);
-        Self { series, ds: (ds.index, ds.name.clone()), y: (y.index, y.name.clone()) }
+        let of = |column: &Column| (column.index, column.name.clone());
+        let covariates = columns.covariates.iter().map(|one| of(&one.column)).collect();
+        Self { series, ds: of(&columns.ds), y: of(&columns.y), covariates }
     }
 
     fn indices(&self) -> Vec<usize> {
         let mut indices = vec![self.ds.0, self.y.0];
         indices.extend(self.series.as_ref().map(|series| series.0));
+        indices.extend(self.covariates.iter().map(|column| column.0));
         indices.sort_unstable();
         indices
     }
@@ -268,6 +271,7 @@ struct Values {
     series: Option<StringViewArray>,
     ds: Times,
     y: Numbers,
+    covariates: Vec<Numbers>,
 }
 
 enum Times {
@@ -289,16 +293,25 @@ impl Values {
         let series = wanted.series.as_ref().map(|series| wanted.column(batch, series));
         let (ds, ds_name) = wanted.column(batch, &wanted.ds);
         let (y, y_name) = wanted.column(batch, &wanted.y);
+        let covariates = wanted.covariates.iter().map(|column| wanted.column(batch, column));
         Ok(Self {
             series: series.map(|(array, name)| texts(array, name)).transpose()?,
             ds: Times::of(ds, ds_name)?,
             y: Numbers::of(y, y_name)?,
+            covariates: covariates
+                .map(|(array, name)| Numbers::or_truth(array, name))
+                .collect::<Result<_, _>>()?,
         })
     }
 
     fn add(&self, at: usize, row: u64, table: &mut Table) -> Result<(), ImportError> {
         let series = self.series.as_ref().map_or("", |series| text(series, at));
-        let row_of_batch = Row { series: series.as_bytes(), ds: self.ds.at(at), y: self.y.at(at) };
+        let row_of_batch = Row {
+            series: series.as_bytes(),
+            ds: self.ds.at(at),
+            y: self.y.at(at),
+            covariates: self.covariates.iter().map(|column| column.at(at)).collect(),
+        };
         table.add(&row_of_batch, row)
     }
 }
@@ -345,6 +358,14 @@ fn day(days: i32) -> Option<Date> {
 }
 
 impl Numbers {
+    /// As [`of`](Self::of), and 1 and 0 for true and false.
+    fn or_truth(array: &ArrayRef, name: &str) -> Result<Self, ImportError> {
+        match array.data_type() {
+            DataType::Boolean => Self::of(&converted(array, &DataType::Float64, name)?, name),
+            _ => Self::of(array, name),
+        }
+    }
+
     fn of(array: &ArrayRef, name: &str) -> Result<Self, ImportError> {
         match array.data_type() {
             DataType::Utf8View => Ok(Self::Texts(array.as_string_view().clone())),

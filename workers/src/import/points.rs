@@ -8,6 +8,7 @@ use jiff::{Timestamp, civil::DateTime};
 use super::{
     DaylightSavingRepairs, ImportError,
     columns::{Columns, SeriesColumn},
+    covariates::Beside,
     error::{Place, Unit},
     look::Written,
     moments::Clock,
@@ -31,6 +32,14 @@ pub(super) struct Parsed {
 pub(super) struct SeriesPoints {
     pub(super) id: SeriesId,
     pub(super) points: Vec<Point>,
+    /// What its rows say in the columns of covariates.
+    pub(super) beside: Beside,
+}
+
+impl SeriesPoints {
+    fn none(id: SeriesId) -> Self {
+        Self { id, points: Vec::new(), beside: Beside::default() }
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -47,6 +56,8 @@ pub(super) struct Row<'a> {
     pub(super) series: &'a [u8],
     pub(super) ds: Moment<'a>,
     pub(super) y: Amount<'a>,
+    /// One per column of a covariate.
+    pub(super) covariates: Vec<Amount<'a>>,
 }
 
 /// A time as its format has it.
@@ -63,6 +74,12 @@ pub(super) enum Moment<'a> {
 pub(super) enum Amount<'a> {
     Text(&'a [u8]),
     Number(f64),
+}
+
+impl Amount<'_> {
+    fn is_empty(&self) -> bool {
+        matches!(self, Self::Text(b""))
+    }
 }
 
 pub(super) const MOST_ROWS: u64 = 100_000_000;
@@ -84,7 +101,7 @@ impl Table {
         let mut table = Self { columns, clock, unit, series: Vec::new(), known: HashMap::new(), rows: 0 };
         if let SeriesColumn::Whole(id) = &table.columns.series {
             table.known.insert(Box::default(), 0);
-            table.series.push(SeriesPoints { id: id.clone(), points: Vec::new() });
+            table.series.push(SeriesPoints::none(id.clone()));
         }
         table
     }
@@ -96,16 +113,23 @@ impl Table {
         }
         let place = Place { unit: self.unit, number: at };
         let series = self.series(row.series, place)?;
-        let y = self.value(&row.y, place)?;
+        // A row may be there for its covariates alone: of a step to come, or of one that nobody counted.
+        let has_value = row.covariates.is_empty() || !row.y.is_empty();
+        let y = has_value.then(|| self.value(&row.y, place)).transpose()?;
         let Some(ds) = self.time(&row.ds, series, place)? else { return Ok(()) };
-        let points = &mut self.series[series].points;
-        if points.len() == MOST_POINTS_PER_SERIES {
+        let covariates = &self.columns.covariates;
+        let SeriesPoints { points, beside, .. } = &mut self.series[series];
+        if points.len().max(beside.rows()) == MOST_POINTS_PER_SERIES {
             return Err(ImportError::TooMany {
                 what: "rows of one series",
                 most: MOST_POINTS_PER_SERIES as u64,
             });
         }
-        points.push(Point { ds, y, at });
+        if !covariates.is_empty() {
+            beside.check_attributes(covariates, row, place)?;
+            beside.add_numbers(covariates, row, ds, place)?;
+        }
+        points.extend(y.map(|y| Point { ds, y, at }));
         Ok(())
     }
 
@@ -130,7 +154,7 @@ impl Table {
             ImportError::row(place, name, &String::from_utf8_lossy(bytes), invalid.problem)
         })?;
         self.known.insert(bytes.into(), self.series.len());
-        self.series.push(SeriesPoints { id, points: Vec::new() });
+        self.series.push(SeriesPoints::none(id));
         Ok(self.series.len() - 1)
     }
 
@@ -167,7 +191,7 @@ impl Table {
     }
 }
 
-fn read_number(text: &str) -> Result<f64, &'static str> {
+pub(super) fn read_number(text: &str) -> Result<f64, &'static str> {
     if text.is_empty() {
         return Err("is empty; leave out the row where no value is known");
     }
@@ -183,7 +207,7 @@ pub(super) fn number_problem(number: f64) -> Option<&'static str> {
     (number.abs() > LARGEST_VALUE).then_some("is larger than 1e15")
 }
 
-fn text<'a>(bytes: &'a [u8], field: &str, place: Place) -> Result<&'a str, ImportError> {
+pub(super) fn text<'a>(bytes: &'a [u8], field: &str, place: Place) -> Result<&'a str, ImportError> {
     std::str::from_utf8(bytes)
         .map_err(|_| ImportError::row(place, field, &String::from_utf8_lossy(bytes), "is not UTF-8 text"))
 }

@@ -9,7 +9,7 @@ use crate::{
     models::PredictError,
     names::DatasetName,
     routing::{Route, Task, as_candidate, forecast},
-    series::{Frame, Frequency, Grid, Series},
+    series::{Covariates, Frame, Frequency, Grid, MissingCovariate, Series},
 };
 
 /// Where learners are compared: what they are fitted on, and the series and origins that are scored.
@@ -25,6 +25,7 @@ pub struct Backtest {
     pub cut_off: Timestamp,
     /// What errors are divided by, from the past alone.
     pub scales: LossScales,
+    covariates: Covariates,
     scored: Frame,
     origins: Vec<Timestamp>,
     horizon_steps: u32,
@@ -84,10 +85,28 @@ impl Backtest {
             past: frame.window(Timestamp::MIN, first_origin),
             cut_off,
             scales: LossScales::in_sample(frame, cut_off),
+            covariates: Covariates::default(),
             scored: Frame { grid: grid.clone(), series: scored },
             origins: laid,
             horizon_steps,
         })
+    }
+
+    /// The same, with covariates for the learners that use them.
+    ///
+    /// # Errors
+    /// [`MissingCovariate`] if one that is known in advance is missing anywhere in the horizon of a forecast.
+    pub fn with_covariates(self, covariates: Covariates) -> Result<Self, MissingCovariate> {
+        {
+            let rows = self.rows();
+            covariates.check_horizons(rows.asked(), &self.scored.grid, rows.horizon_steps())?;
+        }
+        Ok(Self { covariates, ..self })
+    }
+
+    /// What is known besides the values, to fit with.
+    pub fn covariates(&self) -> &Covariates {
+        &self.covariates
     }
 
     /// The rows that are scored.
@@ -126,7 +145,8 @@ impl Backtest {
         origin: Timestamp,
     ) -> Result<(Vec<f64>, Route), PredictError> {
         let (grid, horizon_steps) = (&self.scored.grid, self.horizon_steps);
-        as_candidate(forecast(bundle, &Task { dataset, history, grid, origin, horizon_steps }))
+        let covariates = self.covariates.of(&history.id);
+        as_candidate(forecast(bundle, &Task { dataset, history, covariates, grid, origin, horizon_steps }))
     }
 }
 

@@ -128,6 +128,12 @@ impl<'a> RowSet<'a> {
         self.blocks.len()
     }
 
+    /// The series and the origin of each of these forecasts.
+    pub fn asked(&self) -> impl Iterator<Item = (&'a SeriesId, Timestamp)> {
+        let frame: &'a Frame = self.frame;
+        self.blocks.iter().map(|block| (&frame.series[block.series].id, self.origins[block.origin]))
+    }
+
     /// The rows, by series, origin and step.
     pub fn rows(&self) -> &[Row] {
         &self.rows

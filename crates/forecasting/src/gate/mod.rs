@@ -18,7 +18,7 @@ use crate::{
     learning::{StopFlag, Stopped},
     models::WeeklyMean,
     routing::{Route, Task, as_candidate, fall_back, forecast},
-    series::{Frame, Series},
+    series::{Frame, Series, SeriesCovariates},
     spec::{DatasetSpec, ModelSpec},
 };
 use legs::{Comparison, LEGS, veto};
@@ -158,6 +158,7 @@ impl<'a> Contest<'a> {
         Task {
             dataset: &self.dataset.name,
             history,
+            covariates: SeriesCovariates::nothing(),
             grid: &self.frame.grid,
             origin,
             horizon_steps: self.model.horizon_steps,

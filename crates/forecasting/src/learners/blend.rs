@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::{Aim, BoostedTrees, BoostedTreesSpec};
 use crate::{
     learning::{BinnedColumns, ClassGrowth, FitError, Learner, Material, Ratios, class_tree, features},
-    models::{Forest, InvalidModel, Predict, PredictError, Requirement, Stored},
+    models::{Covered, Forest, InvalidModel, Predict, PredictError, Requirement, Stored},
     series::{Grid, Series},
     spec::{SpecError, check_range},
 };
@@ -70,7 +70,7 @@ impl Learner for BlendSpec {
     }
 
     fn fit(&self, material: &Material<'_>) -> Result<Blend, FitError> {
-        let features = features(material);
+        let features = features(material)?;
         let Ratios { columns, targets, weights, non_negative } = Ratios::collect(material, &features)?;
         let columns = BinnedColumns::new(columns, &weights, material.stop)?;
         let classes = class_tree(&columns, &targets, &weights, &self.class_growth(), material.stop)?;
@@ -111,9 +111,19 @@ impl Predict for Blend {
         origin: Timestamp,
         horizon_steps: usize,
     ) -> Result<Vec<f64>, PredictError> {
+        self.predict_covered(Covered::alone(history), grid, origin, horizon_steps)
+    }
+
+    fn predict_covered(
+        &self,
+        series: Covered<'_>,
+        grid: &Grid,
+        origin: Timestamp,
+        horizon_steps: usize,
+    ) -> Result<Vec<f64>, PredictError> {
         let width = self.boosted.features.width();
         let mix = |(boosted, class): (f64, f64)| boosted + self.class_share * (class - boosted);
-        let rows = self.boosted.relative().rows(history, grid, origin, horizon_steps)?;
+        let rows = self.boosted.relative().rows(series, grid, origin, horizon_steps)?;
         let classes = self.classes.predict(&rows.cells, width);
         rows.values(self.boosted.ratios(&rows.cells).into_iter().zip(classes).map(mix).collect())
     }

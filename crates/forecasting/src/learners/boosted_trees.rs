@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     bounded::at_most,
     learning::{BinnedColumns, FitError, Growth, Learner, Loss, Material, Ratios, Stopped, boost, features},
-    models::{Forest, InvalidModel, Predict, PredictError, Relative, Requirement, Stored},
+    models::{Covered, Forest, InvalidModel, Predict, PredictError, Relative, Requirement, Stored},
     preprocessing::FeatureSpec,
     series::{Grid, Series},
     spec::{SpecError, check_range},
@@ -88,7 +88,7 @@ impl Learner for BoostedTreesSpec {
     }
 
     fn fit(&self, material: &Material<'_>) -> Result<BoostedTrees, FitError> {
-        let features = features(material);
+        let features = features(material)?;
         let Ratios { columns, targets, weights, non_negative } = Ratios::collect(material, &features)?;
         let columns = BinnedColumns::new(columns, &weights, material.stop)?;
         let forests = self.grow(&columns, &targets, &weights, material)?;
@@ -204,7 +204,17 @@ impl Predict for BoostedTrees {
         origin: Timestamp,
         horizon_steps: usize,
     ) -> Result<Vec<f64>, PredictError> {
-        let rows = self.relative().rows(history, grid, origin, horizon_steps)?;
+        self.predict_covered(Covered::alone(history), grid, origin, horizon_steps)
+    }
+
+    fn predict_covered(
+        &self,
+        series: Covered<'_>,
+        grid: &Grid,
+        origin: Timestamp,
+        horizon_steps: usize,
+    ) -> Result<Vec<f64>, PredictError> {
+        let rows = self.relative().rows(series, grid, origin, horizon_steps)?;
         rows.values(self.ratios(&rows.cells))
     }
 }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     bounded::at_most,
     learning::{FitError, Learner, Material, Ratios, features},
-    models::{InvalidModel, Predict, PredictError, Relative, Requirement, Stored},
+    models::{Covered, InvalidModel, Predict, PredictError, Relative, Requirement, Stored},
     preprocessing::{Clock, Feature, FeatureSpec},
     series::{Grid, Series},
     spec::{SpecError, check_range},
@@ -47,8 +47,8 @@ impl Learner for ElasticNetSpec {
     }
 
     fn fit(&self, material: &Material<'_>) -> Result<ElasticNet, FitError> {
-        let mut features = features(material);
-        features.features.retain(|&feature| is_linear(feature));
+        let mut features = features(material)?;
+        features.features.retain(is_linear);
         let table = Ratios::collect(material, &features)?;
         let every = table.targets.len().div_ceil(MOST_ROWS);
         let thin = |all: &[f64]| -> Vec<f64> { all.iter().step_by(every).copied().collect() };
@@ -76,7 +76,7 @@ impl Learner for ElasticNetSpec {
 
 /// A line through the place of a series in a list, or through the hour of the day, says nothing; and without
 /// the level itself a series twice as large has forecasts twice as large.
-fn is_linear(feature: Feature) -> bool {
+fn is_linear(feature: &Feature) -> bool {
     !matches!(
         feature,
         Feature::Series
@@ -189,8 +189,18 @@ impl Predict for ElasticNet {
         origin: Timestamp,
         horizon_steps: usize,
     ) -> Result<Vec<f64>, PredictError> {
+        self.predict_covered(Covered::alone(history), grid, origin, horizon_steps)
+    }
+
+    fn predict_covered(
+        &self,
+        series: Covered<'_>,
+        grid: &Grid,
+        origin: Timestamp,
+        horizon_steps: usize,
+    ) -> Result<Vec<f64>, PredictError> {
         let width = self.features.width();
-        let rows = self.relative().rows(history, grid, origin, horizon_steps)?;
+        let rows = self.relative().rows(series, grid, origin, horizon_steps)?;
         rows.values(rows.cells.chunks_exact(width).map(|row| self.ratio(row)).collect())
     }
 }

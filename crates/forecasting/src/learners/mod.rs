@@ -111,4 +111,6 @@ impl Model {
 }
 
 #[cfg(test)]
+mod covariate_tests;
+#[cfg(test)]
 mod tests;

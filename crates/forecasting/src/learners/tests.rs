@@ -9,7 +9,7 @@ use crate::{
     examples::{history, id, version},
     learning::StopFlag,
     models::{Predict, PredictError},
-    series::{Frame, Grid, Series},
+    series::{Covariates, Frame, Grid, Series},
     spec::LearnerSpec,
 };
 
@@ -25,7 +25,15 @@ fn every_learner() -> Vec<LearnerSpec> {
 
 fn fit(learner: &LearnerSpec, frame: &Frame) -> Result<Model, FitError> {
     let stop = StopFlag::default();
-    learner.algorithm.fit(&Material { frame, horizon_steps: 24, delay_steps: 0, seed: 7, stop: &stop })
+    let covariates = Covariates::none();
+    learner.algorithm.fit(&Material {
+        frame,
+        covariates,
+        horizon_steps: 24,
+        delay_steps: 0,
+        seed: 7,
+        stop: &stop,
+    })
 }
 
 fn days(frame: &Frame, days: i64) -> Timestamp {

@@ -16,7 +16,7 @@ use crate::{
     models::{Model, WeeklyMean},
     names::LearnerName,
     routing::{self, Task, answer_with},
-    series::Frame,
+    series::{Frame, SeriesCovariates},
     spec::LearnerSpec,
 };
 
@@ -199,6 +199,7 @@ impl<'a> CompetitionRows<'a> {
             let task = Task {
                 dataset: &request.dataset.name,
                 history,
+                covariates: SeriesCovariates::nothing(),
                 grid: &self.past.grid,
                 origin,
                 horizon_steps: request.model.horizon_steps,

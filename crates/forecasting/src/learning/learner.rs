@@ -3,7 +3,7 @@
 use super::stop::{StopFlag, Stopped};
 use crate::{
     models::Model,
-    series::{Frame, Series},
+    series::{Covariates, Frame, Series},
     spec::{LearnerSpec, SpecError},
 };
 
@@ -25,6 +25,8 @@ pub(crate) trait Learner {
 pub struct Material<'a> {
     /// The history, up to the cut-off and no further.
     pub frame: &'a Frame,
+    /// What is known of its series besides; learners of values alone do not look at it.
+    pub covariates: &'a Covariates,
     /// How many steps the model will forecast.
     pub horizon_steps: usize,
     /// How many of the newest steps before an origin are not known yet when it forecasts.

@@ -5,7 +5,7 @@ use jiff::SignedDuration;
 use super::{FitError, Material, learner::known_span, rows::TrainingRows};
 use crate::{
     names::SeriesId,
-    preprocessing::{FeatureSpec, MOST_SERIES},
+    preprocessing::{FeatureSpec, MOST_FEATURES, MOST_SERIES},
 };
 
 /// Features, and what was observed divided by the recent level.
@@ -56,7 +56,10 @@ fn weights(levels: &[f64]) -> Vec<f64> {
 }
 
 /// The features for what the material has.
-pub(crate) fn features(material: &Material<'_>) -> FeatureSpec {
+///
+/// # Errors
+/// [`FitError::Unsuitable`] if its covariates make more features than a model may have.
+pub(crate) fn features(material: &Material<'_>) -> Result<FeatureSpec, FitError> {
     let frame = material.frame;
     let series: Vec<SeriesId> =
         frame.series.iter().map(|series| series.id.clone()).take(MOST_SERIES).collect();
@@ -64,5 +67,13 @@ pub(crate) fn features(material: &Material<'_>) -> FeatureSpec {
     let year_steps = usize::try_from(year.as_secs() / frame.grid.frequency().nominal().as_secs());
     let year_steps = year_steps.expect("a year has fewer than 2^32 steps");
     let knows_year = frame.series.iter().any(|series| known_span(series) >= year_steps);
-    FeatureSpec::for_grid(&frame.grid, series, material.delay_steps, knows_year)
+    let features = FeatureSpec::for_grid(&frame.grid, series, material.delay_steps, knows_year)
+        .with_covariates(material.covariates);
+    let width = features.width();
+    if width > MOST_FEATURES {
+        let problem =
+            format!("{width} features with those of covariates, at most {MOST_FEATURES} are possible");
+        return Err(FitError::Unsuitable { problem });
+    }
+    Ok(features)
 }

@@ -2,7 +2,7 @@
 
 use super::{FitError, Material};
 use crate::{
-    preprocessing::{Calendar, DAY, FeatureSpec, View},
+    preprocessing::{Calendar, CovariateColumns, DAY, FeatureSpec, View},
     series::Series,
 };
 
@@ -35,8 +35,14 @@ impl TrainingRows {
         let mut row = vec![0.0; spec.width()];
         for (number, (series, origins)) in material.frame.series.iter().zip(&origins_of_series).enumerate() {
             material.stop.check()?;
-            let place = spec.place(&series.id);
-            let view = View { spec, calendar: &origins.calendar, values: &series.values, place };
+            let covariates = material.covariates.of(&series.id);
+            let view = View {
+                spec,
+                calendar: &origins.calendar,
+                values: &series.values,
+                covariates: &CovariateColumns::of(spec, covariates, &material.frame.grid, series.start),
+                place: spec.place(&series.id),
+            };
             // Series start at different origins, so that together they see every day.
             for &origin in origins.indices.iter().skip(number % every).step_by(every) {
                 rows.push_origin(view, origin, material.horizon_steps, &mut row);
@@ -122,7 +128,7 @@ mod tests {
     use crate::{
         examples::id,
         learning::StopFlag,
-        series::{Frame, Grid},
+        series::{Covariates, Frame, Grid},
     };
 
     const ZONES: [&str; 7] = [
@@ -147,7 +153,14 @@ mod tests {
         let series = Series { id: id("a"), start, values: vec![1.0; steps] };
         let frame = Frame::new(grid, vec![series]).expect("one series");
         let stop = StopFlag::default();
-        let material = Material { frame: &frame, horizon_steps: 1, delay_steps: 0, seed: 0, stop: &stop };
+        let material = Material {
+            frame: &frame,
+            covariates: Covariates::none(),
+            horizon_steps: 1,
+            delay_steps: 0,
+            seed: 0,
+            stop: &stop,
+        };
         let spec = FeatureSpec::for_grid(&frame.grid, Vec::new(), 0, false);
         let origins = Origins::of(&frame.series[0], &material, &spec);
         let (first, last) = (spec.required_steps(), steps - 1);

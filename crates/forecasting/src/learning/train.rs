@@ -12,7 +12,7 @@ use crate::{
     artifact::Bundle,
     models::{Model, WeeklyMean},
     names::LearnerName,
-    series::Frame,
+    series::{Covariates, Frame},
     spec::{DatasetSpec, LearnerSpec, ModelSpec},
 };
 
@@ -79,9 +79,13 @@ pub fn train(request: &TrainingRequest<'_>) -> Result<Trained, TrainError> {
 }
 
 /// Fits one learner on everything up to the cut-off, without a competition and without intervals.
-pub fn fit_alone(request: &TrainingRequest<'_>, learner: &LearnerSpec) -> Result<Bundle, FitError> {
+pub fn fit_alone(
+    request: &TrainingRequest<'_>,
+    learner: &LearnerSpec,
+    covariates: &Covariates,
+) -> Result<Bundle, FitError> {
     let frame = request.training_frame();
-    let primary = fit(learner, &request.material(&frame))?;
+    let primary = fit(learner, &Material { covariates, ..request.material(&frame) })?;
     Ok(request.bundle(&frame, learner.name.clone(), primary))
 }
 
@@ -105,9 +109,11 @@ impl TrainingRequest<'_> {
         self.frame.window(from, just_after(self.cut_off))
     }
 
+    /// A job has no covariates: datasets declare none yet.
     pub(super) fn material<'a>(&'a self, frame: &'a Frame) -> Material<'a> {
         Material {
             frame,
+            covariates: Covariates::none(),
             horizon_steps: self.model.horizon_steps as usize,
             delay_steps: self.dataset.delay_steps(),
             seed: self.model.train.seed,

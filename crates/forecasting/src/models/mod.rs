@@ -8,7 +8,7 @@ mod smoothing;
 
 use jiff::Timestamp;
 
-use crate::series::{Grid, OffGrid, Series};
+use crate::series::{Grid, MissingCovariate, OffGrid, Series, SeriesCovariates};
 
 pub use crate::learners::{
     Blend, BoostedTrees, Croston, ElasticNet, Model, Mstl, SeasonalNaive, Tsb, WeeklyMean,
@@ -40,6 +40,35 @@ pub trait Predict {
         origin: Timestamp,
         horizon_steps: usize,
     ) -> Result<Vec<f64>, PredictError>;
+
+    /// As [`predict`](Self::predict), knowing the covariates too; a model of values alone does not look at them.
+    ///
+    /// Uses past-only numbers of steps before `origin`, and needs what is known in advance over the horizon.
+    fn predict_covered(
+        &self,
+        series: Covered<'_>,
+        grid: &Grid,
+        origin: Timestamp,
+        horizon_steps: usize,
+    ) -> Result<Vec<f64>, PredictError> {
+        self.predict(series.history, grid, origin, horizon_steps)
+    }
+}
+
+/// A series with its covariates.
+#[derive(Debug, Clone, Copy)]
+pub struct Covered<'a> {
+    /// Its values.
+    pub history: &'a Series,
+    /// What is known besides.
+    pub covariates: &'a SeriesCovariates,
+}
+
+impl<'a> Covered<'a> {
+    /// A series of which nothing but the values is known.
+    pub fn alone(history: &'a Series) -> Self {
+        Self { history, covariates: SeriesCovariates::nothing() }
+    }
 }
 
 /// What an artifact can hold.
@@ -81,6 +110,9 @@ pub enum PredictError {
     /// The origin is not a step of the history's grid.
     #[error("origin off the grid of the history")]
     OffGrid(#[from] OffGrid),
+    /// The model was fitted with a covariate that it is not given.
+    #[error(transparent)]
+    MissingCovariate(#[from] MissingCovariate),
 }
 
 /// A model from outside holds something that its forecasts could not rely on.
@@ -115,6 +147,16 @@ impl Predict for Model {
         horizon_steps: usize,
     ) -> Result<Vec<f64>, PredictError> {
         self.stored().predict(history, grid, origin, horizon_steps)
+    }
+
+    fn predict_covered(
+        &self,
+        series: Covered<'_>,
+        grid: &Grid,
+        origin: Timestamp,
+        horizon_steps: usize,
+    ) -> Result<Vec<f64>, PredictError> {
+        self.stored().predict_covered(series, grid, origin, horizon_steps)
     }
 }
 

@@ -3,10 +3,10 @@
 
 use jiff::Timestamp;
 
-use super::{PredictError, Requirement, finite, past::Past};
+use super::{Covered, PredictError, Requirement, finite, past::Past};
 use crate::{
-    preprocessing::{FeatureSpec, View},
-    series::{Grid, Series},
+    preprocessing::{CovariateColumns, FeatureSpec, View},
+    series::{Grid, MissingCovariate},
 };
 
 /// What such a model looks at, and how its ratios become values.
@@ -27,11 +27,12 @@ impl Relative<'_> {
     /// What the model is asked: the features of every step of a horizon.
     pub(crate) fn rows(
         &self,
-        history: &Series,
+        series: Covered<'_>,
         grid: &Grid,
         origin: Timestamp,
         horizon_steps: usize,
     ) -> Result<RelativeRows, PredictError> {
+        let Covered { history, covariates } = series;
         let Requirement { required_steps, liked_steps } = self.requirement();
         let past = Past::before(history, grid, origin, liked_steps)?;
         let too_short = |has_steps| PredictError::HistoryTooShort { needed_steps: required_steps, has_steps };
@@ -39,8 +40,20 @@ impl Relative<'_> {
             return Err(too_short(past.known_steps));
         }
         let calendar = past.calendar(grid, horizon_steps);
-        let place = self.features.place(&history.id);
-        let view = View { spec: self.features, calendar: &calendar, values: past.values, place };
+        let columns = CovariateColumns::of(self.features, covariates, grid, past.start);
+        let horizon = past.origin..past.origin + horizon_steps;
+        if let Some((covariate, step)) = columns.first_missing(self.features, horizon) {
+            let ahead = i64::try_from(step - past.origin).expect("a horizon is short");
+            let (covariate, at) = (covariate.clone(), grid.advance(origin, ahead));
+            return Err(MissingCovariate { covariate, series: history.id.clone(), at }.into());
+        }
+        let view = View {
+            spec: self.features,
+            calendar: &calendar,
+            values: past.values,
+            covariates: &columns,
+            place: self.features.place(&history.id),
+        };
         let at_origin = view.at_origin(past.origin).ok_or(too_short(0))?;
         let mut cells = vec![0.0; horizon_steps * self.features.width()];
         for (step, row) in cells.chunks_exact_mut(self.features.width()).enumerate() {

@@ -4,12 +4,16 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::names::{AttributeText, CovariateName};
+
 /// One column of what a learner sees. *Amounts* are divided by the recent level of the series; anything
 /// that is not known at the origin, or where the history has a gap, is missing (`NaN`).
 ///
 /// "Newest known" days and weeks are counted back from the target to the first that lies before the
 /// origin, so a feature means the same at step 1 and at step 24.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+///
+/// The order is part of the artifact format: a new feature comes last, and none is ever removed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Feature {
     /// Place of the series in [`super::FeatureSpec::series`]; missing for a series unseen in training.
     Series,
@@ -55,6 +59,38 @@ pub enum Feature {
     DayOverWeekBefore,
     /// Calendar of the target, on the local wall clock.
     Clock(Clock),
+    /// A covariate that is known in advance, at the target. What covariates say is no amount: nobody divides
+    /// it by the level.
+    Known(CovariateName),
+    /// Mean of a covariate that is known in advance over one level span before the origin: what the recent
+    /// level was reached with.
+    KnownRecently(CovariateName),
+    /// The newest known number of a past-only covariate within one level span before the origin.
+    PastNewest(CovariateName),
+    /// Mean of a past-only covariate over one level span before the origin.
+    PastRecently(CovariateName),
+    /// A past-only covariate at the same time of the week in the newest known week.
+    PastSameTimeOfWeek(CovariateName),
+    /// A static attribute that is a number.
+    Attribute(CovariateName),
+    /// 1 where a static attribute says this text, 0 where it says another one.
+    AttributeIs(CovariateName, AttributeText),
+}
+
+impl Feature {
+    /// The covariate that it is made of.
+    pub fn covariate(&self) -> Option<&CovariateName> {
+        match self {
+            Feature::Known(name)
+            | Feature::KnownRecently(name)
+            | Feature::PastNewest(name)
+            | Feature::PastRecently(name)
+            | Feature::PastSameTimeOfWeek(name)
+            | Feature::Attribute(name)
+            | Feature::AttributeIs(name, _) => Some(name),
+            _ => None,
+        }
+    }
 }
 
 /// What the local wall clock shows at the target.
@@ -99,6 +135,13 @@ impl fmt::Display for Feature {
             Feature::Clock(Clock::HourOfWeek) => f.write_str("hour-of-week"),
             Feature::Clock(Clock::YearSine(periods)) => write!(f, "year-sine-{periods}"),
             Feature::Clock(Clock::YearCosine(periods)) => write!(f, "year-cosine-{periods}"),
+            Feature::Known(name) => write!(f, "known-{name}"),
+            Feature::KnownRecently(name) => write!(f, "known-{name}-recently"),
+            Feature::PastNewest(name) => write!(f, "past-{name}-newest"),
+            Feature::PastRecently(name) => write!(f, "past-{name}-recently"),
+            Feature::PastSameTimeOfWeek(name) => write!(f, "past-{name}-same-time-of-week"),
+            Feature::Attribute(name) => write!(f, "static-{name}"),
+            Feature::AttributeIs(name, text) => write!(f, "static-{name}-is-{text}"),
         }
     }
 }

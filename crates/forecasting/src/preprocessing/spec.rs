@@ -6,7 +6,11 @@ use super::{
     Clock, Feature,
     calendar::{DAY, WEEK},
 };
-use crate::{bounded::at_most, names::SeriesId, series::Grid};
+use crate::{
+    bounded::at_most,
+    names::SeriesId,
+    series::{Covariates, Grid},
+};
 
 /// The features of one model, in the order of its columns, with everything that turns them into numbers.
 /// It travels inside the artifact, so that a forecaster computes exactly what the learner saw.
@@ -34,7 +38,7 @@ pub struct InvalidFeatures {
 }
 
 /// More features, or longer spans, than any model here has: bounds the work for a row from outside.
-const MOST_FEATURES: usize = 256;
+pub(crate) const MOST_FEATURES: usize = 256;
 /// Further series are forecast like those that training did not see.
 pub(crate) const MOST_SERIES: usize = 250_000;
 const MOST_SPAN_MINUTES: i64 = 100 * WEEK;
@@ -69,6 +73,27 @@ impl FeatureSpec {
             level_steps: steps_in(level_minutes, step_minutes).into(),
             delay_steps,
         }
+    }
+
+    /// These features and those that are made of `covariates`: of each that is known in advance its number at
+    /// the target and its recent mean, of a past-only one what was newest and usual, of a static attribute its
+    /// number, or a column for each text that it says.
+    #[must_use]
+    pub fn with_covariates(mut self, covariates: &Covariates) -> Self {
+        for name in covariates.known() {
+            self.features.extend([Feature::Known(name.clone()), Feature::KnownRecently(name.clone())]);
+        }
+        for name in covariates.past() {
+            self.features.extend([Feature::PastNewest(name.clone()), Feature::PastRecently(name.clone())]);
+            if i64::from(self.step_minutes) < WEEK {
+                self.features.push(Feature::PastSameTimeOfWeek(name.clone()));
+            }
+        }
+        self.features.extend(covariates.attributes().into_iter().map(|(name, said)| match said {
+            None => Feature::Attribute(name.clone()),
+            Some(text) => Feature::AttributeIs(name.clone(), text.clone()),
+        }));
+        self
     }
 
     /// Number of columns.

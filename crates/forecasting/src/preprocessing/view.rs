@@ -1,7 +1,9 @@
-//! From values and a calendar to rows of numbers.
+//! From values, covariates and a calendar to rows of numbers.
+
+use std::ops::Range;
 
 use super::{
-    Calendar, Clock, Feature, FeatureSpec,
+    Calendar, Clock, CovariateColumns, Feature, FeatureSpec,
     calendar::{DAY, WEEK},
     statistics::{mean, mean_of, median, spread},
 };
@@ -16,6 +18,8 @@ pub struct View<'a> {
     pub calendar: &'a Calendar,
     /// The values, `NaN` where unknown; those at and after an origin are not looked at.
     pub values: &'a [f64],
+    /// What is known besides, with its first step at the first of the values.
+    pub covariates: &'a CovariateColumns<'a>,
     /// Place of the series in [`FeatureSpec::series`].
     pub place: Option<usize>,
 }
@@ -27,7 +31,7 @@ impl<'a> View<'a> {
         let known = origin.checked_sub(self.spec.delay_steps as usize)?.min(self.values.len());
         let mut at_origin = OriginView { view: self, origin, known, level: f64::NAN, fixed: Vec::new() };
         at_origin.level = at_origin.recent_level()?;
-        let fixed = self.spec.features.iter().map(|&feature| at_origin.fixed_value(feature).map(cell));
+        let fixed = (0..self.spec.width()).map(|column| at_origin.fixed_value(column).map(cell));
         at_origin.fixed = fixed.collect();
         Some(at_origin)
     }
@@ -73,13 +77,13 @@ impl OriginView<'_> {
     /// The calendar must reach that far, and `row` must be [`FeatureSpec::width`] long.
     pub fn fill_row(&self, step: usize, row: &mut [f32]) {
         let target = self.target(self.origin + step);
-        for ((slot, &feature), &fixed) in row.iter_mut().zip(&self.view.spec.features).zip(&self.fixed) {
-            *slot = fixed.unwrap_or_else(|| cell(self.target_value(feature, step, &target)));
+        for (column, (slot, &fixed)) in row.iter_mut().zip(&self.fixed).enumerate() {
+            *slot = fixed.unwrap_or_else(|| cell(self.target_value(column, step, &target)));
         }
     }
 
-    fn fixed_value(&self, feature: Feature) -> Option<f64> {
-        Some(match feature {
+    fn fixed_value(&self, column: usize) -> Option<f64> {
+        Some(match self.view.spec.features[column] {
             Feature::Series => self.view.place.map_or(f64::NAN, |place| place as f64),
             Feature::LogLevel => self.level.max(f64::MIN_POSITIVE).ln(),
             Feature::LevelTrend => self.level / self.size_of_newest(0, 4 * self.level_steps()),
@@ -90,12 +94,23 @@ impl OriginView<'_> {
             Feature::Newest(n) => self.amount(self.newest(usize::from(n))),
             Feature::RecentDeviation { steps } => self.amount(self.recent_deviation(steps.into())),
             Feature::DayOverWeekBefore => self.day_over_week_before(),
+            Feature::KnownRecently(_) => {
+                mean_of(self.level_span(self.origin).map(|step| self.view.covariates.at(column, step)))
+            }
+            Feature::PastNewest(_) => {
+                let mut newest = self.level_span(self.known).rev().map(|step| self.past(column, Some(step)));
+                newest.find(|number| !number.is_nan()).unwrap_or(f64::NAN)
+            }
+            Feature::PastRecently(_) => {
+                mean_of(self.level_span(self.known).map(|step| self.past(column, Some(step))))
+            }
+            Feature::Attribute(_) | Feature::AttributeIs(..) => self.view.covariates.at(column, self.origin),
             _ => return None,
         })
     }
 
-    fn target_value(&self, feature: Feature, step: usize, target: &Target) -> f64 {
-        match feature {
+    fn target_value(&self, column: usize, step: usize, target: &Target) -> f64 {
+        match self.view.spec.features[column] {
             Feature::Step => (step + 1) as f64,
             Feature::SameTimeOfWeek(week) => {
                 self.amount(*target.weeks.get(usize::from(week)).unwrap_or(&f64::NAN))
@@ -117,6 +132,11 @@ impl OriginView<'_> {
             Feature::SameKindOfDayMean => self.amount(self.same_kind_of_day_mean(target)),
             Feature::SameTimeDeviation => self.amount(self.same_time_deviation(target)),
             Feature::Clock(clock) => self.clock(clock, target.index),
+            Feature::Known(_) => self.view.covariates.at(column, target.index),
+            Feature::PastSameTimeOfWeek(_) => {
+                let mut weeks = self.view.calendar.newest_same_times(target.index, self.known, WEEK);
+                self.past(column, weeks.next().flatten())
+            }
             _ => f64::NAN,
         }
     }
@@ -127,6 +147,19 @@ impl OriginView<'_> {
             Some(index) if index < self.known => self.view.values[index],
             _ => f64::NAN,
         }
+    }
+
+    /// The only way to a number of a past-only covariate: it arrives as late as the values do.
+    fn past(&self, column: usize, step: Option<usize>) -> f64 {
+        match step {
+            Some(step) if step < self.known => self.view.covariates.at(column, step),
+            _ => f64::NAN,
+        }
+    }
+
+    /// The steps of one level span before `end`.
+    fn level_span(&self, end: usize) -> Range<usize> {
+        end.saturating_sub(self.level_steps())..end
     }
 
     fn amount(&self, value: f64) -> f64 {
@@ -238,7 +271,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::series::Grid;
+    use crate::{
+        names::{AttributeText, CovariateName},
+        series::{Attribute, Covariates, Grid, SeriesCovariates},
+    };
 
     const HORIZON: usize = 30;
 
@@ -248,6 +284,11 @@ mod tests {
         grid: Grid,
         start: Timestamp,
         values: Vec<f64>,
+        covariates: SeriesCovariates,
+    }
+
+    fn covariate(name: &str) -> CovariateName {
+        CovariateName::new(name).expect("is a name")
     }
 
     impl History {
@@ -256,14 +297,25 @@ mod tests {
                 Grid::new(frequency.parse().expect("is a frequency"), "Europe/Berlin").expect("is a zone");
             let start = grid.start_of_day("2025-01-20T12:00:00Z".parse().expect("is a time"), 0);
             let series = vec![SeriesId::new("a").expect("is an id")];
-            Self { spec: FeatureSpec::for_grid(&grid, series, delay_steps, true), grid, start, values }
+            let spec = FeatureSpec::for_grid(&grid, series, delay_steps, true);
+            Self { spec, grid, start, values, covariates: SeriesCovariates::none(start) }
+        }
+
+        /// With features of covariates that begin `steps` before the values (after, if negative).
+        fn beside(mut self, covariates: SeriesCovariates, steps: i64) -> Self {
+            self.covariates = SeriesCovariates { start: self.grid.advance(self.start, -steps), ..covariates };
+            let of_a = [(self.spec.series[0].clone(), self.covariates.clone())];
+            self.spec = self.spec.with_covariates(&Covariates::new(of_a.into()));
+            self
         }
 
         /// The bits of every feature of every step, seen from `origin` with `values` from step `from` on.
         fn rows(&self, from: usize, values: &[f64], origin: usize) -> Option<Vec<u32>> {
             let start = self.grid.advance(self.start, i64::try_from(from).expect("is small"));
             let calendar = Calendar::new(&self.grid, start, origin - from + HORIZON);
-            let view = View { spec: &self.spec, calendar: &calendar, values, place: Some(0) };
+            let columns = CovariateColumns::of(&self.spec, &self.covariates, &self.grid, start);
+            let view =
+                View { spec: &self.spec, calendar: &calendar, values, covariates: &columns, place: Some(0) };
             let at_origin = view.at_origin(origin - from)?;
             let mut rows = vec![0.0_f32; HORIZON * self.spec.width()];
             for (step, row) in rows.chunks_exact_mut(self.spec.width()).enumerate() {
@@ -274,12 +326,34 @@ mod tests {
         }
     }
 
-    /// Histories of 500 to 2,000 steps with gaps and zeros, across a clock change where steps are hours.
+    /// Histories of 500 to 2,000 steps with gaps and zeros, across a clock change where steps are hours, beside
+    /// covariates of both kinds that begin and end elsewhere.
     fn any_history() -> impl Strategy<Value = History> {
         let frequencies = prop::sample::select(vec!["PT30M", "PT1H", "PT6H", "P1D", "P2D", "P7D"]);
-        let value = prop_oneof![8 => 0.0_f64..1e4, 1 => Just(f64::NAN), 1 => Just(0.0)];
-        (frequencies, 0_u32..60, prop::collection::vec(value, 500..2000))
-            .prop_map(|(frequency, delay, values)| History::new(frequency, delay, values))
+        let value = || prop_oneof![8 => 0.0_f64..1e4, 1 => Just(f64::NAN), 1 => Just(0.0)];
+        let numbers = prop::collection::vec((value(), value()), 400..2200);
+        let history = (frequencies, 0_u32..60, prop::collection::vec(value(), 500..2000));
+        (history, numbers, -50_i64..50).prop_map(|((frequency, delay, values), numbers, steps)| {
+            let (known, past) = numbers.into_iter().unzip();
+            let covariates = SeriesCovariates {
+                known: [(covariate("price"), known)].into(),
+                past: [(covariate("visits"), past)].into(),
+                ..SeriesCovariates::none(Timestamp::UNIX_EPOCH)
+            };
+            History::new(frequency, delay, values).beside(covariates, steps)
+        })
+    }
+
+    /// The same with other numbers of past-only covariates from a step of the values on.
+    fn other_past(history: &History, from: usize, numbers: &[f64]) -> SeriesCovariates {
+        let before = history.grid.steps_between(history.covariates.start, history.start);
+        let first = i64::try_from(from).expect("is small") + before.expect("are on one grid");
+        let first = usize::try_from(first).unwrap_or(0);
+        let mut covariates = history.covariates.clone();
+        for column in covariates.past.values_mut() {
+            column.iter_mut().skip(first).zip(numbers).for_each(|(number, other)| *number = *other);
+        }
+        covariates
     }
 
     proptest! {
@@ -293,7 +367,10 @@ mod tests {
             let known = origin.saturating_sub(history.spec.delay_steps as usize);
             let mut other = history.values.clone();
             other[known..].copy_from_slice(&scrambled[known..history.values.len()]);
-            prop_assert_eq!(history.rows(0, &history.values, origin), history.rows(0, &other, origin));
+            let rows = history.rows(0, &history.values, origin);
+            let covariates = other_past(&history, known, &scrambled);
+            let history = History { covariates, ..history };
+            prop_assert_eq!(rows, history.rows(0, &other, origin));
         }
 
         #[test]
@@ -308,7 +385,7 @@ mod tests {
         fn a_series_twice_as_large_looks_the_same_but_for_its_level(history in any_history(), part in 0.1_f64..1.0) {
             let origin = place(part, history.values.len());
             let doubled: Vec<f64> = history.values.iter().map(|value| 2.0 * value).collect();
-            let log_level = history.spec.features.iter().position(|&feature| feature == Feature::LogLevel);
+            let log_level = history.spec.features.iter().position(|feature| *feature == Feature::LogLevel);
             let without_level = |rows: Option<Vec<u32>>| rows.map(|rows| {
                 let width = history.spec.width();
                 let other = |(cell, _): &(usize, u32)| Some(cell % width) != log_level;
@@ -332,14 +409,27 @@ mod tests {
         History::new("PT1H", 0, values)
     }
 
-    fn feature(history: &History, feature: Feature, step: usize) -> f64 {
+    /// The feature as it is and multiplied by the level, as an amount is meant.
+    fn cell_and_amount(history: &History, feature: &Feature, step: usize) -> (f64, f64) {
         let calendar = Calendar::new(&history.grid, history.start, history.values.len() + HORIZON);
-        let view = View { spec: &history.spec, calendar: &calendar, values: &history.values, place: Some(0) };
+        let columns = CovariateColumns::of(&history.spec, &history.covariates, &history.grid, history.start);
+        let view = View {
+            spec: &history.spec,
+            calendar: &calendar,
+            values: &history.values,
+            covariates: &columns,
+            place: Some(0),
+        };
         let at_origin = view.at_origin(history.values.len()).expect("has a level");
         let mut row = vec![0.0; history.spec.width()];
         at_origin.fill_row(step, &mut row);
-        let column = history.spec.features.iter().position(|&other| other == feature);
-        f64::from(row[column.expect("is a feature")]) * at_origin.level()
+        let column = history.spec.features.iter().position(|other| other == feature);
+        let cell = f64::from(row[column.expect("is a feature")]);
+        (cell, cell * at_origin.level())
+    }
+
+    fn feature(history: &History, feature: &Feature, step: usize) -> f64 {
+        cell_and_amount(history, feature, step).1
     }
 
     #[test]
@@ -367,12 +457,48 @@ mod tests {
             (Feature::EarlierLevel(1), 3000.0 + 83.5),
         ];
         for (name, expected) in cases {
-            let found = feature(&history, name, 3);
+            let found = feature(&history, &name, 3);
             assert!((found - expected).abs() < 0.01, "{name}: {found} instead of {expected}");
         }
         for (name, expected) in [(Feature::Step, 4.0), (Feature::Clock(Clock::HourOfWeek), 3.0)] {
             let level = 4083.5;
-            assert!((feature(&history, name, 3) / level - expected).abs() < 1e-6, "{name}");
+            assert!((feature(&history, &name, 3) / level - expected).abs() < 1e-6, "{name}");
+        }
+    }
+
+    #[test]
+    fn features_of_covariates_are_what_their_names_say() {
+        // Hour 840 is the origin; covariates begin two hours before the values.
+        let hours = |from: i32, until: i32| (from..until).map(f64::from).collect::<Vec<f64>>();
+        let mut visits = hours(-2, 870);
+        visits[2 + 839] = f64::NAN;
+        let says = |text: &str| Attribute::Text(AttributeText::new(text).expect("is a text"));
+        let covariates = SeriesCovariates {
+            known: [(covariate("price"), hours(-2, 870))].into(),
+            past: [(covariate("visits"), visits)].into(),
+            attributes: [(covariate("size"), Attribute::Number(7.0)), (covariate("region"), says("north"))]
+                .into(),
+            ..SeriesCovariates::none(Timestamp::UNIX_EPOCH)
+        };
+        let mut history = numbered_hours().beside(covariates, 2);
+        let south = AttributeText::new("south").expect("is a text");
+        history.spec.features.push(Feature::AttributeIs(covariate("region"), south));
+        history.spec.features.push(Feature::Known(covariate("nothing")));
+        let names: Vec<String> = history.spec.features.iter().map(ToString::to_string).collect();
+        let of = |name: &str| names.iter().position(|other| other == name).expect(name);
+        for (name, expected) in [
+            ("known-price", 843.0),
+            ("known-price-recently", 839.0 - 83.5),
+            ("past-visits-newest", 838.0),
+            ("past-visits-recently", 838.0 - 83.0),
+            ("past-visits-same-time-of-week", 843.0 - 168.0),
+            ("static-size", 7.0),
+            ("static-region-is-north", 1.0),
+            ("static-region-is-south", 0.0),
+            ("known-nothing", f64::NAN),
+        ] {
+            let found = cell_and_amount(&history, &history.spec.features[of(name)], 3).0;
+            assert!(found == expected || (found.is_nan() && expected.is_nan()), "{name}: {found}");
         }
     }
 
@@ -380,8 +506,8 @@ mod tests {
     fn gaps_are_skipped_in_means_and_missing_elsewhere() {
         let mut history = numbered_hours();
         history.values[4 * 168 + 3] = f64::NAN;
-        assert!(feature(&history, Feature::SameTimeOfWeek(0), 3).is_nan());
-        assert!((feature(&history, Feature::ProfileMean, 3) - 2003.0).abs() < 0.01, "of three weeks");
+        assert!(feature(&history, &Feature::SameTimeOfWeek(0), 3).is_nan());
+        assert!((feature(&history, &Feature::ProfileMean, 3) - 2003.0).abs() < 0.01, "of three weeks");
     }
 
     #[test]
@@ -399,7 +525,14 @@ mod tests {
         values[3 * 168..].fill(0.0);
         let history = History::new("PT1H", 0, values);
         let calendar = Calendar::new(&history.grid, history.start, 700);
-        let view = View { spec: &history.spec, calendar: &calendar, values: &history.values, place: None };
+        let columns = CovariateColumns::default();
+        let view = View {
+            spec: &history.spec,
+            calendar: &calendar,
+            values: &history.values,
+            covariates: &columns,
+            place: None,
+        };
         let level = view.at_origin(672).expect("has a level").level();
         assert!((level - 75.0 / 20.0).abs() < 1e-9, "{level}");
     }

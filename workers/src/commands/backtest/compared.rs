@@ -81,7 +81,7 @@ impl Comparison {
             stop,
         };
         let before = thread_cpu_time();
-        let bundle = match fit_alone(&request, learner) {
+        let bundle = match fit_alone(&request, learner, self.backtest.covariates()) {
             Ok(bundle) => bundle,
             Err(FitError::Stopped(stopped)) => return Err(stopped),
             Err(error) => return Ok(Outcome::LeftOut { why: error.to_string() }),

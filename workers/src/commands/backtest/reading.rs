@@ -1,7 +1,7 @@
 //! From a file that nobody has described to series on a grid.
 
 use forecasting::{
-    series::{Frame, Grid, Series},
+    series::{Covariates, Frame, Grid, Series},
     spec::DatasetSpec,
 };
 use history::{MAX_STEPS, Observation};
@@ -9,21 +9,28 @@ use jiff::Timestamp;
 
 use super::{super::import::advised, dataset};
 use crate::{
-    cli,
     config::cloud_variables,
     failure::{ExitCode, Failure, OrExit as _},
-    import::{self, ImportReport},
+    import::{self, ImportOptions, ImportReport},
     input,
 };
 
-/// The series of the file, and the dataset that they make: its frequency is the most common step.
+/// What a file holds.
+pub(super) struct Contents {
+    /// What its series make: the frequency is the most common step.
+    pub(super) dataset: DatasetSpec,
+    pub(super) frame: Frame,
+    pub(super) covariates: Covariates,
+    pub(super) report: ImportReport,
+}
+
+/// Reads the series of a file and their covariates.
 pub(super) async fn read(
     file: &str,
-    reading: &cli::Reading,
+    mut options: ImportOptions,
     now: Timestamp,
-) -> Result<(DatasetSpec, Frame, ImportReport), Failure> {
+) -> Result<Contents, Failure> {
     let input = input::open(file, &cloud_variables()).await?;
-    let mut options = reading.options();
     let declared = options.time_zone.get_or_insert_with(|| PLAIN.to_owned());
     let zone = if declared == PLAIN { "UTC".to_owned() } else { declared.clone() };
     let reading = tokio::task::spawn_blocking(move || {
@@ -31,7 +38,7 @@ pub(super) async fn read(
         let read = import::read_undescribed(input, &options, describe, now);
         let (dataset, imported) = read.map_err(super::super::import::refused)?;
         let frame = frame(&imported.observations, &dataset.grid()).or_exit(ExitCode::Invalid)?;
-        Ok((dataset, frame, imported.report))
+        Ok(Contents { dataset, frame, covariates: imported.covariates, report: imported.report })
     });
     reading.await?.map_err(|failure| advised(failure, file))
 }

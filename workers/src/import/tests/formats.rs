@@ -228,7 +228,7 @@ fn columns_of_any_name_are_read_if_they_are_named() {
         id: Some(id.into()),
         time: Some(time.into()),
         value: Some(value.into()),
-        series: None,
+        ..ColumnNames::default()
     };
     let options = |columns| ImportOptions { columns, ..ImportOptions::default() };
     let imported = read_bytes(text.as_bytes(), &options(named("store", "day", "sold")), &hourly());

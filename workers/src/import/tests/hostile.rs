@@ -113,7 +113,12 @@ fn table() -> Table {
 fn a_hundred_million_rows_are_one_import_and_one_more_is_not() {
     let mut table = table();
     table.rows = MOST_ROWS - 1;
-    let row = || Row { series: b"a", ds: Moment::Text(b"2025-01-01T00:00:00Z"), y: Amount::Number(1.0) };
+    let row = || Row {
+        series: b"a",
+        ds: Moment::Text(b"2025-01-01T00:00:00Z"),
+        y: Amount::Number(1.0),
+        covariates: Vec::new(),
+    };
     table.add(&row(), 2).expect("the last one");
     assert_eq!(table.add(&row(), 3).expect_err("one too many").to_string(), "more than 100000000 rows");
 }
@@ -121,7 +126,12 @@ fn a_hundred_million_rows_are_one_import_and_one_more_is_not() {
 #[test]
 fn a_million_rows_are_one_series_and_one_more_is_not() {
     let mut table = table();
-    let row = || Row { series: b"a", ds: Moment::Text(b"2025-01-01T00:00:00Z"), y: Amount::Number(1.0) };
+    let row = || Row {
+        series: b"a",
+        ds: Moment::Text(b"2025-01-01T00:00:00Z"),
+        y: Amount::Number(1.0),
+        covariates: Vec::new(),
+    };
     for line in 0..1_000_000 {
         table.add(&row(), line).expect("fits");
     }

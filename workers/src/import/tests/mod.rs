@@ -7,6 +7,7 @@ use forecasting::{series::Grid, spec::Negative};
 
 use super::*;
 
+mod covariates;
 mod formats;
 mod hostile;
 mod looks;
