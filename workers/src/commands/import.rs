@@ -1,6 +1,6 @@
 //! `gatecast import`
 
-use std::io::{self, Read};
+use std::io;
 
 use anyhow::anyhow;
 use forecasting::spec::DatasetSpec;
@@ -16,7 +16,7 @@ use crate::{
     config::cloud_variables,
     environment::Environment,
     failure::{CommandResult, ExitCode, Failure},
-    import::{ImportError, ImportOptions, ImportReport, melt, read},
+    import::{ImportError, ImportOptions, ImportReport, Input, melt, read},
     input,
     terminal::{print, print_json, spinner},
 };
@@ -59,7 +59,7 @@ pub(super) fn counts(recorded: Recorded) -> serde_json::Value {
 pub(super) async fn record(
     environment: &Environment,
     dataset: &DatasetSpec,
-    input: impl Read + Send + 'static,
+    input: Input<'static>,
     options: ImportOptions,
 ) -> Result<(ImportReport, Recorded), Failure> {
     let now = environment.clock.now();
@@ -150,6 +150,8 @@ pub(super) fn advised(mut failure: Failure, file: &str) -> Failure {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read;
+
     use tokio::{
         io::{AsyncReadExt as _, AsyncWriteExt as _},
         net::TcpListener,
@@ -169,7 +171,7 @@ mod tests {
         }
     }
 
-    fn code(input: impl Read) -> ExitCode {
+    fn code<'a>(input: impl Into<Input<'a>>) -> ExitCode {
         refused(sample(input, None).expect_err("cannot be read")).code
     }
 
@@ -188,7 +190,7 @@ mod tests {
         let io_error = io::Error::from_raw_os_error(5);
         let no_folder_for_a_copy = io::Error::new(io::ErrorKind::ReadOnlyFilesystem, "at /tmp");
         for error in [io_error, no_folder_for_a_copy] {
-            assert_eq!(code(Read::chain(ROWS, Broken(Some(error)))), ExitCode::Failure);
+            assert_eq!(code(Input::stream(Read::chain(ROWS, Broken(Some(error))))), ExitCode::Failure);
         }
     }
 
