@@ -186,11 +186,3 @@ fn what_is_known_in_advance_must_reach_over_the_horizon_of_a_question() {
     assert_eq!((missing.covariate.as_str(), missing.series, missing.at), ("toll", id("bridge"), at));
     assert_eq!(only_refusal(&ask(None)), Refusal::NeedsCovariates);
 }
-
-#[test]
-fn values_without_covariates_are_enough_for_a_model_of_values() {
-    let (plain, frame) = (serving(Some(long_mean())), history(60));
-    assert_eq!(only_forecast(answer(&plain, &question(24), &frame)).route, Route::Primary);
-    let fallback = only_forecast(answer(&serving(None), &question(24), &frame));
-    assert_eq!(fallback.route, Route::Fallback(FallbackReason::NoIncumbent));
-}

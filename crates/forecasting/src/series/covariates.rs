@@ -68,6 +68,11 @@ impl Covariates {
         &NONE
     }
 
+    /// Whether nothing is known of any series.
+    pub fn is_empty(&self) -> bool {
+        self.series.is_empty()
+    }
+
     /// Those of each series that has any, in ascending order of the ids.
     pub fn all(&self) -> impl Iterator<Item = (&SeriesId, &SeriesCovariates)> {
         self.series.iter()
