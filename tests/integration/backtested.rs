@@ -226,7 +226,7 @@ fn a_covariate_that_is_not_as_declared_is_named() {
     let document = json(&mut backtest(&desk, &uncounted, &[&PRICED[..], &["--known", "price"]].concat()));
     assert_eq!(document["rows"], 59);
     fails(&desk, &uncounted, &PRICED[..6], 4, "y = \"\": is empty");
-    let found = "header: no column weather (--past); found unique_id, ds, y, price, visits, region";
+    let found = "header: no column weather (past-only); found unique_id, ds, y, price, visits, region";
     fails(&desk, &uncounted, &[&PRICED[..6], &["--past", "weather"]].concat(), 4, found);
 }
 
