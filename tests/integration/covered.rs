@@ -1,0 +1,148 @@
+//! A dataset with covariates, from its specification to forecasts that follow them.
+
+use serde_json::Value;
+
+use crate::{
+    backtested::{line, priced_shops},
+    command_line::{json, succeed},
+    desk::Desk,
+};
+
+const DATASET: &str = "name = 'shops'\nfrequency = 'P1D'\ntime_zone = 'UTC'\n";
+const COVARIATES: &str = "[covariates]\nknown = ['price']\nstatic = ['region']\n";
+const MODEL: &str = "name = 'shops'\ndataset = 'shops'\nhorizon = 7\n[[learners]]\nlearner = 'elastic-net'\n";
+
+/// The first day of which nobody knows yet what was sold: 2025-01-28.
+const TODAY: i64 = 393;
+
+/// 400 days of prices, and what was sold at them until yesterday.
+fn shops() -> String {
+    priced_shops(|shop, day, mut cells| {
+        if day >= TODAY {
+            cells[1].clear();
+        }
+        line(shop, &cells)
+    })
+}
+
+/// The week from today on, at one price.
+fn week_at(price: &str) -> String {
+    priced_shops(|shop, day, mut cells| {
+        if day < TODAY {
+            return String::new();
+        }
+        cells[1].clear();
+        price.clone_into(&mut cells[2]);
+        line(shop, &cells)
+    })
+}
+
+/// A folder with the shops' dataset and model applied, and nothing imported.
+fn with_shops() -> Desk {
+    let desk = Desk::new();
+    desk.file("shops.dataset.toml", DATASET.to_owned() + COVARIATES);
+    desk.file("shops.model.toml", MODEL);
+    succeed(desk.gatecast().args(["datasets", "apply", "shops.dataset.toml"]));
+    succeed(desk.gatecast().args(["models", "apply", "shops.model.toml"]));
+    desk
+}
+
+fn import(desk: &Desk, rows: String) -> Value {
+    desk.file("shops.csv", rows);
+    json(desk.gatecast().args(["--json", "import", "shops", "shops.csv", "--tz", "none"]))
+}
+
+/// What the first shop will sell in the week from today on.
+fn forecast(desk: &Desk) -> Vec<f64> {
+    let reply = json(desk.gatecast().args(["--json", "forecast", "shops", "--series", "north-1"]));
+    let forecast = &reply["forecasts"][0];
+    assert_eq!((&forecast["route"], &forecast["start"]), (&"primary".into(), &"2025-01-28T00:00:00Z".into()));
+    let values = forecast["values"].as_array().expect("a list");
+    values.iter().map(|value| value.as_f64().expect("a number")).collect()
+}
+
+#[test]
+fn forecasts_follow_prices_that_are_known_in_advance() {
+    let desk = with_shops();
+    let imported = import(&desk, shops());
+    let counts = |new: u64, corrected: u64, unchanged: u64| serde_json::json!({ "new": new, "corrected": corrected, "unchanged": unchanged });
+    assert_eq!(imported["recorded"], counts(786, 0, 0));
+    assert_eq!(imported["covariates"], counts(802, 0, 0), "a price for each day and shop, and two regions");
+    let again = import(&desk, shops());
+    assert_eq!((&again["recorded"], &again["covariates"]), (&counts(0, 0, 786), &counts(0, 0, 802)));
+
+    let decision = json(desk.gatecast().args(["--json", "train", "shops", "--wait"]));
+    assert_eq!(decision["decision"], "promoted", "{decision}");
+
+    import(&desk, week_at("1"));
+    let dear = forecast(&desk);
+    import(&desk, week_at("0.5"));
+    let cheap = forecast(&desk);
+    assert_eq!((dear.len(), cheap.len()), (7, 7));
+    assert!(dear.iter().zip(&cheap).all(|(dear, cheap)| *cheap > 1.3 * dear), "{dear:?}, {cheap:?}");
+
+    // Prices end on 2025-02-03, and a week from the 30th does not.
+    let beyond = ["forecast", "shops", "--series", "north-1", "--origin", "2025-01-30T00:00:00Z"];
+    let missing = "price is declared as known in advance, and is missing for series north-1 at \
+                   2025-02-04T00:00:00Z";
+    desk.fails(&beyond, 4, &[missing]);
+}
+
+#[test]
+fn a_version_that_learned_without_what_is_declared_is_kept_out_and_told_why() {
+    let desk = with_shops();
+    let without_prices = priced_shops(|shop, day, mut cells| {
+        cells[2].clear();
+        if day < TODAY { line(shop, &cells) } else { String::new() }
+    });
+    import(&desk, without_prices);
+    let refused = desk.run(&["--json", "train", "shops", "--wait"]);
+    assert_eq!(refused.status.code(), Some(6), "{}", String::from_utf8_lossy(&refused.stderr));
+    let said = String::from_utf8_lossy(&refused.stdout);
+    assert!(
+        said.contains("price is declared as known in advance, and is missing for series north-1"),
+        "{said}"
+    );
+    // Who answers without an incumbent looks at values alone.
+    let reply = json(desk.gatecast().args(["--json", "forecast", "shops"]));
+    assert_eq!(reply["forecasts"][1]["reason"], "no_incumbent");
+}
+
+#[test]
+fn a_file_without_a_declared_column_changes_nothing() {
+    let desk = with_shops();
+    desk.file("bare.csv", "unique_id,ds,y,region\nnorth-1,2024-01-01,1,north\n");
+    let says = "header: no column price (known in advance); found unique_id, ds, y, region";
+    desk.fails(&["import", "shops", "bare.csv", "--tz", "none"], 4, &[says]);
+    assert_eq!(desk.rows(), 0);
+}
+
+#[test]
+fn a_covariate_may_be_declared_later_and_not_be_taken_back() {
+    let desk = with_shops();
+    let apply = |covariates: &str, expected: Result<u64, &str>| {
+        desk.file("changed.toml", DATASET.to_owned() + covariates);
+        match expected {
+            Ok(version) => {
+                let applied = json(desk.gatecast().args(["--json", "datasets", "apply", "changed.toml"]));
+                assert_eq!(applied["version"], version, "{covariates}");
+            }
+            Err(says) => desk.fails(&["datasets", "apply", "changed.toml"], 4, &[says]),
+        }
+    };
+    apply("", Ok(2)); // nothing is stored yet
+    apply(COVARIATES, Ok(3));
+    import(&desk, shops());
+    apply(
+        "",
+        Err("covariates.known \"\": shops has 786 stored observations with covariates.known \"price\""),
+    );
+    let as_past = "[covariates]\npast = ['price']\nstatic = ['region']\n";
+    apply(as_past, Err("covariates.known \"\""));
+    let more = "[covariates]\nknown = ['price']\npast = ['visits']\nstatic = ['region']\n";
+    apply(more, Ok(4));
+    let imported = import(&desk, shops());
+    assert_eq!(imported["covariates"]["new"], 800, "visits that the same file had all along");
+    let twice = "[covariates]\nknown = ['price']\npast = ['price']\n";
+    apply(twice, Err("covariates.past = price: is declared as known already"));
+}
