@@ -71,8 +71,8 @@ struct Known {
 }
 
 impl ForecastHandler {
-    /// The recent history of a dataset, and what is known besides. One that was never looked at belongs to a model that was heard of a
-    /// moment ago; one without observations was looked at and is empty.
+    /// The recent history of a dataset, and what is known besides. One that was never looked at belongs to a model
+    /// that was heard of a moment ago; one without observations was looked at and is empty.
     async fn recorded(&self, dataset: &DatasetName) -> Option<(Arc<Frame>, Arc<Covariates>)> {
         if let Some(recorded) = self.up_to_date.recent.of(dataset) {
             return Some(recorded);

@@ -136,7 +136,8 @@ impl<'a> Dataset<'a> {
         let mut rows = NewRows::default();
         for (id, points) in batch.series {
             let series = series_id(db, self.id, id, self.recorded_at).await?;
-            refuse_unreadable(id, self.grid, &points, series.ends(db).await?)?; // the caller undoes the series before
+            // The caller undoes the series before.
+            refuse_unreadable(id, self.grid, &points, series.ends(db).await?)?;
             if let Some(values) = self.beside {
                 let values = series_id(db, values, id, self.recorded_at).await?;
                 refuse_unreadable(id, self.grid, &points, values.ends(db).await?)?;
