@@ -86,6 +86,9 @@ fn forecasts_follow_prices_that_are_known_in_advance() {
     let missing = "price is declared as known in advance, and is missing for series north-1 at \
                    2025-02-04T00:00:00Z";
     desk.fails(&beyond, 4, &[missing]);
+    let refused = desk.run(&[&["--json"], &beyond[..]].concat());
+    let reply: Value = serde_json::from_slice(&refused.stdout).expect("is JSON");
+    assert_eq!((&reply["outcome"], &reply["reason"]), (&"refused".into(), &"missing_covariate".into()));
 }
 
 #[test]

@@ -118,7 +118,7 @@ pub enum RefusalReason {
     BadRequest,
     /// There is no value before the origin.
     NothingToGoOn,
-    /// A covariate that is known in advance is missing for a step of the horizon that the message names.
+    /// A covariate that is known in advance is missing within the horizon.
     MissingCovariate,
 }
 
