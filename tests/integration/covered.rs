@@ -52,6 +52,10 @@ fn import(desk: &Desk, rows: String) -> Value {
     json(desk.gatecast().args(["--json", "import", "shops", "shops.csv", "--tz", "none"]))
 }
 
+fn counts(new: u64, corrected: u64, unchanged: u64) -> Value {
+    serde_json::json!({ "new": new, "corrected": corrected, "unchanged": unchanged })
+}
+
 /// What the first shop will sell in the week from today on.
 fn forecast(desk: &Desk) -> Vec<f64> {
     let reply = json(desk.gatecast().args(["--json", "forecast", "shops", "--series", "north-1"]));
@@ -65,7 +69,6 @@ fn forecast(desk: &Desk) -> Vec<f64> {
 fn forecasts_follow_prices_that_are_known_in_advance() {
     let desk = with_shops();
     let imported = import(&desk, shops());
-    let counts = |new: u64, corrected: u64, unchanged: u64| serde_json::json!({ "new": new, "corrected": corrected, "unchanged": unchanged });
     assert_eq!(imported["recorded"], counts(786, 0, 0));
     assert_eq!(imported["covariates"], counts(802, 0, 0), "a price for each day and shop, and two regions");
     let again = import(&desk, shops());
