@@ -1,11 +1,22 @@
 //! A dataset with covariates, from its specification to forecasts that follow them.
 
+use forecasting::spec::{DatasetSpec, ModelSpec};
+use history::Rows;
+use protocol::{
+    ContentType, Destination, Message as _, RoutingKey, WireMessage,
+    messages::{ForecastReply, ObservationsRecorded},
+};
 use serde_json::Value;
+use workers::{
+    import::{self, ColumnNames, CovariateNames, ImportOptions},
+    roles::Role,
+};
 
 use crate::{
     backtested::{line, priced_shops},
     command_line::{json, succeed},
     desk::Desk,
+    stack::{Stack, in_time, promoted, request},
 };
 
 const DATASET: &str = "name = 'shops'\nfrequency = 'P1D'\ntime_zone = 'UTC'\n";
@@ -92,6 +103,63 @@ fn forecasts_follow_prices_that_are_known_in_advance() {
     let refused = desk.run(&[&["--json"], &beyond[..]].concat());
     let reply: Value = serde_json::from_slice(&refused.stdout).expect("is JSON");
     assert_eq!((&reply["outcome"], &reply["reason"]), (&"refused".into(), &"missing_covariate".into()));
+}
+
+/// Records rows of the shops as an import does, and says so.
+async fn bring(stack: &Stack, dataset: &DatasetSpec, rows: String) {
+    let columns =
+        ColumnNames { covariates: CovariateNames::of(&dataset.covariates), ..ColumnNames::default() };
+    let options = ImportOptions { columns, time_zone: Some("none".to_owned()), ..ImportOptions::default() };
+    let imported = import::read(rows.as_bytes(), &options, dataset, stack.now()).expect("reads");
+    let rows = Rows { observations: &imported.observations, covariates: &imported.covariates };
+    let environment = &stack.environment;
+    let recorded = environment.history.record_rows(&dataset.name, &dataset.grid(), rows, stack.now()).await;
+    let recorded = recorded.expect("records").values;
+    let event = ObservationsRecorded {
+        dataset: dataset.name.to_string(),
+        new: recorded.new,
+        corrected: recorded.corrected,
+        unchanged: recorded.unchanged,
+    };
+    let message = WireMessage::new(&event, ContentType::Json, "imported").expect("a small body");
+    let key = RoutingKey::new(ObservationsRecorded::KIND, dataset.name.as_str());
+    environment.broker.publish(&Destination::Event(key), message).await.expect("published");
+}
+
+/// Asks until a version forecasts the first step of the first shop, above a value if one is given.
+async fn first_step(stack: &Stack, model: &ModelSpec, above: Option<f64>) -> f64 {
+    let asking = async {
+        loop {
+            if let ForecastReply::Answered { forecasts, .. } = stack.forecast(&request(model)).await
+                && let Some(first) = forecasts.first().filter(|first| first.version == Some(1))
+                && let Some(value) =
+                    first.points.values[0].filter(|value| above.is_none_or(|above| *value > above))
+            {
+                return value;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    in_time(asking).await
+}
+
+#[tokio::test]
+async fn a_running_forecaster_hears_of_new_prices() {
+    let mut stack = Stack::still().await;
+    let dataset: DatasetSpec = toml::from_str(&(DATASET.to_owned() + COVARIATES)).expect("a specification");
+    let model: ModelSpec = toml::from_str(MODEL).expect("a specification");
+    let registry = stack.environment.registry.clone();
+    registry.apply_dataset(&dataset, stack.now()).await.expect("applies");
+    registry.apply_model(&model, stack.now()).await.expect("applies");
+    bring(&stack, &dataset, shops()).await;
+    bring(&stack, &dataset, week_at("1")).await;
+    stack.run(&[Role::Trainer, Role::Gatekeeper, Role::Forecaster]);
+    promoted(stack.train(&model, "elastic-net").await);
+    let dear = first_step(&stack, &model, None).await;
+    bring(&stack, &dataset, week_at("0.5")).await;
+    let cheap = first_step(&stack, &model, Some(dear)).await;
+    assert!(cheap > 1.3 * dear, "{cheap} is not much more than {dear}");
+    stack.finish().await;
 }
 
 #[test]
