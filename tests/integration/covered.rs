@@ -106,7 +106,7 @@ fn forecasts_follow_prices_that_are_known_in_advance() {
 }
 
 /// Records rows of the shops as an import does, and says so.
-async fn bring(stack: &Stack, dataset: &DatasetSpec, rows: String) {
+async fn bring(stack: &Stack, dataset: &DatasetSpec, rows: &str) {
     let columns =
         ColumnNames { covariates: CovariateNames::of(&dataset.covariates), ..ColumnNames::default() };
     let options = ImportOptions { columns, time_zone: Some("none".to_owned()), ..ImportOptions::default() };
@@ -151,12 +151,12 @@ async fn a_running_forecaster_hears_of_new_prices() {
     let registry = stack.environment.registry.clone();
     registry.apply_dataset(&dataset, stack.now()).await.expect("applies");
     registry.apply_model(&model, stack.now()).await.expect("applies");
-    bring(&stack, &dataset, shops()).await;
-    bring(&stack, &dataset, week_at("1")).await;
+    bring(&stack, &dataset, &shops()).await;
+    bring(&stack, &dataset, &week_at("1")).await;
     stack.run(&[Role::Trainer, Role::Gatekeeper, Role::Forecaster]);
     promoted(stack.train(&model, "elastic-net").await);
     let dear = first_step(&stack, &model, None).await;
-    bring(&stack, &dataset, week_at("0.5")).await;
+    bring(&stack, &dataset, &week_at("0.5")).await;
     let cheap = first_step(&stack, &model, Some(dear)).await;
     assert!(cheap > 1.3 * dear, "{cheap} is not much more than {dear}");
     stack.finish().await;
