@@ -153,7 +153,7 @@ fn every_format_and_column_name_gives_the_same_numbers_in_and_out() {
 
 /// 400 days of two shops that sell twice as much for half the price; of prices there is no rhythm. The web page
 /// is visited on the day before. `row` may change a row's cells.
-fn priced_shops(row: impl Fn(&str, i64, [String; 5]) -> String) -> String {
+pub(crate) fn priced_shops(row: impl Fn(&str, i64, [String; 5]) -> String) -> String {
     let is_cheap = |day: i64| (1..71).any(|root| root * root % 71 == (day + 1) % 71);
     let mut rows = "unique_id,ds,y,price,visits,region\n".to_owned();
     for (shop, region) in [("north-1", "north"), ("south-1", "south")] {
@@ -170,7 +170,7 @@ fn priced_shops(row: impl Fn(&str, i64, [String; 5]) -> String) -> String {
     rows
 }
 
-fn line(shop: &str, cells: &[String; 5]) -> String {
+pub(crate) fn line(shop: &str, cells: &[String; 5]) -> String {
     format!("{shop},{}\n", cells.join(","))
 }
 
@@ -226,7 +226,7 @@ fn a_covariate_that_is_not_as_declared_is_named() {
     let document = json(&mut backtest(&desk, &uncounted, &[&PRICED[..], &["--known", "price"]].concat()));
     assert_eq!(document["rows"], 59);
     fails(&desk, &uncounted, &PRICED[..6], 4, "y = \"\": is empty");
-    let found = "header: no column weather (--past); found unique_id, ds, y, price, visits, region";
+    let found = "header: no column weather (past-only); found unique_id, ds, y, price, visits, region";
     fails(&desk, &uncounted, &[&PRICED[..6], &["--past", "weather"]].concat(), 4, found);
 }
 

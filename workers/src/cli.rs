@@ -226,10 +226,11 @@ impl Init {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 One row per value: columns are found by name, `unique_id,ds,y` or `series,timestamp,value`, or as --id, --time and \
---value say. CSV and JSON lines may be compressed (.gz, .zst). Objects in stores are reached with the variables \
-that the stores' own tools read (AWS_ACCESS_KEY_ID, AWS_ENDPOINT_URL, GOOGLE_SERVICE_ACCOUNT, \
-AZURE_STORAGE_ACCOUNT_NAME, …). Nothing is stored when any row is wrong, and nothing is repaired unless asked for \
-by name.")]
+--value say. Columns that the dataset declares as covariates must be there; where only they are known, as of steps to \
+come, a row leaves the value empty. CSV and JSON lines may be compressed (.gz, .zst). Objects in stores are reached \
+with the variables that the stores' own tools read (AWS_ACCESS_KEY_ID, AWS_ENDPOINT_URL, GOOGLE_SERVICE_ACCOUNT, \
+AZURE_STORAGE_ACCOUNT_NAME, …). Nothing is stored when any row is wrong, and nothing is repaired unless asked for by \
+name.")]
 pub struct Import {
     /// The dataset
     pub dataset: DatasetName,

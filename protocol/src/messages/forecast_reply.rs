@@ -118,6 +118,8 @@ pub enum RefusalReason {
     BadRequest,
     /// There is no value before the origin.
     NothingToGoOn,
+    /// A covariate that is known in advance is missing within the horizon.
+    MissingCovariate,
 }
 
 impl Message for ForecastReply {

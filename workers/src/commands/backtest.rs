@@ -15,7 +15,8 @@ use forecasting::{
     learning::StopFlag,
     names::{DatasetName, ModelName},
     spec::{
-        Algorithm, DatasetSpec, FallbackSpec, GatePolicy, LearnerSpec, ModelSpec, Negative, TrainSettings,
+        Algorithm, CovariateSpec, DatasetSpec, FallbackSpec, GatePolicy, LearnerSpec, ModelSpec, Negative,
+        TrainSettings,
     },
 };
 use jiff::Timestamp;
@@ -110,6 +111,7 @@ fn dataset(frequency: forecasting::series::Frequency, time_zone: &str) -> Datase
         description: None,
         source: None,
         licence: None,
+        covariates: CovariateSpec::default(),
     }
 }
 

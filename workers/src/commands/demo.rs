@@ -172,7 +172,7 @@ async fn bring(
     let licence = dataset.licence.as_deref().unwrap_or("unknown licence");
     narrator.tell(&format!(
         "{}: {} rows of {} series imported ({licence})",
-        dataset.name, recorded.new, report.series
+        dataset.name, recorded.values.new, report.series
     ));
     Ok(model)
 }

@@ -163,7 +163,10 @@ impl JudgeHandler {
         };
         let grid = case.dataset.grid();
         let range = Range { as_of: Some(case.job.as_of), ..Range::default() };
-        let frame = self.history.read(&case.dataset.name, &grid, &range).await.map_err(read_error)?;
+        let (dataset, declared) = (&case.dataset.name, &case.dataset.covariates);
+        let frame = self.history.read(dataset, &grid, &range).await.map_err(read_error)?;
+        let covariates =
+            self.history.covariates(dataset, &grid, declared, &range).await.map_err(read_error)?;
 
         // Decide.
         let judged = compute(&self.cpu, move |stop| {
@@ -178,6 +181,7 @@ impl JudgeHandler {
                 },
                 incumbent: case.incumbent.as_deref(),
                 frame: &frame,
+                covariates: &covariates,
                 stop,
             });
             judged.map(|judged| Found::on_rows(&judged))

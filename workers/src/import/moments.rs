@@ -21,7 +21,7 @@ pub(super) struct Clock {
     on_daylight_saving: OnDaylightSaving,
     /// Steps are days: a time stamp at midnight means the day, even one that begins at 01:00.
     by_day: bool,
-    latest: Timestamp,
+    now: Timestamp,
     /// Repeated local times that were read once already, by series.
     repeated: HashSet<(usize, DateTime)>,
     pub(super) repairs: DaylightSavingRepairs,
@@ -43,7 +43,7 @@ impl Clock {
             naive_zone,
             on_daylight_saving,
             by_day: matches!(grid.frequency(), Frequency::Days(_)),
-            latest: now.checked_add(SignedDuration::from_hours(24)).unwrap_or(Timestamp::MAX),
+            now,
             repeated: HashSet::new(),
             repairs: DaylightSavingRepairs::default(),
             written: None,
@@ -143,17 +143,26 @@ impl Clock {
         }
     }
 
-    /// The instant, if an observation may have it.
+    /// The instant, if a row may have it.
     fn check(&self, instant: Timestamp) -> Result<Option<Timestamp>, String> {
-        if !is_within_years(instant) {
-            return Err(OUTSIDE_YEARS.to_owned());
+        if is_within_years(instant) { Ok(Some(instant)) } else { Err(OUTSIDE_YEARS.to_owned()) }
+    }
+
+    /// Refuses an instant that is too far ahead for a row with a value, or for one without.
+    pub(super) fn check_ahead(&self, instant: Timestamp, has_value: bool) -> Result<(), String> {
+        let ahead = if has_value { VALUES_AHEAD } else { COVARIATES_AHEAD };
+        let latest = self.now.checked_add(ahead).unwrap_or(Timestamp::MAX);
+        if instant <= latest {
+            return Ok(());
         }
-        if instant > self.latest {
-            return Err(format!("lies in the future: the latest possible is {}", self.latest));
-        }
-        Ok(Some(instant))
+        Err(format!("lies in the future: the latest possible is {latest}"))
     }
 }
+
+/// The clock of whoever counted may be of another zone.
+const VALUES_AHEAD: SignedDuration = SignedDuration::from_hours(24);
+/// What is known in advance is known as far as forecasts reach: five years.
+const COVARIATES_AHEAD: SignedDuration = SignedDuration::from_hours(24 * (5 * 365 + 2));
 
 /// What is wrong where [`is_within_years`] says no.
 pub(crate) const OUTSIDE_YEARS: &str = "lies outside the years 1900 to 2200";

@@ -182,6 +182,10 @@ impl Predict for ElasticNet {
         self.relative().requirement()
     }
 
+    fn needs_covariates(&self) -> bool {
+        self.relative().needs_covariates()
+    }
+
     fn predict(
         &self,
         history: &Series,

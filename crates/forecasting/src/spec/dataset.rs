@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 use serde::{Deserialize, Deserializer, Serialize, de};
 
-use super::{SpecError, check_time_zone, hash::canonical_hash};
+use super::{CovariateSpec, SpecError, check_time_zone, hash::canonical_hash};
 use crate::{
     names::DatasetName,
     series::{Frequency, Grid},
@@ -20,6 +20,9 @@ use crate::{
 /// description = "Bikes hired in the hour"
 /// source = "UCI Bike Sharing (275)"
 /// licence = "CC BY 4.0"
+///
+/// [covariates]                       # optional, see CovariateSpec
+/// known = ["temperature"]
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -47,6 +50,9 @@ pub struct DatasetSpec {
     /// Under which licence it may be used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub licence: Option<String>,
+    /// The columns beside the value. Default none.
+    #[serde(default, skip_serializing_if = "CovariateSpec::is_empty")]
+    pub covariates: CovariateSpec,
 }
 
 /// Whether observations may be below zero.
@@ -146,6 +152,20 @@ mod tests {
         // What was applied before there was a choice is still the same specification.
         assert_eq!(read(BIKES).hash(), read(&format!("{BIKES}\nnegative = 'allow'")).hash());
         assert_ne!(read(BIKES).hash(), refusing.hash());
+    }
+
+    #[test]
+    fn covariates_change_the_hash_of_a_dataset_that_declares_some() {
+        let with = |names: &str| read(&format!("{BIKES}\n[covariates]\n{names}"));
+        assert_eq!(with("known = []").hash(), read(BIKES).hash(), "there are none");
+        assert_ne!(with("known = ['rain']").hash(), read(BIKES).hash());
+        assert_ne!(with("known = ['rain']").hash(), with("past = ['rain']").hash());
+        assert_eq!(with("known = ['rain', 'ice']").hash(), with("known = ['ice', 'rain']").hash());
+        let json = serde_json::to_string(&with("known = ['rain']")).expect("is JSON");
+        assert_eq!(
+            serde_json::from_str::<DatasetSpec>(&json).expect("was written"),
+            with("known = ['rain']")
+        );
     }
 
     #[test]
