@@ -76,7 +76,7 @@ impl Clock {
             if let Some(written) = &mut self.written {
                 written.note(instant, offset_seconds(text).unwrap_or_default());
             }
-            return self.check(instant);
+            return check_years(instant);
         }
         match text.len() {
             10 => self.read_day(text.parse().map_err(|_| NO_TIME)?),
@@ -89,7 +89,7 @@ impl Clock {
         if let Some(written) = &mut self.written {
             written.note(instant, 0);
         }
-        self.check(instant)
+        check_years(instant)
     }
 
     /// The start of a day of the zone.
@@ -99,7 +99,7 @@ impl Clock {
         }
         let zone = self.naive_zone.as_ref().ok_or(NO_OFFSET)?;
         let start = day.to_zoned(zone.clone()).and_then(|day| day.start_of_day()).map_err(|_| NO_TIME)?;
-        self.check(start.timestamp())
+        check_years(start.timestamp())
     }
 
     /// As [`read`](Self::read), for what a wall clock of the zone shows.
@@ -111,7 +111,7 @@ impl Clock {
             return self.read_day(local.date());
         }
         match self.resolve(local, series)? {
-            Some(instant) => self.check(instant),
+            Some(instant) => check_years(instant),
             None => Ok(None),
         }
     }
@@ -143,11 +143,6 @@ impl Clock {
         }
     }
 
-    /// The instant, if a row may have it.
-    fn check(&self, instant: Timestamp) -> Result<Option<Timestamp>, String> {
-        if is_within_years(instant) { Ok(Some(instant)) } else { Err(OUTSIDE_YEARS.to_owned()) }
-    }
-
     /// Refuses an instant that is too far ahead for a row with a value, or for one without.
     pub(super) fn check_ahead(&self, instant: Timestamp, has_value: bool) -> Result<(), String> {
         let ahead = if has_value { VALUES_AHEAD } else { COVARIATES_AHEAD };
@@ -166,6 +161,10 @@ const COVARIATES_AHEAD: SignedDuration = SignedDuration::from_hours(24 * (5 * 36
 
 /// What is wrong where [`is_within_years`] says no.
 pub(crate) const OUTSIDE_YEARS: &str = "lies outside the years 1900 to 2200";
+
+fn check_years(instant: Timestamp) -> Result<Option<Timestamp>, String> {
+    if is_within_years(instant) { Ok(Some(instant)) } else { Err(OUTSIDE_YEARS.to_owned()) }
+}
 
 /// Whether an observation may have this time stamp, however it arrives.
 pub(crate) fn is_within_years(ds: Timestamp) -> bool {
