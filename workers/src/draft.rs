@@ -121,6 +121,9 @@ availability_delay = \"PT0S\"
 # Values below zero are allowed (the smallest in the file is {smallest}); as errors they would be refused:
 # negative = \"refuse\"
 
+# Whose public holidays demand follows: a country, or a part of it such as \"US-NY\" or \"DE-BY\".
+# holidays = \"\"
+
 # For people.
 # description = \"\"
 # source = \"\"

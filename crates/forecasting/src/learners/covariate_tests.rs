@@ -205,6 +205,7 @@ fn more_features_than_a_model_may_have_are_refused() {
     let material = Material {
         frame: &frame,
         covariates: &covariates,
+        holidays: None,
         horizon_steps: 24,
         delay_steps: 0,
         seed: 7,

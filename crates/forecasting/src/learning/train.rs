@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     artifact::Bundle,
+    holidays::HolidayRegion,
     models::{Model, WeeklyMean},
     names::LearnerName,
     series::{Covariates, Frame},
@@ -111,6 +112,7 @@ impl TrainingRequest<'_> {
         Material {
             frame,
             covariates: self.covariates,
+            holidays: self.dataset.holidays.as_ref().map(HolidayRegion::calendar),
             horizon_steps: self.model.horizon_steps as usize,
             delay_steps: self.dataset.delay_steps(),
             seed: self.model.train.seed,
