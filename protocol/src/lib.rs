@@ -12,6 +12,7 @@ mod envelope;
 pub mod headers;
 
 mod codec;
+mod finite;
 
 pub mod messages;
 

@@ -5,9 +5,9 @@ use jiff::Timestamp;
 use protocol::{
     ContentType, EncodeError, MAX_BODY_BYTES, Message, Properties, Queue, Reply, WireMessage, decode, encode,
     messages::{
-        Act, ActRecorded, ActRefusal, ActRefused, ActReply, CandidateRefused, ForecastReply, ForecastRequest,
-        GateDecision, ObservationBatch, RefusalReason, RefusingVerdict, TrainJob, TrainOutcome, TrainReason,
-        TrainResult,
+        Act, ActRecorded, ActRefusal, ActRefused, ActReply, CandidateRefused, Competitor, ForecastReply,
+        ForecastRequest, GateDecision, ObservationBatch, RefusalReason, RefusingVerdict, TrainJob,
+        TrainOutcome, TrainReason, TrainResult,
     },
 };
 
@@ -192,6 +192,34 @@ fn numbers_are_finite() {
         let error = batch(bad).expect_err(bad).to_string();
         assert!(error.contains("series[0].values[0]"), "{bad}: {error}");
     }
+}
+
+#[test]
+fn a_number_that_json_could_not_say_is_refused_in_message_pack_too() {
+    let competitor = |average_error| Competitor {
+        learner: "l".into(),
+        average_error,
+        worst_case_error: 1.0,
+        rows: 1,
+        series: 1,
+    };
+    let result = |average_error| TrainResult {
+        model: "m".into(),
+        outcome: TrainOutcome::Candidate {
+            version: 1,
+            learner: "l".into(),
+            competed: vec![competitor(average_error)],
+            left_out: vec![],
+            uncontested: None,
+        },
+    };
+    for bad in [f64::NAN, f64::INFINITY] {
+        let message = WireMessage::new(&result(bad), ContentType::MessagePack, "id-1").expect("a small body");
+        let error = decode::<TrainResult>(&message).expect_err("must be refused").to_string();
+        assert!(error.contains("is not a finite number"), "{error}");
+    }
+    let message = WireMessage::new(&result(0.5), ContentType::MessagePack, "id-1").expect("a small body");
+    assert_eq!(decode::<TrainResult>(&message), Ok(result(0.5)));
 }
 
 #[test]

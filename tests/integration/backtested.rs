@@ -1,6 +1,6 @@
 //! `gatecast backtest` as a data scientist uses it: on a file, without anything else.
 
-use std::{collections::BTreeMap, path::Path, process::Command};
+use std::{collections::BTreeMap, fmt::Write as _, path::Path, process::Command};
 
 use serde_json::Value;
 
@@ -153,7 +153,7 @@ fn every_format_and_column_name_gives_the_same_numbers_in_and_out() {
 
 /// 400 days of two shops that sell twice as much for half the price; of prices there is no rhythm. The web page
 /// is visited on the day before. `row` may change a row's cells.
-fn priced_shops(row: impl Fn(&str, i64, [String; 5]) -> String) -> String {
+pub(crate) fn priced_shops(row: impl Fn(&str, i64, [String; 5]) -> String) -> String {
     let is_cheap = |day: i64| (1..71).any(|root| root * root % 71 == (day + 1) % 71);
     let mut rows = "unique_id,ds,y,price,visits,region\n".to_owned();
     for (shop, region) in [("north-1", "north"), ("south-1", "south")] {
@@ -170,7 +170,7 @@ fn priced_shops(row: impl Fn(&str, i64, [String; 5]) -> String) -> String {
     rows
 }
 
-fn line(shop: &str, cells: &[String; 5]) -> String {
+pub(crate) fn line(shop: &str, cells: &[String; 5]) -> String {
     format!("{shop},{}\n", cells.join(","))
 }
 
@@ -226,8 +226,73 @@ fn a_covariate_that_is_not_as_declared_is_named() {
     let document = json(&mut backtest(&desk, &uncounted, &[&PRICED[..], &["--known", "price"]].concat()));
     assert_eq!(document["rows"], 59);
     fails(&desk, &uncounted, &PRICED[..6], 4, "y = \"\": is empty");
-    let found = "header: no column weather (--past); found unique_id, ds, y, price, visits, region";
+    let found = "header: no column weather (past-only); found unique_id, ds, y, price, visits, region";
     fails(&desk, &uncounted, &[&PRICED[..6], &["--past", "weather"]].concat(), 4, found);
+}
+
+/// Holidays of all of Germany, 2022 to 2024.
+const GERMAN_HOLIDAYS: &str = "
+    2022-01-01 2022-04-15 2022-04-18 2022-05-01 2022-05-26 2022-06-06 2022-10-03 2022-12-25 2022-12-26
+    2023-01-01 2023-04-07 2023-04-10 2023-05-01 2023-05-18 2023-05-29 2023-10-03 2023-12-25 2023-12-26
+    2024-01-01 2024-03-29 2024-04-01 2024-05-01 2024-05-09 2024-05-20 2024-10-03 2024-12-25 2024-12-26";
+
+/// Three years of a shop that sold half as much on these, dated from `first_year` on.
+fn shop_with_holidays(first_year: i16) -> String {
+    let start = jiff::civil::date(2022, 1, 1);
+    let mut rows = "unique_id,ds,y\n".to_owned();
+    for day in 0..3 * 365 {
+        let date = start + jiff::Span::new().days(day);
+        let usual = 200 + 20 * (day % 7) + day * day % 11;
+        let sold = if GERMAN_HOLIDAYS.contains(&date.to_string()) { usual / 2 } else { usual };
+        let date = jiff::civil::date(first_year, 1, 1) + jiff::Span::new().days(day);
+        let _ = writeln!(rows, "shop,{date},{sold}");
+    }
+    rows
+}
+
+#[test]
+fn holidays_help_the_learners_that_use_them_and_no_other() {
+    let desk = Desk::new();
+    let file = desk.file("shop.csv", shop_with_holidays(2022));
+    let asked = [
+        "--horizon",
+        "7",
+        "--origins",
+        "52",
+        "--learner",
+        "elastic-net,weekly-mean",
+        "--tz",
+        "Europe/Berlin",
+        "--json",
+    ];
+    let errors = |holidays: &[&str]| {
+        let output = succeed(backtest(&desk, &file, &asked).args(holidays));
+        assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+        let document: Value = serde_json::from_slice(&output.stdout).expect("is JSON");
+        let results = document["results"].as_array().expect("a list").clone();
+        let of = |learner: &str| {
+            let result = results.iter().find(|result| result["learner"] == learner).expect("took part");
+            result["mae"].as_f64().expect("a number")
+        };
+        (of("elastic-net"), of("weekly-mean"))
+    };
+    let ((alone, of_values), (with, unmoved)) = (errors(&[]), errors(&["--holidays", "DE"]));
+    assert!(with < 0.7 * alone, "{with} against {alone}");
+    assert_eq!(unmoved.to_bits(), of_values.to_bits(), "looks at values alone");
+}
+
+#[test]
+fn holidays_of_an_unknown_place_or_time_are_said() {
+    let desk = Desk::new();
+    let file = desk.file("shop.csv", shop_with_holidays(1988));
+    let asked = ["--horizon", "7", "--origins", "4", "--learner", "weekly-mean", "--holidays"];
+    let countries = "is not one of the countries AU, CA, DE, ES, FR, GB, IT, NL, NZ, US or a part of one";
+    fails(&desk, &file, &[&asked[..], &["UK"]].concat(), 2, countries);
+    fails(&desk, &file, &[&asked[..], &["GB-LND"]].concat(), 2, "GB has the parts ENG, NIR, SCT, WLS");
+    let output = succeed(backtest(&desk, &file, &asked).arg("DE-BY"));
+    let said = String::from_utf8_lossy(&output.stderr);
+    let known = "the holidays of DE-BY are known from 1991-01-01 to 2040-12-31; the file is from 1988-01-01";
+    assert!(said.contains(known), "{said}");
 }
 
 #[test]

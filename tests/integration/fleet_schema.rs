@@ -52,7 +52,7 @@ async fn tables_of_a_newer_program_are_left_alone_by_everything() {
             "INSERT INTO registry._sqlx_migrations VALUES (99, 'newer', now(), true, '', 0)",
         ),
         (
-            "history has version 99, this program knows 3",
+            "history has version 99, this program knows 4",
             "INSERT INTO history._sqlx_migrations VALUES (99, 'newer', now(), true, '', 0)",
         ),
     ] {
@@ -72,7 +72,7 @@ async fn tables_of_a_newer_program_are_left_alone_by_everything() {
 #[tokio::test(flavor = "multi_thread")]
 async fn tables_of_an_older_program_need_migrate_and_nothing_else_touches_them() {
     for (schema, needed, drop) in
-        [("registry", 3, "DROP SCHEMA registry CASCADE"), ("history", 3, "DROP SCHEMA history CASCADE")]
+        [("registry", 3, "DROP SCHEMA registry CASCADE"), ("history", 4, "DROP SCHEMA history CASCADE")]
     {
         let fleet = Fleet::new().await;
         execute(&fleet, drop).await;
@@ -102,7 +102,7 @@ async fn tables_of_an_older_program_need_migrate_and_nothing_else_touches_them()
 
 #[tokio::test]
 async fn a_file_of_a_newer_program_is_left_alone_by_everything() {
-    for (file, known) in [("registry.db", 3), ("history.db", 2)] {
+    for (file, known) in [("registry.db", 3), ("history.db", 3)] {
         let folder = tempfile::tempdir().expect("a folder");
         let data = folder.path().join("data");
         succeed(gatecast(&data).args(["datasets", "list"]));

@@ -87,4 +87,7 @@ mod fleet_schema;
 mod command_line;
 
 mod backtested;
+
+mod covered;
+
 mod data_files;

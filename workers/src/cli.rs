@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use forecasting::{
+    holidays::HolidayRegion,
     names::{CovariateName, DatasetName, LearnerName, ModelName, SeriesId},
     spec::Algorithm,
 };
@@ -250,10 +251,11 @@ impl Init {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 One row per value: columns are found by name, `unique_id,ds,y` or `series,timestamp,value`, or as --id, --time and \
---value say. CSV and JSON lines may be compressed (.gz, .zst). Objects in stores are reached with the variables \
-that the stores' own tools read (AWS_ACCESS_KEY_ID, AWS_ENDPOINT_URL, GOOGLE_SERVICE_ACCOUNT, \
-AZURE_STORAGE_ACCOUNT_NAME, …). Nothing is stored when any row is wrong, and nothing is repaired unless asked for \
-by name.")]
+--value say. Columns that the dataset declares as covariates must be there; where only they are known, as of steps to \
+come, a row leaves the value empty. CSV and JSON lines may be compressed (.gz, .zst). Objects in stores are reached \
+with the variables that the stores' own tools read (AWS_ACCESS_KEY_ID, AWS_ENDPOINT_URL, GOOGLE_SERVICE_ACCOUNT, \
+AZURE_STORAGE_ACCOUNT_NAME, …). Nothing is stored when any row is wrong, and nothing is repaired unless asked for by \
+name.")]
 pub struct Import {
     /// The dataset
     pub dataset: DatasetName,
@@ -335,6 +337,9 @@ every forecast, if need be in rows that leave the value empty; of what is past-o
 its origin. Such a number may be true or false, or empty where it is missing; a static attribute is a number or a \
 text, the same in all rows of a series.
 
+--holidays tells the same three learners which days are holidays: of AU, CA, DE, ES, FR, GB, IT, NL, NZ or US, as far \
+as the whole country has them, or of a part (US-NY, DE-BY). On days outside the years of its table they know of none.
+
 WAPE, bias, worst day and worst series are in percent; MASE and CVaR99 are in seasonal naive errors (the value a \
 week earlier) before the first origin; fit is CPU time of the one fitting thread.")]
 pub struct Backtest {
@@ -361,6 +366,9 @@ pub struct Backtest {
     /// Columns that are the same in all rows of a series, such as a region or a size
     #[arg(long = "static", value_name = "COLUMN", value_delimiter = ',')]
     pub attributes: Vec<CovariateName>,
+    /// Whose public holidays the series follow, such as US or US-NY
+    #[arg(long, value_name = "COUNTRY[-SUBDIVISION]")]
+    pub holidays: Option<HolidayRegion>,
     /// Write every scored row with every learner's forecast: .csv, .jsonl or .parquet
     #[arg(long, value_name = "FILE")]
     pub rows: Option<PathBuf>,

@@ -2,7 +2,7 @@
 
 use forecasting::{
     evaluation::{FrameCoverage, size_holdout},
-    names::{DatasetName, ModelName},
+    names::{CovariateName, DatasetName, ModelName},
     series::Frequency,
     spec::{DatasetSpec, ModelSpec},
 };
@@ -101,6 +101,7 @@ fn dataset_toml(look: &Look, name: &DatasetName, file: &str, zone: &Zone) -> Str
     let file = file.replace(char::is_control, "?"); // must not end the comment
     let share = 100.0 * look.frequency_share;
     let (frequency, smallest) = (look.frequency, look.least);
+    let covariates = covariates(&look.ignored_columns);
     format!(
         "# Drafted by `gatecast init` from {file}:
 # {rows} rows of {series} series, {first} to {last}. Change what is wrong, then:
@@ -120,12 +121,30 @@ availability_delay = \"PT0S\"
 # Values below zero are allowed (the smallest in the file is {smallest}); as errors they would be refused:
 # negative = \"refuse\"
 
+# Whose public holidays demand follows: a country, or a part of it such as \"US-NY\" or \"DE-BY\".
+# holidays = \"\"
+
 # For people.
 # description = \"\"
 # source = \"\"
 # licence = \"\"
-"
+{covariates}"
     )
+}
+
+/// The columns that are not read, as covariates that a person may declare.
+fn covariates(columns: &[String]) -> String {
+    let names = columns.iter().filter(|column| CovariateName::new(column.as_str()).is_ok());
+    let names: Vec<String> = names.map(|column| toml::Value::from(column.as_str()).to_string()).collect();
+    if names.is_empty() {
+        return String::new();
+    }
+    let why = comment(
+        "Columns beside the value help learners once they are declared, each of one kind: known in advance, such as a \
+         price (needed over the horizon of every forecast, in rows that leave the value empty); past, known as late as \
+         the value; or static, never changing within a series.",
+    );
+    format!("\n{why}\n# [covariates]\n# known = [{}]\n# past = []\n# static = []\n", names.join(", "))
 }
 
 fn model_toml(look: &Look, name: &DatasetName, horizon: u32, zone: &Zone) -> String {
@@ -232,7 +251,8 @@ fn repairs(look: &Look) -> Vec<String> {
         ));
     }
     if !look.ignored_columns.is_empty() {
-        notes.push(format!("Columns that are not read: {}.", look.ignored_columns.join(", ")));
+        let columns = look.ignored_columns.join(", ");
+        notes.push(format!("Columns that are not read unless the dataset declares them: {columns}."));
     }
     notes
 }
@@ -277,6 +297,21 @@ pub fn name(file: &str) -> DatasetName {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn columns_that_are_not_read_become_a_proposal() {
+        let proposal = covariates(&["price".to_owned(), "in \"store\"".to_owned(), "a\u{202E}b".to_owned()]);
+        let uncommented: String = proposal
+            .lines()
+            .skip_while(|line| *line != "# [covariates]")
+            .map(|line| line[2..].to_owned() + "\n")
+            .collect();
+        let dataset = format!("name = 'd'\nfrequency = 'P1D'\ntime_zone = 'UTC'\n{uncommented}");
+        let dataset: DatasetSpec = toml::from_str(&dataset).expect("can be read without the comments");
+        let names: Vec<&str> = dataset.covariates.known().iter().map(CovariateName::as_str).collect();
+        assert_eq!(names, ["in \"store\"", "price"]);
+        assert_eq!(covariates(&[]), "");
+    }
 
     #[test]
     fn the_name_of_a_file_becomes_one_of_a_dataset() {

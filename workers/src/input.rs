@@ -2,8 +2,9 @@
 
 use std::{
     fs::File,
-    io::{self, Read},
+    io,
     path::{Path, PathBuf},
+    str::FromStr,
     time::Duration,
 };
 
@@ -16,10 +17,10 @@ use object_store::{
 use tokio_util::io::{StreamReader, SyncIoBridge};
 use url::Url;
 
-use crate::failure::{ExitCode, Failure, OrExit as _};
-
-/// Bytes that are read as they come. Not to be read on a thread of the runtime.
-pub type Input = Box<dyn Read + Send>;
+use crate::{
+    failure::{ExitCode, Failure, OrExit as _},
+    import::Input,
+};
 
 /// A store that says nothing for this time is asked again, a few times.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -32,9 +33,9 @@ const LONGEST_READ: Duration = Duration::from_hours(2);
 /// # Errors
 /// A file that may not be opened (1); not found (3); not a location (4); a store that cannot be reached or lets
 /// nobody in (5).
-pub async fn open(location: &str, cloud: &[(String, String)]) -> Result<Input, Failure> {
+pub async fn open(location: &str, cloud: &[(String, String)]) -> Result<Input<'static>, Failure> {
     if location == "-" {
-        return Ok(Box::new(io::stdin()));
+        return Ok(Input::stream(io::stdin()));
     }
     if !location.contains("://") {
         return open_file(Path::new(location));
@@ -51,7 +52,7 @@ pub async fn open(location: &str, cloud: &[(String, String)]) -> Result<Input, F
     }
 }
 
-fn open_file(file: &Path) -> Result<Input, Failure> {
+fn open_file(file: &Path) -> Result<Input<'static>, Failure> {
     let opened = File::open(file).map_err(|error| {
         let code = match error.kind() {
             io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => ExitCode::NotFound,
@@ -59,7 +60,7 @@ fn open_file(file: &Path) -> Result<Input, Failure> {
         };
         Failure::new(code, anyhow::Error::from(error).context(format!("file {}", file.display())))
     })?;
-    Ok(Box::new(opened))
+    Ok(opened.into())
 }
 
 fn file_path(url: &Url, location: &str) -> Result<PathBuf, Failure> {
@@ -67,7 +68,7 @@ fn file_path(url: &Url, location: &str) -> Result<PathBuf, Failure> {
     path.or_exit(ExitCode::Invalid)
 }
 
-async fn open_object(url: &Url, cloud: &[(String, String)]) -> Result<Input, Failure> {
+async fn open_object(url: &Url, cloud: &[(String, String)]) -> Result<Input<'static>, Failure> {
     let (scheme, path) = ObjectStoreScheme::parse(url).or_exit(ExitCode::Invalid)?;
     let store =
         store(&scheme, url, cloud).with_context(|| format!("object {url}")).or_exit(ExitCode::Invalid)?;
@@ -79,7 +80,7 @@ async fn open_object(url: &Url, cloud: &[(String, String)]) -> Result<Input, Fai
         Failure::new(code, anyhow::Error::from(error).context(format!("object {url}")))
     })?;
     let bytes = StreamReader::new(found.into_stream().map_err(io::Error::other));
-    Ok(Box::new(SyncIoBridge::new(Box::pin(bytes))))
+    Ok(Input::stream(SyncIoBridge::new(Box::pin(bytes))))
 }
 
 fn store(
@@ -90,22 +91,33 @@ fn store(
     let retry = RetryConfig { max_retries: 3, retry_timeout: LONGEST_READ, ..RetryConfig::default() };
     // The limit for a whole request would be one for the size of the object, and for how fast it is parsed.
     let limits = ClientOptions::new().with_timeout_disabled().with_read_timeout(PATIENCE);
-    // Each store takes the variables that it knows, and leaves those of the others.
-    macro_rules! build {
-        ($builder:ty) => {{
-            let mut builder =
-                <$builder>::new().with_url(url.as_str()).with_retry(retry).with_client_options(limits);
-            for (name, value) in cloud {
-                if let Ok(key) = name.to_ascii_lowercase().parse() {
-                    builder = builder.with_config(key, value);
-                }
-            }
-            Box::new(builder.build()?)
-        }};
-    }
     Ok(match scheme {
-        ObjectStoreScheme::GoogleCloudStorage => build!(GoogleCloudStorageBuilder),
-        ObjectStoreScheme::MicrosoftAzure => build!(MicrosoftAzureBuilder),
-        _ => build!(AmazonS3Builder),
+        ObjectStoreScheme::GoogleCloudStorage => {
+            let store = GoogleCloudStorageBuilder::new().with_url(url.as_str());
+            let store = configured(store, cloud, GoogleCloudStorageBuilder::with_config);
+            Box::new(store.with_retry(retry).with_client_options(limits).build()?)
+        }
+        ObjectStoreScheme::MicrosoftAzure => {
+            let store = MicrosoftAzureBuilder::new().with_url(url.as_str());
+            let store = configured(store, cloud, MicrosoftAzureBuilder::with_config);
+            Box::new(store.with_retry(retry).with_client_options(limits).build()?)
+        }
+        _ => {
+            let store = AmazonS3Builder::new().with_url(url.as_str());
+            let store = configured(store, cloud, AmazonS3Builder::with_config);
+            Box::new(store.with_retry(retry).with_client_options(limits).build()?)
+        }
     })
+}
+
+/// A store takes the variables that it knows, and leaves those of the others.
+fn configured<Store, Key: FromStr>(
+    store: Store,
+    cloud: &[(String, String)],
+    with: fn(Store, Key, String) -> Store,
+) -> Store {
+    let known = cloud
+        .iter()
+        .filter_map(|(name, value)| Some((name.to_ascii_lowercase().parse().ok()?, value.clone())));
+    known.fold(store, |store, (key, value)| with(store, key, value))
 }

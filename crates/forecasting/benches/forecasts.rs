@@ -10,7 +10,7 @@ use forecasting::{
     learning::{StopFlag, TrainingRequest, train},
     names::SeriesId,
     routing::{Live, Question, Serving, answer},
-    series::{Frame, Series},
+    series::{Covariates, Frame, Series},
     spec::{DatasetSpec, ModelSpec},
 };
 use jiff::Timestamp;
@@ -51,6 +51,7 @@ fn scene() -> (Serving, Frame) {
         model: &model,
         spec_hash: "",
         frame: &frame,
+        covariates: Covariates::none(),
         as_of: cut_off,
         cut_off,
         learners: &model.learners,

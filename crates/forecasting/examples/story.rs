@@ -17,7 +17,7 @@ use forecasting::{
     learning::{StopFlag, TrainingRequest, train},
     models::Predict,
     names::SeriesId,
-    series::{Frame, Grid, Series},
+    series::{Covariates, Frame, Grid, Series},
     spec::{DatasetSpec, LearnerSpec, ModelSpec},
 };
 use jiff::Timestamp;
@@ -78,6 +78,7 @@ impl Scene {
             model: &self.model,
             spec_hash: &spec_hash,
             frame: &self.frame,
+            covariates: Covariates::none(),
             as_of: cut_off,
             cut_off,
             learners: std::slice::from_ref(learner),
@@ -93,6 +94,7 @@ impl Scene {
             job: RecordedJob { spec_hash: &spec_hash, as_of: cut_off, cut_off },
             incumbent,
             frame: &self.frame,
+            covariates: Covariates::none(),
             stop: &stop,
         };
         let judgement = judge(&contest)?.judgement;

@@ -229,21 +229,35 @@ impl From<ArtifactName> for String {
 
 #[cfg(test)]
 mod tests {
+    use jiff::civil::date;
     use proptest::prelude::*;
 
     use super::*;
     use crate::{
         examples::{history, id, level_times, long_mean, seasonal_naive, version},
+        holidays::HolidayCalendar,
         models::{Forest, Node},
+        names::HolidayName,
     };
 
     fn small() -> Bundle {
         version(seasonal_naive(), 30)
     }
 
+    /// A forest that asks for the holidays of someone's own calendar.
+    fn with_holidays() -> Bundle {
+        let mut bundle = version(level_times(1.5), 30);
+        let Model::BoostedTrees(model) = &mut bundle.primary else { unreachable!("level_times is a forest") };
+        let own = [(date(2025, 1, 6), HolidayName::new("Founder's Day").expect("is a name"))];
+        let own = HolidayCalendar::new(date(2025, 1, 1), date(2025, 12, 31), own).expect("is a calendar");
+        model.features = model.features.clone().with_holidays(&own, true);
+        model.forests[0] = Forest::new(1.0, &[], model.features.width()).expect("has no trees");
+        bundle
+    }
+
     #[test]
     fn a_bundle_survives_its_bytes() {
-        for bundle in [small(), version(level_times(1.5), 30)] {
+        for bundle in [small(), version(level_times(1.5), 30), with_holidays()] {
             let bytes = bundle.encode();
             assert_eq!(Bundle::decode(&bytes), Ok(bundle.clone()));
             assert_eq!(bundle.encode(), bytes, "the same bytes every time");
@@ -354,6 +368,14 @@ mod tests {
     }
 
     #[test]
+    fn features_of_holidays_need_the_days_in_their_artifact() {
+        let mut bundle = with_holidays();
+        let Model::BoostedTrees(model) = &mut bundle.primary else { unreachable!("level_times is a forest") };
+        model.features.holidays = None;
+        assert!(Bundle::decode(&bundle.encode()).is_err());
+    }
+
+    #[test]
     fn bytes_after_the_bundle_are_refused() {
         let mut payload = postcard::to_stdvec(&small()).expect("is a bundle");
         payload.push(0);
@@ -370,7 +392,7 @@ mod tests {
 
         #[test]
         fn a_payload_of_hostile_bytes_never_panics(changes in prop::collection::vec((any::<usize>(), any::<u8>()), 1..8)) {
-            let mut payload = postcard::to_stdvec(&version(level_times(1.0), 30)).expect("is a bundle");
+            let mut payload = postcard::to_stdvec(&with_holidays()).expect("is a bundle");
             for (place, byte) in changes {
                 let place = place % payload.len();
                 payload[place] = byte;

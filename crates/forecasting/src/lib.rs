@@ -1,11 +1,12 @@
 //! Everything that Gatecast knows about forecasting, and nothing else: no I/O, no async, no clock.
 //!
 //! The parts of an ML application stay apart and can be changed alone: what a dataset and a model are
-//! ([`spec`]), series on their grids ([`series`]), what a learner sees ([`preprocessing`]), which learners
-//! there are ([`learners`]), how they fit ([`learning`]), what they produce ([`models`], stored as an
-//! [`artifact`]), how good that is ([`evaluation`]) and how far off it may be ([`intervals`]), whether it goes
-//! live ([`gate`]), and how a request is answered ([`routing`]).
+//! ([`spec`]), series on their grids ([`series`]), which days are [`holidays`], what a learner sees
+//! ([`preprocessing`]), which learners there are ([`learners`]), how they fit ([`learning`]), what they produce
+//! ([`models`], stored as an [`artifact`]), how good that is ([`evaluation`]) and how far off it may be
+//! ([`intervals`]), whether it goes live ([`gate`]), and how a request is answered ([`routing`]).
 
+pub mod holidays;
 pub mod names;
 pub mod series;
 pub mod spec;

@@ -1,5 +1,5 @@
 //! Names of things, checked once where they enter: [`DatasetName`], [`ModelName`], [`LearnerName`],
-//! [`SeriesId`], [`CovariateName`], [`AttributeText`].
+//! [`SeriesId`], [`CovariateName`], [`AttributeText`], [`HolidayName`].
 
 use std::{fmt, str::FromStr, sync::Arc};
 
@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what} {value:?} {problem}")]
 pub struct InvalidName {
-    /// What the text should have named: `dataset`, `model`, `learner`, `series`, `covariate`, `attribute`.
+    /// What the text should have named: `dataset`, `model`, `learner`, `series`, `covariate`, `attribute`,
+    /// `holiday`.
     pub what: &'static str,
     /// The text, cut to 60 characters.
     pub value: String,
@@ -108,6 +109,11 @@ checked_name!(
 checked_name!(
     /// What a static attribute of a series may say, e.g. `north`; as long and as harmless as a [`SeriesId`].
     AttributeText, "attribute", check_text
+);
+
+checked_name!(
+    /// Names a holiday, e.g. `Labor Day`; as long and as harmless as a [`SeriesId`].
+    HolidayName, "holiday", check_text
 );
 
 /// Texts that come with data and are only ever compared and shown.

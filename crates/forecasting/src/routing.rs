@@ -11,27 +11,38 @@ use crate::{
     intervals::{Band, Intervals},
     models::{Covered, Model, Predict, PredictError, WeeklyMean},
     names::{DatasetName, SeriesId},
-    series::{Frame, Grid, Series, SeriesCovariates},
+    series::{Covariates, Frame, Grid, MissingCovariate, Series, SeriesCovariates},
     spec::{DatasetSpec, ModelSpec},
 };
 
 pub use integrity::{Flaw, flaw};
 
-/// Answers a question from what is at hand. Every series gets a forecast or a refusal.
+/// Answers a question from values alone. Every series gets a forecast or a refusal.
 pub fn answer(serving: &Serving, question: &Question, history: &Frame) -> Answer {
-    answer_while(serving, question, history, || true).expect("it is wanted to the end")
+    let at_hand = AtHand { history, covariates: None };
+    answer_while(serving, question, at_hand, || true).expect("it is wanted to the end")
 }
 
-/// As [`answer`], for as long as that `is_wanted`, which is asked before each series; `None` once it is not.
+/// What a question is answered from.
+#[derive(Debug, Clone, Copy)]
+pub struct AtHand<'a> {
+    /// The values.
+    pub history: &'a Frame,
+    /// What is known of their series besides; `None`: the values came without.
+    pub covariates: Option<&'a Covariates>,
+}
+
+/// As [`answer`], from whatever is at hand and for as long as that `is_wanted`, which is asked before each series;
+/// `None` once it is not.
 pub fn answer_while(
     serving: &Serving,
     question: &Question,
-    history: &Frame,
+    at_hand: AtHand<'_>,
     is_wanted: impl Fn() -> bool,
 ) -> Option<Answer> {
     let mut answer = Answer { forecasts: Vec::new(), refused: Vec::new() };
     let asked: Vec<&SeriesId> = if question.series.is_empty() {
-        history.series.iter().map(|series| &series.id).collect()
+        at_hand.history.series.iter().map(|series| &series.id).collect()
     } else {
         question.series.iter().collect()
     };
@@ -39,7 +50,7 @@ pub fn answer_while(
         if !is_wanted() {
             return None;
         }
-        match answer_series(serving, question, history, id) {
+        match answer_series(serving, question, at_hand, id) {
             Ok(forecast) => answer.forecasts.push(forecast),
             Err(refusal) => answer.refused.push((id.clone(), refusal)),
         }
@@ -182,7 +193,7 @@ pub enum FallbackReason {
 }
 
 /// Why a series is not forecast.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// The history has no such series.
     #[error("the series is unknown")]
@@ -207,9 +218,12 @@ pub enum Refusal {
     /// The values of the series are so large that even the fallback gave no finite number.
     #[error("no forecast is a finite number")]
     NotFinite,
-    /// The version in use was fitted with covariates, and datasets declare none yet.
-    #[error("the version in use needs covariates, which the dataset does not have")]
+    /// The version in use was fitted with covariates, and the values came without.
+    #[error("the version in use needs covariates, which only the recorded history has")]
     NeedsCovariates,
+    /// What is known in advance does not reach over the horizon.
+    #[error(transparent)]
+    MissingCovariate(#[from] MissingCovariate),
 }
 
 impl Route {
@@ -255,7 +269,7 @@ impl FallbackReason {
 fn answer_series(
     serving: &Serving,
     question: &Question,
-    history: &Frame,
+    AtHand { history, covariates }: AtHand<'_>,
     id: &SeriesId,
 ) -> Result<SeriesForecast, Refusal> {
     let (asked_steps, most_steps) = (question.horizon_steps, serving.dataset.most_horizon_steps());
@@ -273,12 +287,15 @@ fn answer_series(
     let task = Task {
         dataset: &serving.dataset.name,
         history: series,
-        covariates: SeriesCovariates::nothing(),
+        covariates: covariates.map_or(SeriesCovariates::nothing(), |covariates| covariates.of(id)),
         grid,
         origin,
         horizon_steps: asked_steps,
     };
     let incumbent = serving.incumbent.as_ref();
+    if covariates.is_none() && incumbent.is_some_and(|live| live.bundle.primary.needs_covariates()) {
+        return Err(Refusal::NeedsCovariates);
+    }
     let forecast = incumbent.map_or_else(
         || without_incumbent(serving.model.fallback.weeks, &task),
         |live| forecast(&live.bundle, &task),
@@ -287,7 +304,7 @@ fn answer_series(
         PredictError::HistoryTooShort { .. } | PredictError::NothingKnown => Refusal::NothingToGoOn,
         PredictError::NotFinite { .. } => Refusal::NotFinite,
         PredictError::OffGrid(_) => Refusal::OffGrid { origin },
-        PredictError::MissingCovariate(_) => Refusal::NeedsCovariates,
+        PredictError::MissingCovariate(missing) => Refusal::MissingCovariate(missing),
     })?;
     let intervals = incumbent.and_then(|live| live.bundle.intervals.as_ref());
     let around = |intervals: &Intervals| intervals.around(&values, &task, &question.levels);

@@ -7,6 +7,7 @@
 
 #![expect(missing_docs, reason = "the name of a promise is its sentence")]
 
+mod covariates;
 mod messages;
 
 use std::{sync::Arc, time::Duration};
@@ -17,6 +18,7 @@ use forecasting::{
 };
 use jiff::{SignedDuration, Timestamp};
 
+pub use covariates::*;
 pub use messages::*;
 
 use crate::{History, IssuedForecast, MAX_STEPS, Observation, Range, ReadError, RecordError, Recorded};
@@ -58,6 +60,15 @@ macro_rules! history_contract {
             a_message_is_recorded_once
             a_bad_message_spoils_no_other
             what_is_forgotten_is_gone_and_nothing_else
+            covariates_come_back_as_they_are_declared
+            a_number_of_a_covariate_is_corrected_and_never_overwritten
+            a_static_attribute_is_corrected_and_never_overwritten
+            a_missing_number_says_nothing
+            what_is_declared_and_was_never_recorded_is_missing
+            covariates_are_no_values
+            values_and_covariates_are_recorded_together_or_not_at_all
+            covariates_lie_on_the_grid_of_their_values
+            a_range_cuts_covariates_as_it_cuts_values
         );
     };
     ($open:path: $($promise:ident)*) => {

@@ -1,10 +1,11 @@
-//! What happened and what was forecast: observations of datasets, corrections included, and forecasts
+//! What happened and what was forecast: observations of datasets, corrections included, covariates, and forecasts
 //! issued, behind one trait.
 //!
-//! Observations have two times. `ds` is when something was, `recorded_at` is when we learned it; a
+//! Observations and covariates have two times. `ds` is when something was, `recorded_at` is when we learned it; a
 //! correction is a new row and a read may name an *as-of* instant, so that a verdict can be replayed on
 //! exactly what was known. What a dataset *is* (frequency, time zone) belongs to the registry.
 
+mod covariates;
 mod forecasts;
 mod observations;
 mod reading;
@@ -18,10 +19,12 @@ mod sqlite;
 use async_trait::async_trait;
 use forecasting::{
     names::{DatasetName, ModelName},
-    series::{Frame, Grid},
+    series::{Covariates, Frame, Grid},
+    spec::CovariateSpec,
 };
 use jiff::Timestamp;
 
+pub use covariates::{RecordedRows, Rows};
 pub use forecasts::IssuedForecast;
 pub use memory::MemoryHistory;
 pub use observations::{Observation, ObservationMessage, RecordError, Recorded};
@@ -33,7 +36,7 @@ pub use sqlite::SqliteHistory;
 /// Why the store itself failed: it is away, full or damaged. Trying again may help.
 pub type StoreError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Observations and forecasts issued. Instants are kept to the microsecond; finer parts are cut.
+/// Observations, covariates and forecasts issued. Instants are kept to the microsecond; finer parts are cut.
 #[async_trait]
 pub trait History: Send + Sync + 'static {
     /// Records observations, all or none, and says how many of them told something new.
@@ -52,7 +55,20 @@ pub trait History: Send + Sync + 'static {
         grid: &Grid,
         observations: &[Observation],
         recorded_at: Timestamp,
-    ) -> Result<Recorded, RecordError>;
+    ) -> Result<Recorded, RecordError> {
+        let rows = Rows { observations, covariates: Covariates::none() };
+        Ok(self.record_rows(dataset, grid, rows, recorded_at).await?.values)
+    }
+
+    /// As [`record`](Self::record), with what is known besides the values: all or none of both. Numbers of
+    /// covariates may be of steps to come, and lie on the grid of the values of their series.
+    async fn record_rows(
+        &self,
+        dataset: &DatasetName,
+        grid: &Grid,
+        rows: Rows<'_>,
+        recorded_at: Timestamp,
+    ) -> Result<RecordedRows, RecordError>;
 
     /// Records what several messages bring about one dataset, in one go: each message all or none, in their
     /// order, and once. One that was recorded before, under its id, changes nothing and repeats its outcome,
@@ -85,6 +101,16 @@ pub trait History: Send + Sync + 'static {
     /// Each series begins with its first value in the range and ends with its last; a series without any,
     /// or unknown, is left out.
     async fn read(&self, dataset: &DatasetName, grid: &Grid, range: &Range) -> Result<Frame, ReadError>;
+
+    /// What is known in a range besides the values, from one state of the store, by what is declared. Static
+    /// attributes have no time, but for their record time. What is declared and not recorded is missing.
+    async fn covariates(
+        &self,
+        dataset: &DatasetName,
+        grid: &Grid,
+        declared: &CovariateSpec,
+        range: &Range,
+    ) -> Result<Covariates, ReadError>;
 
     /// A number that grows whenever something new about the dataset was recorded; 0 before. Cheap to ask. It
     /// follows the clock, so that another history (one made anew, or from a backup) has other ones.

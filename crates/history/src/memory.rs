@@ -9,14 +9,16 @@ use std::{
 use async_trait::async_trait;
 use database::instant::{cut_to_micros, from_micros, to_micros};
 use forecasting::{
-    names::{DatasetName, ModelName, SeriesId},
-    series::{Frame, Grid},
+    names::{CovariateName, DatasetName, ModelName, SeriesId},
+    series::{Attribute, Covariates, Frame, Grid},
+    spec::CovariateSpec,
 };
 use jiff::Timestamp;
 
 use crate::{
     Coverage, Forgettable, History, IssuedForecast, Observation, ObservationMessage, Range, ReadError,
-    RecordError, Recorded, SeriesCoverage,
+    RecordError, Recorded, RecordedRows, Rows, SeriesCoverage,
+    covariates::{self, Columns},
     forecasts::refuse_missing_values,
     observations::{Batch, Change, Ends, Known, Point, refuse_unreadable},
     reading::lay_on_grid,
@@ -36,16 +38,27 @@ struct State {
     forecasts: Vec<IssuedForecast>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Dataset {
     revision: u64,
-    series: BTreeMap<SeriesId, Steps>,
+    series: BySeries,
+    beside: Beside,
     /// When each message was recorded, and what that told.
     handled: HashMap<String, (i64, Recorded)>,
 }
 
+type BySeries = BTreeMap<SeriesId, Steps>;
+
 /// The rows of each step, in ascending order of their record times.
 type Steps = BTreeMap<i64, Vec<Known>>;
+
+/// What is known of the series besides their values.
+#[derive(Debug, Clone, Default)]
+struct Beside {
+    numbers: BTreeMap<CovariateName, BySeries>,
+    /// What each attribute said, in ascending order of the record times.
+    attributes: BTreeMap<(SeriesId, CovariateName), Vec<(i64, Attribute)>>,
+}
 
 impl MemoryHistory {
     /// An empty history.
@@ -73,6 +86,16 @@ impl History for MemoryHistory {
         recorded_at: Timestamp,
     ) -> Result<Recorded, RecordError> {
         self.state().datasets.entry(dataset.clone()).or_default().record(grid, observations, recorded_at)
+    }
+
+    async fn record_rows(
+        &self,
+        dataset: &DatasetName,
+        grid: &Grid,
+        rows: Rows<'_>,
+        recorded_at: Timestamp,
+    ) -> Result<RecordedRows, RecordError> {
+        self.state().datasets.entry(dataset.clone()).or_default().record_rows(grid, rows, recorded_at)
     }
 
     async fn record_messages(
@@ -130,6 +153,20 @@ impl History for MemoryHistory {
             }
         }
         Ok(Frame { grid: grid.clone(), series })
+    }
+
+    async fn covariates(
+        &self,
+        dataset: &DatasetName,
+        grid: &Grid,
+        declared: &CovariateSpec,
+        range: &Range,
+    ) -> Result<Covariates, ReadError> {
+        let state = self.state();
+        match state.datasets.get(dataset) {
+            Some(dataset) if !declared.is_empty() => dataset.covariates(grid, declared, range),
+            _ => Ok(Covariates::default()),
+        }
     }
 
     async fn revision(&self, dataset: &DatasetName) -> Result<u64, ReadError> {
@@ -202,25 +239,112 @@ impl Dataset {
         observations: &[Observation],
         recorded_at: Timestamp,
     ) -> Result<Recorded, RecordError> {
-        let batch = Batch::new(observations)?;
-        let mut recorded = Recorded { unchanged: batch.repeated, ..Recorded::default() };
-        for (id, points) in &batch.series {
-            refuse_unreadable(id, grid, points, self.series.get(*id).and_then(ends))?;
+        let recorded = record(&mut self.series, None, grid, observations, recorded_at)?;
+        self.revise(recorded, recorded_at);
+        Ok(recorded)
+    }
+
+    fn record_rows(
+        &mut self,
+        grid: &Grid,
+        rows: Rows<'_>,
+        recorded_at: Timestamp,
+    ) -> Result<RecordedRows, RecordError> {
+        let mut aside = self.clone(); // what is refused half-way leaves no trace
+        let values = aside.record(grid, rows.observations, recorded_at)?;
+        for (id, _) in rows.covariates.all() {
+            aside.series.entry(id.clone()).or_default();
         }
-        for (id, points) in batch.series {
-            let steps = self.series.entry(id.clone()).or_default();
-            for Point { ds, y } in points {
-                let rows = steps.entry(ds).or_default();
-                let change = Change::of(y, rows.last().copied(), to_micros(recorded_at));
-                recorded.count(change);
-                rows.extend(change.recorded_at().map(|recorded_at| Known { recorded_at, y }));
-            }
-        }
+        let covariates = aside.beside.record(&aside.series, grid, rows.covariates, recorded_at)?;
+        aside.revise(covariates, recorded_at);
+        *self = aside;
+        Ok(RecordedRows { values, covariates })
+    }
+
+    fn revise(&mut self, recorded: Recorded, recorded_at: Timestamp) {
         if recorded.changed_anything() {
             self.revision = (self.revision + 1).max(u64::try_from(to_micros(recorded_at)).unwrap_or(0));
         }
+    }
+
+    fn covariates(
+        &self,
+        grid: &Grid,
+        declared: &CovariateSpec,
+        range: &Range,
+    ) -> Result<Covariates, ReadError> {
+        let is_asked = |id: &SeriesId| range.series.as_ref().is_none_or(|asked| asked.contains(id));
+        let asked = self.series.keys().filter(|id| is_asked(id)).cloned();
+        let mut columns = Columns::of(asked, grid, declared);
+        for name in declared.known().iter().chain(declared.past()) {
+            let by_series = self.beside.numbers.get(name).into_iter().flatten();
+            for (id, steps) in by_series.filter(|(id, _)| is_asked(id)) {
+                if let Some(numbers) = lay_on_grid(id, grid, &points(steps, range))? {
+                    columns.add_numbers(name, numbers);
+                }
+            }
+        }
+        let as_of = range.as_of.map_or(i64::MAX, to_micros);
+        for ((id, name), said) in &self.beside.attributes {
+            if let Some((_, attribute)) = said.iter().rev().find(|(recorded_at, _)| *recorded_at <= as_of) {
+                columns.add_attribute(id, name.clone(), attribute.clone());
+            }
+        }
+        Ok(columns.lay())
+    }
+}
+
+impl Beside {
+    fn record(
+        &mut self,
+        values: &BySeries,
+        grid: &Grid,
+        covariates: &Covariates,
+        recorded_at: Timestamp,
+    ) -> Result<Recorded, RecordError> {
+        let mut recorded = Recorded::default();
+        for (name, numbers) in covariates::numbers(covariates, grid) {
+            let of_name = self.numbers.entry(name.clone()).or_default();
+            recorded.add(record(of_name, Some(values), grid, &numbers, recorded_at)?);
+        }
+        for (series, name, attribute) in covariates::attributes(covariates)? {
+            let said = self.attributes.entry((series.clone(), name.clone())).or_default();
+            let known = said.last().map(|(recorded_at, attribute)| (*recorded_at, attribute));
+            let change = Change::of_attribute(attribute, known, to_micros(recorded_at));
+            recorded.count(change);
+            said.extend(change.recorded_at().map(|recorded_at| (recorded_at, attribute.clone())));
+        }
         Ok(recorded)
     }
+}
+
+/// Records values, or numbers that lie on the grid of the values `beside`.
+fn record(
+    all: &mut BySeries,
+    beside: Option<&BySeries>,
+    grid: &Grid,
+    observations: &[Observation],
+    recorded_at: Timestamp,
+) -> Result<Recorded, RecordError> {
+    let batch = Batch::new(observations)?;
+    let mut recorded = Recorded { unchanged: batch.repeated, ..Recorded::default() };
+    for (id, points) in &batch.series {
+        let known = |of: &BySeries| of.get(*id).and_then(ends);
+        refuse_unreadable(id, grid, points, known(all))?;
+        if let Some(values) = beside {
+            refuse_unreadable(id, grid, points, known(values))?;
+        }
+    }
+    for (id, points) in batch.series {
+        let steps = all.entry(id.clone()).or_default();
+        for Point { ds, y } in points {
+            let rows = steps.entry(ds).or_default();
+            let change = Change::of(y, rows.last().copied(), to_micros(recorded_at));
+            recorded.count(change);
+            rows.extend(change.recorded_at().map(|recorded_at| Known { recorded_at, y }));
+        }
+    }
+    Ok(recorded)
 }
 
 /// The first and the last value; `None` if every step is missing.

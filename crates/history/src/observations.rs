@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use database::instant::to_micros;
 use forecasting::{
     names::SeriesId,
-    series::{Grid, OffGrid},
+    series::{Attribute, Grid, OffGrid},
 };
 use jiff::Timestamp;
 
@@ -224,10 +224,21 @@ impl Change {
     /// A correction never slides under the row that it corrects, nor onto it: the clock of a recorder may
     /// stand still for two batches or be set back, and as-of reads must still tell the two rows apart.
     pub(crate) fn of(y: f64, known: Option<Known>, recorded_at: i64) -> Self {
+        let known = known.map(|known| (known.recorded_at, same_value(known.y, y)));
+        Self::of_known(known, recorded_at)
+    }
+
+    /// As [`of`](Self::of), for what a static attribute says.
+    pub(crate) fn of_attribute(says: &Attribute, known: Option<(i64, &Attribute)>, recorded_at: i64) -> Self {
+        Self::of_known(known.map(|(known_at, said)| (known_at, said == says)), recorded_at)
+    }
+
+    /// `known`: when the latest row was recorded, and whether it says the same.
+    fn of_known(known: Option<(i64, bool)>, recorded_at: i64) -> Self {
         match known {
             None => Change::New(recorded_at),
-            Some(known) if same_value(known.y, y) => Change::Nothing,
-            Some(known) => Change::Correction(recorded_at.max(known.recorded_at + 1)),
+            Some((_, true)) => Change::Nothing,
+            Some((known_at, false)) => Change::Correction(recorded_at.max(known_at + 1)),
         }
     }
 
@@ -247,6 +258,12 @@ impl Recorded {
             Change::New(_) => self.new += 1,
             Change::Correction(_) => self.corrected += 1,
         }
+    }
+
+    pub(crate) fn add(&mut self, other: Recorded) {
+        self.new += other.new;
+        self.corrected += other.corrected;
+        self.unchanged += other.unchanged;
     }
 
     /// Whether anything was learned.

@@ -5,11 +5,11 @@ mod fresh;
 
 use database::PostgresSettings;
 use forecasting::{
-    names::{DatasetName, ModelName, SeriesId},
-    series::{Frequency, Grid},
+    names::{AttributeText, CovariateName, DatasetName, ModelName, SeriesId},
+    series::{Attribute, Covariates, Frequency, Grid, SeriesCovariates},
 };
 use fresh::FreshDatabase;
-use history::{History, IssuedForecast, Observation, ObservationMessage, PostgresHistory, RecordError};
+use history::{History, IssuedForecast, Observation, ObservationMessage, PostgresHistory, RecordError, Rows};
 use jiff::Timestamp;
 use sqlx::{Connection, PgConnection};
 
@@ -75,6 +75,46 @@ async fn a_notebook_sees_actuals_and_forecasts_with_real_time_stamps() {
 }
 
 #[tokio::test]
+async fn a_notebook_sees_covariates_apart_from_actuals() {
+    let (database, history) = fresh().await;
+    let dataset = DatasetName::new("shops").expect("a name");
+    let series = SeriesId::new("north-1").expect("an id");
+    let grid = Grid::new(Frequency::Minutes(60), "UTC").expect("a grid");
+    let name = |text: &str| CovariateName::new(text).expect("a name");
+    let of_north = SeriesCovariates {
+        known: [(name("price/kg"), vec![1.5, 2.5])].into(),
+        attributes: [(name("region"), Attribute::Text(AttributeText::new("north").expect("a text")))].into(),
+        ..SeriesCovariates::none(hour(0))
+    };
+    let covariates = Covariates::new([(series.clone(), of_north)].into());
+    let observations = [Observation { series, ds: hour(0), y: 7.0 }];
+    let rows = Rows { observations: &observations, covariates: &covariates };
+    history.record_rows(&dataset, &grid, rows, hour(10)).await.expect("records");
+
+    let mut notebook = PgConnection::connect(&database.url).await.expect("connects");
+    let actuals: Vec<(String, f64)> = sqlx::query_as("SELECT dataset, y FROM analytics.actuals")
+        .fetch_all(&mut notebook)
+        .await
+        .expect("reads");
+    assert_eq!(actuals, [("shops".into(), 7.0)]);
+    let numbers: Vec<(String, String, String, f64)> = sqlx::query_as(
+        "SELECT dataset, unique_id, covariate, number FROM analytics.covariates
+         WHERE ds >= TIMESTAMPTZ '1970-01-01 00:00Z' ORDER BY ds",
+    )
+    .fetch_all(&mut notebook)
+    .await
+    .expect("reads");
+    let of_price = |number| ("shops".to_owned(), "north-1".to_owned(), "price/kg".to_owned(), number);
+    assert_eq!(numbers, [of_price(1.5), of_price(2.5)]);
+    let attributes: Vec<(String, String, Option<f64>, Option<String>)> =
+        sqlx::query_as("SELECT unique_id, attribute, number, text FROM analytics.attributes")
+            .fetch_all(&mut notebook)
+            .await
+            .expect("reads");
+    assert_eq!(attributes, [("north-1".into(), "region".into(), None, Some("north".into()))]);
+}
+
+#[tokio::test]
 async fn a_message_that_the_database_refuses_takes_no_other_of_its_group_along() {
     let (_database, history) = fresh().await;
     let dataset = DatasetName::new("bikes").expect("a name");
@@ -134,9 +174,11 @@ async fn forecasts_issued_wait_for_nobody() {
 async fn a_migration_does_not_cross_a_reader_between_series_and_observations() {
     let (database, history) = fresh().await;
     let mut reader = PgConnection::connect(&database.url).await.expect("connects");
-    let version_2 = "ALTER TABLE history.observation ADD CONSTRAINT observation_series_id_fkey
+    let version_2 = "DROP VIEW analytics.covariates, analytics.attributes;
+                     DROP TABLE history.attribute;
+                     ALTER TABLE history.observation ADD CONSTRAINT observation_series_id_fkey
                          FOREIGN KEY (series_id) REFERENCES history.series;
-                     DELETE FROM history._sqlx_migrations WHERE version = 3";
+                     DELETE FROM history._sqlx_migrations WHERE version > 2";
     sqlx::raw_sql(version_2).execute(&mut reader).await.expect("goes back");
     let mut reading = reader.begin().await.expect("begins");
     sqlx::query("SELECT name FROM history.series").execute(&mut *reading).await.expect("reads");
@@ -157,5 +199,5 @@ async fn a_migration_does_not_cross_a_reader_between_series_and_observations() {
     sqlx::query("SELECT y FROM history.observation").execute(&mut *reading).await.expect("no deadlock");
     reading.commit().await.expect("commits");
     let migrated = migrating.await.expect("does not panic").expect("goes on once the reader is done");
-    assert_eq!((migrated.from, migrated.to), (2, 3));
+    assert_eq!((migrated.from, migrated.to), (2, 4));
 }

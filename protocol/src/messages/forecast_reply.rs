@@ -60,8 +60,10 @@ pub struct Interval {
     /// The probability, in percent.
     pub level: u8,
     /// One lower end per point.
+    #[serde(deserialize_with = "crate::finite::numbers")]
     pub lower: Vec<f64>,
     /// One upper end per point.
+    #[serde(deserialize_with = "crate::finite::numbers")]
     pub upper: Vec<f64>,
 }
 
@@ -118,6 +120,8 @@ pub enum RefusalReason {
     BadRequest,
     /// There is no value before the origin.
     NothingToGoOn,
+    /// A covariate that is known in advance is missing within the horizon.
+    MissingCovariate,
 }
 
 impl Message for ForecastReply {

@@ -44,8 +44,10 @@ pub struct ArtifactReference {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct GateErrors {
     /// Mean of the scaled absolute errors.
+    #[serde(deserialize_with = "crate::finite::number")]
     pub average: f64,
     /// Mean of the worst 1 % of them (CVaR 99 %).
+    #[serde(deserialize_with = "crate::finite::number")]
     pub worst_case: f64,
 }
 

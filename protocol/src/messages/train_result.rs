@@ -66,8 +66,10 @@ pub struct Competitor {
     /// Name of the learner.
     pub learner: String,
     /// Mean of the scaled absolute errors.
+    #[serde(deserialize_with = "crate::finite::number")]
     pub average_error: f64,
     /// Mean of the worst 1 % of them.
+    #[serde(deserialize_with = "crate::finite::number")]
     pub worst_case_error: f64,
     /// Points scored.
     pub rows: u64,

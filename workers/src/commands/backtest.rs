@@ -12,10 +12,13 @@ use std::{
 use anyhow::Context as _;
 use forecasting::{
     evaluation::Backtest,
+    holidays::HolidayRegion,
     learning::StopFlag,
     names::{DatasetName, ModelName},
+    series::{Frame, Frequency},
     spec::{
-        Algorithm, DatasetSpec, FallbackSpec, GatePolicy, LearnerSpec, ModelSpec, Negative, TrainSettings,
+        Algorithm, CovariateSpec, DatasetSpec, FallbackSpec, GatePolicy, LearnerSpec, ModelSpec, Negative,
+        TrainSettings,
     },
 };
 use jiff::Timestamp;
@@ -43,6 +46,10 @@ pub(super) async fn backtest(arguments: &cli::Backtest, now: Timestamp, json: bo
         reading::read(&arguments.file, arguments.options(), now).await?;
     reading.finish_and_clear();
     report.repairs().iter().for_each(remark);
+    let dataset = DatasetSpec { holidays: arguments.holidays.clone(), ..dataset };
+    if let Some(unknown) = arguments.holidays.as_ref().and_then(|holidays| years_unknown(holidays, &frame)) {
+        remark(unknown);
+    }
     let model = model(arguments, &dataset)?;
     let backtest = Backtest::new(&frame, arguments.horizon, arguments.origins).or_exit(ExitCode::Invalid)?;
     let backtest = backtest.with_covariates(covariates).or_exit(ExitCode::Invalid)?;
@@ -100,17 +107,31 @@ fn model(arguments: &cli::Backtest, dataset: &DatasetSpec) -> Result<ModelSpec, 
 }
 
 /// The dataset that a file is taken for.
-fn dataset(frequency: forecasting::series::Frequency, time_zone: &str) -> DatasetSpec {
+fn dataset(frequency: Frequency, time_zone: &str) -> DatasetSpec {
     DatasetSpec {
         name: DatasetName::new("backtest").expect("is a name"),
         frequency,
         time_zone: time_zone.to_owned(),
         availability_delay: jiff::SignedDuration::ZERO,
         negative: Negative::default(),
+        holidays: None,
         description: None,
         source: None,
         licence: None,
+        covariates: CovariateSpec::default(),
     }
+}
+
+/// What to say where a file has days that the table of holidays knows nothing about.
+fn years_unknown(holidays: &HolidayRegion, frame: &Frame) -> Option<String> {
+    let (first, last) = holidays.calendar().span();
+    let day = |at: Timestamp| frame.grid.local(at).date();
+    let (begin, end) = (day(frame.first_target()?), day(frame.last_target()?));
+    (begin < first || end > last).then(|| {
+        format!(
+            "the holidays of {holidays} are known from {first} to {last}; the file is from {begin} to {end}"
+        )
+    })
 }
 
 /// Where the scored rows go.

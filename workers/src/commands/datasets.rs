@@ -1,8 +1,11 @@
 //! `gatecast datasets`
 
-use std::path::Path;
+use std::{collections::BTreeSet, path::Path};
 
-use forecasting::spec::DatasetSpec;
+use forecasting::{
+    names::CovariateName,
+    spec::{CovariateSpec, DatasetSpec},
+};
 use registry::Applied;
 use serde_json::json;
 
@@ -30,7 +33,7 @@ pub(super) async fn apply_spec(environment: &Environment, spec: &DatasetSpec) ->
     spec.validate().or_exit(ExitCode::Invalid)?;
     if let Some(stored) = environment.registry.dataset(&spec.name).await?
         && let Some(coverage) = environment.history.coverage(&spec.name, None).await?
-        && let Some((field, found, kept)) = contradiction(&stored.spec, spec)
+        && let Some(Contradiction { field, found, kept }) = contradiction(&stored.spec, spec)
     {
         let (name, rows) = (&spec.name, coverage.rows);
         let message =
@@ -40,14 +43,34 @@ pub(super) async fn apply_spec(environment: &Environment, spec: &DatasetSpec) ->
     Ok(environment.registry.apply_dataset(spec, environment.clock.now()).await?)
 }
 
-/// What stored observations would not fit any more: field, value applied, value stored.
-fn contradiction(stored: &DatasetSpec, applied: &DatasetSpec) -> Option<(&'static str, String, String)> {
+/// A field that stored observations, or versions that learned from them, would not fit any more.
+struct Contradiction {
+    field: String,
+    found: String,
+    kept: String,
+}
+
+fn contradiction(stored: &DatasetSpec, applied: &DatasetSpec) -> Option<Contradiction> {
     let frequencies = (applied.frequency.to_string(), stored.frequency.to_string());
     let time_zones = (applied.time_zone.clone(), stored.time_zone.clone());
-    [("frequency", frequencies), ("time_zone", time_zones)]
+    let changed = [("frequency", frequencies), ("time_zone", time_zones)]
         .into_iter()
         .find(|(_, (applied, stored))| applied != stored)
-        .map(|(field, (applied, stored))| (field, applied, stored))
+        .map(|(field, (found, kept))| Contradiction { field: field.to_owned(), found, kept });
+    changed.or_else(|| lost_covariate(&stored.covariates, &applied.covariates))
+}
+
+/// A covariate may be added. The version in use needs those that it learned from, of the kind that they were: without
+/// one it would answer nothing more, and no candidate could be compared with it.
+fn lost_covariate(stored: &CovariateSpec, applied: &CovariateSpec) -> Option<Contradiction> {
+    let mut kinds = stored.kinds().into_iter().zip(applied.kinds());
+    kinds.find_map(|((kind, stored), (_, applied))| {
+        let listed = |names: &BTreeSet<CovariateName>| {
+            names.iter().map(CovariateName::as_str).collect::<Vec<_>>().join(", ")
+        };
+        let (field, found) = (format!("covariates.{kind}"), listed(applied));
+        (!stored.is_subset(applied)).then(|| Contradiction { field, found, kept: listed(stored) })
+    })
 }
 
 /// Lists what was applied, with what was recorded.

@@ -167,12 +167,12 @@ async fn bring(
 
     let progress = spinner(format!("importing {}", dataset.name));
     let (report, recorded) =
-        import::record(environment, &dataset, example.rows, ImportOptions::default()).await?;
+        import::record(environment, &dataset, example.rows.into(), ImportOptions::default()).await?;
     progress.finish_and_clear();
     let licence = dataset.licence.as_deref().unwrap_or("unknown licence");
     narrator.tell(&format!(
         "{}: {} rows of {} series imported ({licence})",
-        dataset.name, recorded.new, report.series
+        dataset.name, recorded.values.new, report.series
     ));
     Ok(model)
 }

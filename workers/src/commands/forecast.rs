@@ -141,7 +141,9 @@ pub(super) async fn reply(
 fn refusal_code(reason: RefusalReason) -> ExitCode {
     match reason {
         RefusalReason::UnknownModel | RefusalReason::UnknownSeries => ExitCode::NotFound,
-        RefusalReason::BadRequest | RefusalReason::NothingToGoOn => ExitCode::Invalid,
+        RefusalReason::BadRequest | RefusalReason::NothingToGoOn | RefusalReason::MissingCovariate => {
+            ExitCode::Invalid
+        }
     }
 }
 

@@ -1,10 +1,10 @@
 //! `gatecast import`
 
-use std::io::{self, Read};
+use std::io;
 
 use anyhow::anyhow;
 use forecasting::spec::DatasetSpec;
-use history::{RecordError, Recorded};
+use history::{RecordError, Recorded, RecordedRows, Rows};
 use protocol::{
     ContentType, Destination, Message as _, RoutingKey, WireMessage, messages::ObservationsRecorded,
 };
@@ -16,7 +16,7 @@ use crate::{
     config::cloud_variables,
     environment::Environment,
     failure::{CommandResult, ExitCode, Failure},
-    import::{ImportError, ImportOptions, ImportReport, melt, read},
+    import::{CovariateNames, ImportError, ImportOptions, ImportReport, Input, melt, read},
     input,
     terminal::{print, print_json, spinner},
 };
@@ -33,8 +33,10 @@ pub(super) async fn import(environment: &Environment, arguments: &cli::Import, j
     let (report, recorded) = recording.map_err(|failure| advised(failure, &arguments.file))?;
     progress.finish_and_clear();
     if json {
-        let counts = counts(recorded);
-        print_json(&json!({ "dataset": dataset.spec.name, "report": report, "recorded": counts }))?;
+        let (values, covariates) = (counts(recorded.values), counts(recorded.covariates));
+        print_json(&json!({
+            "dataset": dataset.spec.name, "report": report, "recorded": values, "covariates": covariates,
+        }))?;
     } else {
         tell(&report, recorded);
     }
@@ -42,12 +44,15 @@ pub(super) async fn import(environment: &Environment, arguments: &cli::Import, j
 }
 
 /// What was read, repaired and recorded.
-pub(super) fn tell(report: &ImportReport, recorded: Recorded) {
+pub(super) fn tell(report: &ImportReport, recorded: RecordedRows) {
+    let counts = |of: Recorded| {
+        format!("recorded {} new, {} corrected, {} known before", of.new, of.corrected, of.unchanged)
+    };
     print(report);
-    print(format_args!(
-        "recorded {} new, {} corrected, {} known before",
-        recorded.new, recorded.corrected, recorded.unchanged
-    ));
+    print(counts(recorded.values));
+    if recorded.covariates != Recorded::default() {
+        print(format_args!("of covariates: {}", counts(recorded.covariates)));
+    }
 }
 
 /// What was recorded, for programs.
@@ -55,21 +60,24 @@ pub(super) fn counts(recorded: Recorded) -> serde_json::Value {
     json!({ "new": recorded.new, "corrected": recorded.corrected, "unchanged": recorded.unchanged })
 }
 
-/// Reads observations, records them, and tells those who keep recent history in memory.
+/// Reads observations and what the dataset declares besides, records them, and tells those who keep recent history
+/// in memory.
 pub(super) async fn record(
     environment: &Environment,
     dataset: &DatasetSpec,
-    input: impl Read + Send + 'static,
-    options: ImportOptions,
-) -> Result<(ImportReport, Recorded), Failure> {
+    input: Input<'static>,
+    mut options: ImportOptions,
+) -> Result<(ImportReport, RecordedRows), Failure> {
     let now = environment.clock.now();
     let spec = dataset.clone();
+    options.columns.covariates = CovariateNames::of(&spec.covariates);
     let reading = tokio::task::spawn_blocking(move || read(input, &options, &spec, now)).await?;
     let imported = reading.map_err(refused)?;
     let history = &environment.history;
-    let recorded = history.record(&dataset.name, &dataset.grid(), &imported.observations, now).await;
+    let rows = Rows { observations: &imported.observations, covariates: &imported.covariates };
+    let recorded = history.record_rows(&dataset.name, &dataset.grid(), rows, now).await;
     let recorded = recorded.map_err(|error| Failure::new(exit_code(&error), error))?;
-    announce(environment, dataset, recorded).await?;
+    announce(environment, dataset, recorded.values).await?;
     Ok((imported.report, recorded))
 }
 
@@ -150,6 +158,8 @@ pub(super) fn advised(mut failure: Failure, file: &str) -> Failure {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read;
+
     use tokio::{
         io::{AsyncReadExt as _, AsyncWriteExt as _},
         net::TcpListener,
@@ -169,7 +179,7 @@ mod tests {
         }
     }
 
-    fn code(input: impl Read) -> ExitCode {
+    fn code<'a>(input: impl Into<Input<'a>>) -> ExitCode {
         refused(sample(input, None).expect_err("cannot be read")).code
     }
 
@@ -188,7 +198,7 @@ mod tests {
         let io_error = io::Error::from_raw_os_error(5);
         let no_folder_for_a_copy = io::Error::new(io::ErrorKind::ReadOnlyFilesystem, "at /tmp");
         for error in [io_error, no_folder_for_a_copy] {
-            assert_eq!(code(Read::chain(ROWS, Broken(Some(error)))), ExitCode::Failure);
+            assert_eq!(code(Input::stream(Read::chain(ROWS, Broken(Some(error))))), ExitCode::Failure);
         }
     }
 

@@ -11,7 +11,7 @@ use crate::{
     draft::Draft,
     environment::Environment,
     failure::{CommandResult, ExitCode, Failure},
-    import::ImportOptions,
+    import::{CovariateNames, ImportOptions},
     input,
     roles::Role,
     terminal::{print, print_json, spinner},
@@ -55,7 +55,8 @@ pub(super) async fn up(environment: &Environment, arguments: &cli::Init, json: b
     progress.finish_and_clear();
     if json {
         print_json(&json!({
-            "import": report, "recorded": import::counts(recorded),
+            "import": report, "recorded": import::counts(recorded.values),
+            "covariates": import::counts(recorded.covariates),
             "decision": decisions::document(&decision), "forecast": reply,
         }))?;
     } else {
@@ -67,15 +68,16 @@ pub(super) async fn up(environment: &Environment, arguments: &cli::Init, json: b
     }
 }
 
-/// How to read the file. Where `--tz` does not say it, the clock of time stamps without an offset is that of the
-/// dataset in the folder, if there is one: a person may have changed its zone.
+/// How to read the file: with the covariates that the dataset in the folder declares, if there is one, and where `--tz`
+/// does not say it, time stamps without an offset by its clock. A person may have changed both.
 fn reading(arguments: &cli::Init) -> Result<ImportOptions, Failure> {
     let mut options = arguments.reading.options();
     let [file, _] = init::files(&arguments.folder, &arguments.name());
-    if options.time_zone.is_none() && file.exists() {
+    if file.exists() {
         let dataset: DatasetSpec = spec_file::read(&file)?;
+        options.columns.covariates = CovariateNames::of(&dataset.covariates);
         // In UTC they are a plain grid, as where there is no dataset yet.
-        options.time_zone = Some(dataset.time_zone).filter(|zone| zone != "UTC");
+        options.time_zone = options.time_zone.or(Some(dataset.time_zone).filter(|zone| zone != "UTC"));
     }
     Ok(options)
 }

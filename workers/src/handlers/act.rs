@@ -6,7 +6,7 @@ use artifacts::{ArtifactStore, DecodedModels};
 use forecasting::{
     artifact::{ArtifactName, Bundle},
     names::ModelName,
-    routing::{Live, Serving, flaw},
+    routing::{AtHand, Live, Serving, flaw},
     spec::ModelSpec,
 };
 use history::History;
@@ -146,9 +146,15 @@ impl ActHandler {
             bundle,
         };
         let serving = Serving { model: model.clone(), dataset: dataset.spec, incumbent: Some(live) };
-        let (name, grid, steps) = (&serving.dataset.name, serving.dataset.grid(), serving.liked_steps());
-        let recent = forecaster::window(&*self.history, name, &grid, steps).await.map_err(read_error)?;
-        let looked = compute(&self.cpu, move |stop| flaw(&serving, &recent, stop)).await?;
+        let dataset = &serving.dataset;
+        let revision = self.history.revision(&dataset.name).await.map_err(read_error)?;
+        let window = forecaster::window(&*self.history, dataset, revision, serving.liked_steps());
+        let recent = window.await.map_err(read_error)?;
+        let looked = compute(&self.cpu, move |stop| {
+            let recent = AtHand { history: &recent.frame, covariates: Some(&recent.covariates) };
+            flaw(&serving, recent, stop)
+        });
+        let looked = looked.await?;
         let flaw = looked.map_err(HandleError::transient)?;
         Ok(flaw.map(|flaw| flaw.to_string()))
     }

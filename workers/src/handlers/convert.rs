@@ -299,10 +299,11 @@ fn route(route: Route) -> (wire::Route, Option<RouteReason>) {
 fn refusal(id: &SeriesId, why: &Refusal, serving: &Serving) -> SeriesRefusal {
     let reason = match why {
         Refusal::UnknownSeries => RefusalReason::UnknownSeries,
-        Refusal::NothingToGoOn | Refusal::NotFinite | Refusal::NeedsCovariates => {
-            RefusalReason::NothingToGoOn
+        Refusal::NothingToGoOn | Refusal::NotFinite => RefusalReason::NothingToGoOn,
+        Refusal::OffGrid { .. } | Refusal::HorizonOutOfRange { .. } | Refusal::NeedsCovariates => {
+            RefusalReason::BadRequest
         }
-        Refusal::OffGrid { .. } | Refusal::HorizonOutOfRange { .. } => RefusalReason::BadRequest,
+        Refusal::MissingCovariate(_) => RefusalReason::MissingCovariate,
     };
     let message = format!("series {:?} of dataset {}: {why}", id.as_str(), serving.dataset.name);
     SeriesRefusal { id: id.to_string(), reason, message }

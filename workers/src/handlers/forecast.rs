@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use forecasting::{
     names::{DatasetName, ModelName},
-    routing::{Answer, Question, Serving, answer_while},
-    series::Frame,
+    routing::{Answer, AtHand, Question, Serving, answer_while},
+    series::{Covariates, Frame},
 };
 use protocol::messages::{ForecastReply, ForecastRequest, RefusalReason};
 use runner::{CpuPool, HandleError, Handler, JobContext};
@@ -44,13 +44,15 @@ impl Handler for ForecastHandler {
             [] => self.recorded(&serving.dataset.name).await,
             _inline => None,
         };
+        let (recorded, covariates) = recorded.unzip();
         let (question, history) = match convert::question(&request, &serving, recorded) {
             Ok(asked) => asked,
             Err(refused) => return Ok(refused.into()),
         };
 
         // Decide.
-        let answer = answer_in_turn(&self.cpu, serving.clone(), question, history, job).await?;
+        let known = Known { history, covariates };
+        let answer = answer_in_turn(&self.cpu, serving.clone(), question, known, job).await?;
 
         // Save.
         self.issued.note(convert::issued(&answer, &serving, &job.message_id, self.issued.now()));
@@ -60,10 +62,18 @@ impl Handler for ForecastHandler {
     }
 }
 
+/// What a request is answered from.
+#[derive(Clone)]
+struct Known {
+    history: Arc<Frame>,
+    /// None where the request brought its own history.
+    covariates: Option<Arc<Covariates>>,
+}
+
 impl ForecastHandler {
-    /// The recent history of a dataset. One that was never looked at belongs to a model that was heard of a
-    /// moment ago; one without observations was looked at and is empty.
-    async fn recorded(&self, dataset: &DatasetName) -> Option<Arc<Frame>> {
+    /// The recent history of a dataset, and what is known besides. One that was never looked at belongs to a model
+    /// that was heard of a moment ago; one without observations was looked at and is empty.
+    async fn recorded(&self, dataset: &DatasetName) -> Option<(Arc<Frame>, Arc<Covariates>)> {
         if let Some(recorded) = self.up_to_date.recent.of(dataset) {
             return Some(recorded);
         }
@@ -87,12 +97,15 @@ async fn answer_in_turn(
     cpu: &CpuPool,
     serving: Arc<Serving>,
     asked: Question,
-    history: Arc<Frame>,
+    known: Known,
     job: &JobContext,
 ) -> Result<Answer, HandleError> {
     let is_small = convert::points_asked(&asked) <= INLINE_POINTS && !serving.fits_at_origin();
     let job = job.clone();
-    let answer = move || answer_while(&serving, &asked, &history, || job.is_wanted());
+    let answer = move || {
+        let at_hand = AtHand { history: &known.history, covariates: known.covariates.as_deref() };
+        answer_while(&serving, &asked, at_hand, || job.is_wanted())
+    };
     let answered = if is_small { answer() } else { cpu.run(answer).await.map_err(HandleError::transient)? };
     answered.ok_or(HandleError::Expired)
 }
@@ -147,6 +160,7 @@ mod tests {
     #[tokio::test]
     async fn a_request_whose_deadline_passes_while_it_waits_for_a_thread_is_not_computed() {
         let (serving, history, question) = scene();
+        let known = Known { history, covariates: None };
         let clock = Arc::new(ManualClock::at(Timestamp::UNIX_EPOCH));
         let cpu = CpuPool::new(1);
         let (release, released) = mpsc::channel::<()>();
@@ -154,7 +168,7 @@ mod tests {
         assert!(futures::poll!(&mut before).is_pending(), "the only thread is taken");
 
         let (late, in_time, given_up) = (until(1, &clock), until(3, &clock), until(3, &clock));
-        let answer = |job| answer_in_turn(&cpu, serving.clone(), question.clone(), history.clone(), job);
+        let answer = |job| answer_in_turn(&cpu, serving.clone(), question.clone(), known.clone(), job);
         let mut waiting =
             Box::pin(futures::future::join3(answer(&late), answer(&in_time), answer(&given_up)));
         assert!(futures::poll!(&mut waiting).is_pending(), "all three are in line");

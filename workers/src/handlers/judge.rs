@@ -192,7 +192,10 @@ impl JudgeHandler {
         };
         let grid = case.dataset.grid();
         let range = Range { as_of: Some(look.as_of), ..Range::default() };
-        let frame = self.history.read(&case.dataset.name, &grid, &range).await.map_err(read_error)?;
+        let (dataset, declared) = (&case.dataset.name, &case.dataset.covariates);
+        let frame = self.history.read(dataset, &grid, &range).await.map_err(read_error)?;
+        let covariates =
+            self.history.covariates(dataset, &grid, declared, &range).await.map_err(read_error)?;
 
         // Decide.
         let job = look.job.clone();
@@ -204,6 +207,7 @@ impl JudgeHandler {
                 job: RecordedJob { spec_hash: &job.spec_hash, as_of: job.as_of, cut_off: job.cut_off },
                 incumbent: case.incumbent.as_deref(),
                 frame: &frame,
+                covariates: &covariates,
                 stop,
             });
             judged.map(|judged| Found::on_rows(&judged))

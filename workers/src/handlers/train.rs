@@ -6,7 +6,7 @@ use artifacts::ArtifactStore;
 use forecasting::{
     learning::{TrainError, Trained, TrainingRequest, train},
     names::{LearnerName, ModelName},
-    series::Frame,
+    series::{Covariates, Frame},
     spec::{DatasetSpec, LearnerSpec, ModelSpec},
 };
 use history::{History, Range};
@@ -55,10 +55,10 @@ impl Handler for TrainHandler {
             Ok(job) => job,
             Err(reason) => return Ok(no_candidate(&task.model.name, reason)),
         };
-        let frame = self.frame(&task, &job).await?;
+        let past = self.past(&task, &job).await?;
 
         // Decide.
-        let fitted = match self.fit(&task, &job, frame).await? {
+        let fitted = match self.fit(&task, &job, past).await? {
             Ok(fitted) => fitted,
             Err(reason) => return Ok(no_candidate(&task.model.name, reason)),
         };
@@ -75,6 +75,12 @@ impl Handler for TrainHandler {
 struct Fitted {
     trained: Trained,
     artifact: Vec<u8>,
+}
+
+/// What a job may learn from.
+struct Past {
+    frame: Frame,
+    covariates: Covariates,
 }
 
 /// What a job is about: the specifications that it names.
@@ -136,8 +142,8 @@ impl TrainHandler {
     }
 
     /// The history up to the cut-off: what comes after it stays unseen.
-    async fn frame(&self, task: &Task, job: &Job) -> Result<Frame, HandleError> {
-        let grid = task.dataset.grid();
+    async fn past(&self, task: &Task, job: &Job) -> Result<Past, HandleError> {
+        let (dataset, grid) = (&task.dataset, task.dataset.grid());
         let memory_days = task.model.train.memory_days;
         let range = Range {
             series: None,
@@ -145,10 +151,12 @@ impl TrainHandler {
             until: Some(grid.advance(job.cut_off, 1)),
             as_of: Some(job.as_of),
         };
-        self.history.read(&task.dataset.name, &grid, &range).await.map_err(read_error)
+        let frame = self.history.read(&dataset.name, &grid, &range).await.map_err(read_error)?;
+        let covariates = self.history.covariates(&dataset.name, &grid, &dataset.covariates, &range).await;
+        Ok(Past { frame, covariates: covariates.map_err(read_error)? })
     }
 
-    async fn fit(&self, task: &Task, job: &Job, frame: Frame) -> Result<Result<Fitted, String>, HandleError> {
+    async fn fit(&self, task: &Task, job: &Job, past: Past) -> Result<Result<Fitted, String>, HandleError> {
         let (dataset, model) = (task.dataset.clone(), task.model.clone());
         let (spec_hash, learners) = (task.spec_hash.clone(), task.learners.clone());
         let (as_of, cut_off) = (job.as_of, job.cut_off);
@@ -157,7 +165,8 @@ impl TrainHandler {
                 dataset: &dataset,
                 model: &model,
                 spec_hash: &spec_hash,
-                frame: &frame,
+                frame: &past.frame,
+                covariates: &past.covariates,
                 as_of,
                 cut_off,
                 learners: &learners,

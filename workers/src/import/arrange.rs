@@ -30,7 +30,7 @@ pub(super) fn arrange(
     options: &ImportOptions,
 ) -> Result<Imported, ImportError> {
     // Dropped rows may have been all of a series.
-    parsed.series.retain(|series| !series.points.is_empty());
+    parsed.series.retain(|series| !series.points.is_empty() || series.beside.rows() > 0);
     parsed.series.sort_by(|one, other| one.id.cmp(&other.id));
     if options.on_unsorted == OnUnsorted::Error {
         check_sorted(&parsed)?;

@@ -1,6 +1,9 @@
 //! Which columns hold series, time, value and covariates.
 
-use forecasting::names::{CovariateName, SeriesId, is_bidi_control};
+use forecasting::{
+    names::{CovariateName, SeriesId, is_bidi_control},
+    spec::CovariateSpec,
+};
 
 use super::{ColumnNames, CovariateNames, ImportError};
 
@@ -90,6 +93,12 @@ impl Columns {
 }
 
 impl CovariateNames {
+    /// The columns that a dataset declares.
+    pub fn of(declared: &CovariateSpec) -> Self {
+        let [known, past, attributes] = declared.kinds().map(|(_, names)| names.iter().cloned().collect());
+        Self { known, past, attributes }
+    }
+
     fn all(&self) -> impl Iterator<Item = (CovariateKind, &CovariateName)> {
         let Self { known, past, attributes } = self;
         let changing = CovariateKind::Known.of_each(known).chain(CovariateKind::Past.of_each(past));
@@ -109,11 +118,12 @@ impl CovariateKind {
         names.iter().map(move |name| (self, name))
     }
 
-    fn flag(self) -> &'static str {
+    /// What messages call it.
+    fn word(self) -> &'static str {
         match self {
-            Self::Known => "--known",
-            Self::Past => "--past",
-            Self::Static => "--static",
+            Self::Known => "known in advance",
+            Self::Past => "past-only",
+            Self::Static => "static",
         }
     }
 }
@@ -125,15 +135,15 @@ fn find_covariate(
     kind: CovariateKind,
     read: &[usize],
 ) -> Result<Column, ImportError> {
-    let flag = kind.flag();
+    let kind = kind.word();
     let all = || header.iter().enumerate().filter(|(_, other)| *other == name.as_str());
     let problem = match (all().next(), all().count()) {
         (Some((index, _)), 1) if !read.contains(&index) => {
             return Ok(Column { index, name: header[index].clone() });
         }
-        (None, _) => format!("no column {name} ({flag})"),
-        (Some(_), 1) => format!("column {name} is read as something else already ({flag})"),
-        _ => format!("more than one column {name} ({flag})"),
+        (None, _) => format!("no column {name} ({kind})"),
+        (Some(_), 1) => format!("column {name} is read as something else already ({kind})"),
+        _ => format!("more than one column {name} ({kind})"),
     };
     Err(ImportError::Header { problem, found: header.to_vec() })
 }

@@ -77,8 +77,8 @@ impl Beside {
         for ((column, _), (first, text)) in all().zip(first_texts.iter().zip(&texts)) {
             if first != text && !are_equal_numbers(first, text) {
                 let problem = format!(
-                    "is {first:?} on {first_place} of the same series: a static attribute never changes (--known or \
-                     --past, if it does)"
+                    "is {first:?} on {first_place} of the same series: a static attribute never changes (it is known \
+                     in advance or past-only, if it does)"
                 );
                 return Err(ImportError::row(place, &column.column.name, text, problem));
             }

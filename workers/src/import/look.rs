@@ -1,6 +1,6 @@
 //! A look at a file that nobody has described yet: which columns, which steps, which clock.
 
-use std::{collections::BTreeMap, io::Read};
+use std::collections::BTreeMap;
 
 use forecasting::{
     names::SeriesId,
@@ -12,8 +12,8 @@ use jiff::{
 };
 
 use super::{
-    ColumnNames, ImportError, ImportOptions, OnDaylightSaving, moments::Clock, parse, points::SeriesPoints,
-    source,
+    ColumnNames, ImportError, ImportOptions, Input, OnDaylightSaving, moments::Clock, parse,
+    points::SeriesPoints, source,
 };
 
 /// What a file holds, as far as it tells itself.
@@ -58,7 +58,11 @@ pub enum WrittenBy {
 
 /// Looks at every row of `input`. Time stamps without an offset are taken for those of `options.time_zone`, or
 /// of a plain grid.
-pub fn look(input: impl Read, options: &ImportOptions, now: Timestamp) -> Result<Look, ImportError> {
+pub fn look<'a>(
+    input: impl Into<Input<'a>>,
+    options: &ImportOptions,
+    now: Timestamp,
+) -> Result<Look, ImportError> {
     let zone = match options.time_zone.as_deref() {
         None | Some("none") => TimeZone::UTC,
         Some(name) => time_zone(name)?,

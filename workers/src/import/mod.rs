@@ -1,10 +1,11 @@
 //! Reading observations from CSV, JSON lines and Parquet: all rows or none, and no repair that was not asked
 //! for by name.
 //!
-//! Pure but for the reading: bytes become rows (`source`, `csv_rows`, `json_rows`, `parquet_rows`), rows
+//! Pure but for the reading (`input`): bytes become rows (`source`, `csv_rows`, `json_rows`, `parquet_rows`), rows
 //! become points (`columns`, `moments`, `points`; what stands beside them: `covariates`), and the points of each
 //! series are checked against the dataset's grid (`arrange`). Memory holds one row or page of the file, and the points.
 
+mod input;
 mod source;
 
 mod csv_rows;
@@ -26,7 +27,7 @@ mod error;
 pub(crate) mod melt;
 mod report;
 
-use std::io::{Read, Seek as _};
+use std::io::Seek as _;
 
 use clap::ValueEnum;
 use forecasting::{
@@ -38,6 +39,7 @@ use history::Observation;
 use jiff::{Timestamp, tz::TimeZone};
 
 pub use error::{Gap, ImportError, Place, PlacedRow, Unit};
+pub use input::Input;
 pub use look::{Look, Sample, WrittenBy, guess_columns, look};
 pub(crate) use moments::{OUTSIDE_YEARS, is_within_years};
 pub use report::{DaylightSavingRepairs, ImportReport};
@@ -51,8 +53,8 @@ use source::Source;
 /// Reads every observation of `input`: CSV with a header, JSON lines or Parquet; text also as gzip or zstd.
 ///
 /// `now` bounds how far ahead a time stamp may lie: a day.
-pub fn read(
-    input: impl Read,
+pub fn read<'a>(
+    input: impl Into<Input<'a>>,
     options: &ImportOptions,
     dataset: &DatasetSpec,
     now: Timestamp,
@@ -66,17 +68,19 @@ pub fn read(
 }
 
 /// As [`read`], for a file that nobody has described: `describe` makes the dataset from the most common step.
-pub fn read_undescribed(
-    input: impl Read,
+pub fn read_undescribed<'a>(
+    input: impl Into<Input<'a>>,
     options: &ImportOptions,
     describe: impl FnOnce(Frequency) -> DatasetSpec,
     now: Timestamp,
 ) -> Result<(DatasetSpec, Imported), ImportError> {
     // The frequency comes first: what a time stamp means may depend on it.
-    let mut file = source::spool(input)?;
-    let dataset = describe(look(&file, options, now)?.frequency);
-    file.rewind().map_err(|error| source::unreadable(0, error))?;
-    let imported = read(&file, options, &dataset, now)?;
+    let unreadable = |error| source::unreadable(0, error);
+    let mut file = input.into().into_file()?;
+    let again = file.try_clone().map_err(unreadable)?;
+    let dataset = describe(look(again, options, now)?.frequency);
+    file.rewind().map_err(unreadable)?;
+    let imported = read(file, options, &dataset, now)?;
     Ok((dataset, imported))
 }
 

@@ -21,7 +21,7 @@ pub(super) struct Clock {
     on_daylight_saving: OnDaylightSaving,
     /// Steps are days: a time stamp at midnight means the day, even one that begins at 01:00.
     by_day: bool,
-    latest: Timestamp,
+    now: Timestamp,
     /// Repeated local times that were read once already, by series.
     repeated: HashSet<(usize, DateTime)>,
     pub(super) repairs: DaylightSavingRepairs,
@@ -43,7 +43,7 @@ impl Clock {
             naive_zone,
             on_daylight_saving,
             by_day: matches!(grid.frequency(), Frequency::Days(_)),
-            latest: now.checked_add(SignedDuration::from_hours(24)).unwrap_or(Timestamp::MAX),
+            now,
             repeated: HashSet::new(),
             repairs: DaylightSavingRepairs::default(),
             written: None,
@@ -76,7 +76,7 @@ impl Clock {
             if let Some(written) = &mut self.written {
                 written.note(instant, offset_seconds(text).unwrap_or_default());
             }
-            return self.check(instant);
+            return check_years(instant);
         }
         match text.len() {
             10 => self.read_day(text.parse().map_err(|_| NO_TIME)?),
@@ -89,7 +89,7 @@ impl Clock {
         if let Some(written) = &mut self.written {
             written.note(instant, 0);
         }
-        self.check(instant)
+        check_years(instant)
     }
 
     /// The start of a day of the zone.
@@ -99,7 +99,7 @@ impl Clock {
         }
         let zone = self.naive_zone.as_ref().ok_or(NO_OFFSET)?;
         let start = day.to_zoned(zone.clone()).and_then(|day| day.start_of_day()).map_err(|_| NO_TIME)?;
-        self.check(start.timestamp())
+        check_years(start.timestamp())
     }
 
     /// As [`read`](Self::read), for what a wall clock of the zone shows.
@@ -111,7 +111,7 @@ impl Clock {
             return self.read_day(local.date());
         }
         match self.resolve(local, series)? {
-            Some(instant) => self.check(instant),
+            Some(instant) => check_years(instant),
             None => Ok(None),
         }
     }
@@ -143,20 +143,28 @@ impl Clock {
         }
     }
 
-    /// The instant, if an observation may have it.
-    fn check(&self, instant: Timestamp) -> Result<Option<Timestamp>, String> {
-        if !is_within_years(instant) {
-            return Err(OUTSIDE_YEARS.to_owned());
+    /// Refuses an instant that is too far ahead for a row with a value, or for one without.
+    pub(super) fn check_ahead(&self, instant: Timestamp, has_value: bool) -> Result<(), String> {
+        let ahead = if has_value { VALUES_AHEAD } else { COVARIATES_AHEAD };
+        let latest = self.now.checked_add(ahead).unwrap_or(Timestamp::MAX);
+        if instant <= latest {
+            return Ok(());
         }
-        if instant > self.latest {
-            return Err(format!("lies in the future: the latest possible is {}", self.latest));
-        }
-        Ok(Some(instant))
+        Err(format!("lies in the future: the latest possible is {latest}"))
     }
 }
 
+/// The clock of whoever counted may be of another zone.
+const VALUES_AHEAD: SignedDuration = SignedDuration::from_hours(24);
+/// What is known in advance is known as far as forecasts reach: five years.
+const COVARIATES_AHEAD: SignedDuration = SignedDuration::from_hours(24 * (5 * 365 + 2));
+
 /// What is wrong where [`is_within_years`] says no.
 pub(crate) const OUTSIDE_YEARS: &str = "lies outside the years 1900 to 2200";
+
+fn check_years(instant: Timestamp) -> Result<Option<Timestamp>, String> {
+    if is_within_years(instant) { Ok(Some(instant)) } else { Err(OUTSIDE_YEARS.to_owned()) }
+}
 
 /// Whether an observation may have this time stamp, however it arrives.
 pub(crate) fn is_within_years(ds: Timestamp) -> bool {

@@ -116,7 +116,7 @@ impl Table {
         // A row may be there for its covariates alone: of a step to come, or of one that nobody counted.
         let has_value = row.covariates.is_empty() || !row.y.is_empty();
         let y = has_value.then(|| self.value(&row.y, place)).transpose()?;
-        let Some(ds) = self.time(&row.ds, series, place)? else { return Ok(()) };
+        let Some(ds) = self.time(&row.ds, series, has_value, place)? else { return Ok(()) };
         let covariates = &self.columns.covariates;
         let SeriesPoints { points, beside, .. } = &mut self.series[series];
         if points.len().max(beside.rows()) == MOST_POINTS_PER_SERIES {
@@ -162,6 +162,7 @@ impl Table {
         &mut self,
         moment: &Moment<'_>,
         series: usize,
+        has_value: bool,
         place: Place,
     ) -> Result<Option<Timestamp>, ImportError> {
         let name = &self.columns.ds.name;
@@ -174,7 +175,11 @@ impl Table {
             Moment::Local(local) => (self.clock.read_local(*local, series), local.to_string()),
             Moment::Day(day) => (self.clock.read_day(*day), day.to_string()),
         };
-        instant.map_err(|problem| ImportError::row(place, name, &written, problem))
+        let checked = instant.and_then(|instant| match instant {
+            Some(at) => self.clock.check_ahead(at, has_value).map(|()| instant),
+            None => Ok(None),
+        });
+        checked.map_err(|problem| ImportError::row(place, name, &written, problem))
     }
 
     fn value(&self, amount: &Amount<'_>, place: Place) -> Result<f64, ImportError> {

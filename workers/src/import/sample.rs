@@ -1,9 +1,7 @@
 //! The first rows of a file, as text.
 
-use std::io::Read;
-
 use super::{
-    ImportError,
+    ImportError, Input,
     columns::check_names,
     csv_rows,
     json_rows::{Lines, Object},
@@ -17,13 +15,13 @@ use crate::file_format::FileFormat;
 const SAMPLE_ROWS: usize = 100;
 
 /// Reads the first rows of `input`.
-pub fn sample(input: impl Read, declared: Option<FileFormat>) -> Result<Sample, ImportError> {
+pub fn sample<'a>(input: impl Into<Input<'a>>, declared: Option<FileFormat>) -> Result<Sample, ImportError> {
     let sample = first_rows(input, declared)?;
     check_names(&sample.header)?;
     Ok(sample)
 }
 
-fn first_rows(input: impl Read, declared: Option<FileFormat>) -> Result<Sample, ImportError> {
+fn first_rows<'a>(input: impl Into<Input<'a>>, declared: Option<FileFormat>) -> Result<Sample, ImportError> {
     match source::open(input, declared)? {
         Source::Csv(text) => {
             let mut rows = csv_rows::Rows::open(text)?;

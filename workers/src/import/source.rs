@@ -3,13 +3,16 @@
 use std::{
     cell::Cell,
     fs::File,
-    io::{self, BufReader, Cursor, Read, Seek as _, Write as _},
+    io::{self, BufReader, Cursor, Read, Seek as _},
     rc::Rc,
 };
 
 use flate2::read::MultiGzDecoder;
 
-use super::ImportError;
+use super::{
+    ImportError,
+    input::{Input, spool},
+};
 use crate::file_format::FileFormat;
 
 /// More than this is not one import: of a file as it is, and of its text.
@@ -38,9 +41,24 @@ pub(super) struct Text<'a> {
 
 /// Looks at the first bytes of `input`: its compression, and its format.
 pub(super) fn open<'a>(
-    input: impl Read + 'a,
+    input: impl Into<Input<'a>>,
     declared: Option<FileFormat>,
 ) -> Result<Source<'a>, ImportError> {
+    match input.into() {
+        Input::File(mut file) => {
+            let is_parquet = peek(&file)?.0.starts_with(PARQUET);
+            file.rewind().map_err(|source| unreadable(0, source))?;
+            if !is_parquet {
+                return open_stream(file, declared);
+            }
+            check_declared(FileFormat::Parquet, declared)?;
+            Input::File(file).into_file().map(Source::Parquet)
+        }
+        Input::Stream(bytes) => open_stream(bytes, declared),
+    }
+}
+
+fn open_stream<'a>(input: impl Read + 'a, declared: Option<FileFormat>) -> Result<Source<'a>, ImportError> {
     let meter = Rc::new(Meter::default());
     let counted = Counted { input, meter: Rc::clone(&meter) };
     let (head, raw) = peek(BufReader::with_capacity(BUFFER_BYTES, counted))?;
@@ -117,31 +135,6 @@ fn peek<'a, R: Read + 'a>(mut input: R) -> Result<(Vec<u8>, impl Read + 'a), Imp
     let mut head = Vec::new();
     input.by_ref().take(8).read_to_end(&mut head).map_err(|source| unreadable(0, source))?;
     Ok((head.clone(), Cursor::new(head).chain(input)))
-}
-
-/// A file without a name with these bytes, gone with this process: Parquet is read from its end, and what
-/// nobody has described is read twice.
-pub(super) fn spool(mut input: impl Read) -> Result<File, ImportError> {
-    let mut copy = || -> io::Result<File> {
-        let mut file = tempfile::tempfile()?;
-        let mut buffer = vec![0; BUFFER_BYTES];
-        let mut bytes = 0;
-        loop {
-            match input.read(&mut buffer)? {
-                0 => break,
-                read => {
-                    bytes += read as u64;
-                    if bytes > MOST_BYTES {
-                        return Err(Excess::Data { bytes }.into());
-                    }
-                    file.write_all(&buffer[..read])?;
-                }
-            }
-        }
-        file.rewind()?;
-        Ok(file)
-    };
-    copy().map_err(|source| unreadable(0, source))
 }
 
 fn wrong(declared: Option<FileFormat>, problem: &str) -> ImportError {

@@ -18,7 +18,7 @@ use crate::{
     learning::{StopFlag, Stopped},
     models::WeeklyMean,
     routing::{Route, Task, as_candidate, fall_back, forecast},
-    series::{Frame, Series, SeriesCovariates},
+    series::{Covariates, Frame, Series},
     spec::{DatasetSpec, ModelSpec},
 };
 use legs::{Comparison, LEGS, veto};
@@ -73,6 +73,8 @@ pub struct Contest<'a> {
     pub incumbent: Option<&'a Bundle>,
     /// The history, as of the job.
     pub frame: &'a Frame,
+    /// What is known of its series besides, as of the job; an origin sees past-only numbers from before it.
+    pub covariates: &'a Covariates,
     /// Ends the work early.
     pub stop: &'a StopFlag,
 }
@@ -158,7 +160,7 @@ impl<'a> Contest<'a> {
         Task {
             dataset: &self.dataset.name,
             history,
-            covariates: SeriesCovariates::nothing(),
+            covariates: self.covariates.of(&history.id),
             grid: &self.frame.grid,
             origin,
             horizon_steps: self.model.horizon_steps,

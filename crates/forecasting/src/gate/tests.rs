@@ -11,7 +11,17 @@ const TRAINED: i64 = 30;
 fn judge_on(frame: &Frame, candidate: &Bundle, incumbent: Option<&Bundle>) -> Judgement {
     let (model, dataset, stop) = (model(), dataset(), StopFlag::default());
     let job = recorded(candidate);
-    let contest = Contest { model: &model, dataset: &dataset, candidate, job, incumbent, frame, stop: &stop };
+    let covariates = Covariates::none();
+    let contest = Contest {
+        model: &model,
+        dataset: &dataset,
+        candidate,
+        job,
+        incumbent,
+        frame,
+        covariates,
+        stop: &stop,
+    };
     judge(&contest).expect("nobody stops it").judgement
 }
 
@@ -79,6 +89,7 @@ fn a_candidate_that_contradicts_its_recorded_job_is_refused() {
             job,
             incumbent: None,
             frame: &frame,
+            covariates: Covariates::none(),
             stop: &stop,
         };
         judge(&contest).expect("nobody stops it").judgement.verdict.reasons()
@@ -138,6 +149,7 @@ fn the_first_origin_waits_for_the_availability_delay() {
             job: recorded(&candidate),
             incumbent: None,
             frame: &frame,
+            covariates: Covariates::none(),
             stop: &stop,
         };
         judge(&contest).expect("nobody stops it").judgement.evidence.origins
@@ -255,6 +267,7 @@ fn a_judgement_stops_when_asked() {
         job: recorded(&candidate),
         incumbent: None,
         frame: &frame,
+        covariates: Covariates::none(),
         stop: &stop,
     };
     stop.stop();
@@ -267,8 +280,16 @@ fn the_rows_that_are_handed_out_are_those_that_were_scored() {
     let (model, dataset, frame, stop) = (model(), dataset(), history(DAYS), StopFlag::default());
     let (candidate, incumbent) = (&better, Some(&worse));
     let job = recorded(candidate);
-    let contest =
-        Contest { model: &model, dataset: &dataset, candidate, job, incumbent, frame: &frame, stop: &stop };
+    let contest = Contest {
+        model: &model,
+        dataset: &dataset,
+        candidate,
+        job,
+        incumbent,
+        frame: &frame,
+        covariates: Covariates::none(),
+        stop: &stop,
+    };
     let judged = judge(&contest).expect("nobody stops it");
     assert_eq!(judged.rows().count() as u64, judged.judgement.evidence.rows);
     let average = |side: fn(&ScoredRow<'_>) -> Option<f64>| {
@@ -295,6 +316,7 @@ fn a_forecast_that_is_no_number_is_none_in_the_rows() {
         job: recorded(&broken),
         incumbent: None,
         frame: &frame,
+        covariates: Covariates::none(),
         stop: &stop,
     };
     let judged = judge(&contest).expect("nobody stops it");

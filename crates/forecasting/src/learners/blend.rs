@@ -104,6 +104,10 @@ impl Predict for Blend {
         self.boosted.relative().requirement()
     }
 
+    fn needs_covariates(&self) -> bool {
+        self.boosted.relative().needs_covariates()
+    }
+
     fn predict(
         &self,
         history: &Series,

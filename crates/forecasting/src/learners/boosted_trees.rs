@@ -197,6 +197,10 @@ impl Predict for BoostedTrees {
         self.relative().requirement()
     }
 
+    fn needs_covariates(&self) -> bool {
+        self.relative().needs_covariates()
+    }
+
     fn predict(
         &self,
         history: &Series,

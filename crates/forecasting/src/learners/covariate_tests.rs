@@ -78,12 +78,13 @@ fn fitted(backtest: &Backtest, name: &str) -> Bundle {
         model: &model,
         spec_hash: "hash",
         frame: &backtest.past,
+        covariates: backtest.covariates(),
         as_of: backtest.cut_off,
         cut_off: backtest.cut_off,
         learners: &[],
         stop: &stop,
     };
-    fit_alone(&request, &learner, backtest.covariates()).expect("has history")
+    fit_alone(&request, &learner).expect("has history")
 }
 
 /// What a learner forecasts in a backtest, row by row.
@@ -204,6 +205,7 @@ fn more_features_than_a_model_may_have_are_refused() {
     let material = Material {
         frame: &frame,
         covariates: &covariates,
+        holidays: None,
         horizon_steps: 24,
         delay_steps: 0,
         seed: 7,

@@ -11,7 +11,7 @@ use crate::{
     bounded::at_most,
     learning::{FitError, Learner, Material, Ratios, features},
     models::{Covered, InvalidModel, Predict, PredictError, Relative, Requirement, Stored},
-    preprocessing::{Clock, Feature, FeatureSpec},
+    preprocessing::{Clock, Feature, FeatureSpec, HolidayFeature},
     series::{Grid, Series},
     spec::{SpecError, check_range},
 };
@@ -74,14 +74,15 @@ impl Learner for ElasticNetSpec {
     }
 }
 
-/// A line through the place of a series in a list, or through the hour of the day, says nothing; and without
-/// the level itself a series twice as large has forecasts twice as large.
+/// A line through the place of a series or of a holiday in a list, or through the hour of the day, says nothing;
+/// and without the level itself a series twice as large has forecasts twice as large.
 fn is_linear(feature: &Feature) -> bool {
     !matches!(
         feature,
         Feature::Series
             | Feature::LogLevel
             | Feature::Clock(Clock::HourOfDay | Clock::DayOfWeek | Clock::HourOfWeek)
+            | Feature::Holiday(HolidayFeature::Name | HolidayFeature::KindOfDay)
     )
 }
 
@@ -180,6 +181,10 @@ impl Stored for ElasticNet {
 impl Predict for ElasticNet {
     fn requirement(&self) -> Requirement {
         self.relative().requirement()
+    }
+
+    fn needs_covariates(&self) -> bool {
+        self.relative().needs_covariates()
     }
 
     fn predict(

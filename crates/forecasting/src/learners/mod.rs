@@ -113,4 +113,6 @@ impl Model {
 #[cfg(test)]
 mod covariate_tests;
 #[cfg(test)]
+mod holiday_tests;
+#[cfg(test)]
 mod tests;

@@ -29,6 +29,7 @@ fn fit(learner: &LearnerSpec, frame: &Frame) -> Result<Model, FitError> {
     learner.algorithm.fit(&Material {
         frame,
         covariates,
+        holidays: None,
         horizon_steps: 24,
         delay_steps: 0,
         seed: 7,

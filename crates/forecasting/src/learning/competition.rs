@@ -16,7 +16,7 @@ use crate::{
     models::{Model, WeeklyMean},
     names::LearnerName,
     routing::{self, Task, answer_with},
-    series::{Frame, SeriesCovariates},
+    series::Frame,
     spec::LearnerSpec,
 };
 
@@ -187,7 +187,7 @@ impl<'a> CompetitionRows<'a> {
         };
         let forecasts = self.forecast(request, &model)?;
         let Some(errors) = self.rows.errors(&forecasts, &self.scales) else {
-            return Ok(Err("a forecast of it is no number".to_owned()));
+            return Ok(Err(problem(&forecasts)));
         };
         Ok(Ok(Entry { competitor: self.competitor(learner, &errors), forecasts }))
     }
@@ -199,7 +199,7 @@ impl<'a> CompetitionRows<'a> {
             let task = Task {
                 dataset: &request.dataset.name,
                 history,
-                covariates: SeriesCovariates::nothing(),
+                covariates: request.covariates.of(&history.id),
                 grid: &self.past.grid,
                 origin,
                 horizon_steps: request.model.horizon_steps,
@@ -218,6 +218,15 @@ impl<'a> CompetitionRows<'a> {
             series: u32::try_from(series).expect("a frame has fewer than 2^32 series"),
         }
     }
+}
+
+/// Why forecasts cannot be scored, for people.
+fn problem(forecasts: &Forecasts) -> String {
+    let fault = forecasts.faults.first();
+    fault.map_or_else(
+        || "its errors are no numbers".to_owned(),
+        |fault| format!("its forecast of {} from {} {}", fault.series, fault.origin, fault.problem),
+    )
 }
 
 /// The last step that learners see while they compete.

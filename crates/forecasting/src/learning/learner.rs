@@ -2,6 +2,7 @@
 
 use super::stop::{StopFlag, Stopped};
 use crate::{
+    holidays::HolidayCalendar,
     models::Model,
     series::{Covariates, Frame, Series},
     spec::{LearnerSpec, SpecError},
@@ -27,6 +28,8 @@ pub struct Material<'a> {
     pub frame: &'a Frame,
     /// What is known of its series besides; learners of values alone do not look at it.
     pub covariates: &'a Covariates,
+    /// The holidays of the place, if it has one; learners of values alone do not look at them either.
+    pub holidays: Option<&'a HolidayCalendar>,
     /// How many steps the model will forecast.
     pub horizon_steps: usize,
     /// How many of the newest steps before an origin are not known yet when it forecasts.

@@ -58,7 +58,7 @@ fn weights(levels: &[f64]) -> Vec<f64> {
 /// The features for what the material has.
 ///
 /// # Errors
-/// [`FitError::Unsuitable`] if its covariates make more features than a model may have.
+/// [`FitError::Unsuitable`] if its covariates and holidays make more features than a model may have.
 pub(crate) fn features(material: &Material<'_>) -> Result<FeatureSpec, FitError> {
     let frame = material.frame;
     let series: Vec<SeriesId> =
@@ -69,6 +69,10 @@ pub(crate) fn features(material: &Material<'_>) -> Result<FeatureSpec, FitError>
     let knows_year = frame.series.iter().any(|series| known_span(series) >= year_steps);
     let features = FeatureSpec::for_grid(&frame.grid, series, material.delay_steps, knows_year)
         .with_covariates(material.covariates);
+    let features = match material.holidays {
+        Some(holidays) => features.with_holidays(holidays, knows_year),
+        None => features,
+    };
     let width = features.width();
     if width > MOST_FEATURES {
         let problem =

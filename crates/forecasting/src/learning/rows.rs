@@ -156,6 +156,7 @@ mod tests {
         let material = Material {
             frame: &frame,
             covariates: Covariates::none(),
+            holidays: None,
             horizon_steps: 1,
             delay_steps: 0,
             seed: 0,

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     artifact::Bundle,
+    holidays::HolidayRegion,
     models::{Model, WeeklyMean},
     names::LearnerName,
     series::{Covariates, Frame},
@@ -27,6 +28,8 @@ pub struct TrainingRequest<'a> {
     pub spec_hash: &'a str,
     /// The history as recorded by `as_of`; what lies after the cut-off is not looked at.
     pub frame: &'a Frame,
+    /// What is known of its series besides, likewise.
+    pub covariates: &'a Covariates,
     /// Training sees what was recorded by then.
     pub as_of: Timestamp,
     /// Start of the last step that training may see.
@@ -79,13 +82,9 @@ pub fn train(request: &TrainingRequest<'_>) -> Result<Trained, TrainError> {
 }
 
 /// Fits one learner on everything up to the cut-off, without a competition and without intervals.
-pub fn fit_alone(
-    request: &TrainingRequest<'_>,
-    learner: &LearnerSpec,
-    covariates: &Covariates,
-) -> Result<Bundle, FitError> {
+pub fn fit_alone(request: &TrainingRequest<'_>, learner: &LearnerSpec) -> Result<Bundle, FitError> {
     let frame = request.training_frame();
-    let primary = fit(learner, &Material { covariates, ..request.material(&frame) })?;
+    let primary = fit(learner, &request.material(&frame))?;
     Ok(request.bundle(&frame, learner.name.clone(), primary))
 }
 
@@ -109,11 +108,11 @@ impl TrainingRequest<'_> {
         self.frame.window(from, just_after(self.cut_off))
     }
 
-    /// A job has no covariates: datasets declare none yet.
     pub(super) fn material<'a>(&'a self, frame: &'a Frame) -> Material<'a> {
         Material {
             frame,
-            covariates: Covariates::none(),
+            covariates: self.covariates,
+            holidays: self.dataset.holidays.as_ref().map(HolidayRegion::calendar),
             horizon_steps: self.model.horizon_steps as usize,
             delay_steps: self.dataset.delay_steps(),
             seed: self.model.train.seed,
@@ -126,7 +125,7 @@ impl TrainingRequest<'_> {
             model: self.model.name.clone(),
             dataset: self.dataset.name.clone(),
             spec_hash: self.spec_hash.to_owned(),
-            data_hash: data_hash(frame),
+            data_hash: data_hash(frame, self.covariates),
             seed: self.model.train.seed,
             code_version: env!("CARGO_PKG_VERSION").to_owned(),
             learner,
@@ -176,7 +175,19 @@ mod tests {
         let cut_off = frame.grid.advance(frame.grid.start_of_day(start(), days), -1);
         let stop = StopFlag::default();
         let (spec_hash, as_of) = ("hash", cut_off);
-        train(&TrainingRequest { dataset, model, spec_hash, frame, as_of, cut_off, learners, stop: &stop })
+        let covariates = Covariates::none();
+        let request = TrainingRequest {
+            dataset,
+            model,
+            spec_hash,
+            frame,
+            covariates,
+            as_of,
+            cut_off,
+            learners,
+            stop: &stop,
+        };
+        train(&request)
     }
 
     fn bytes(frame: &Frame, days: i64) -> Vec<u8> {
@@ -333,6 +344,7 @@ mod tests {
                 model: &model,
                 spec_hash: "hash",
                 frame: &frame,
+                covariates: Covariates::none(),
                 as_of: end,
                 cut_off: end,
                 learners: &learners(&[TREES]),
@@ -370,6 +382,7 @@ mod tests {
                 model: &model,
                 spec_hash: "hash",
                 frame: &frame,
+                covariates: Covariates::none(),
                 as_of: cut_off,
                 cut_off,
                 learners: &learners,
@@ -430,6 +443,7 @@ mod tests {
                 model: &model,
                 spec_hash: "hash",
                 frame: &frame,
+                covariates: Covariates::none(),
                 as_of: cut_off,
                 cut_off,
                 learners: &two,

@@ -29,6 +29,11 @@ pub trait Predict {
         false
     }
 
+    /// Whether it was fitted with covariates, and forecasts worse, or not at all, without them.
+    fn needs_covariates(&self) -> bool {
+        false
+    }
+
     /// Forecasts the `horizon_steps` steps from `origin` on, the first of them at `origin` itself.
     ///
     /// Uses only values of `history` before `origin`; `history` may go on after it. All values of the
@@ -137,6 +142,10 @@ impl Predict for Model {
 
     fn fits_at_origin(&self) -> bool {
         self.stored().fits_at_origin()
+    }
+
+    fn needs_covariates(&self) -> bool {
+        self.stored().needs_covariates()
     }
 
     fn predict(

@@ -24,6 +24,11 @@ impl Relative<'_> {
         }
     }
 
+    /// Whether any feature is made of a covariate.
+    pub(crate) fn needs_covariates(&self) -> bool {
+        self.features.features.iter().any(|feature| feature.covariate().is_some())
+    }
+
     /// What the model is asked: the features of every step of a horizon.
     pub(crate) fn rows(
         &self,

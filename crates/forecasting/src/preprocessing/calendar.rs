@@ -1,8 +1,11 @@
 //! The wall clock of consecutive steps.
 
-use jiff::{SignedDuration, Timestamp, civil::Date};
+use jiff::{SignedDuration, Timestamp};
 
-use crate::series::{Frequency, Grid};
+use crate::{
+    holidays::days_since_epoch,
+    series::{Frequency, Grid},
+};
 
 /// Minutes in a day of 24 hours.
 pub(crate) const DAY: i64 = 1440;
@@ -30,7 +33,7 @@ impl Calendar {
                 Self { wall_clock: wall_clock_minutes(grid, start, len), step_minutes: minutes.into() }
             }
             Frequency::Days(days) => {
-                let first_day = days_since_epoch(grid.local(start).date());
+                let first_day = i64::from(days_since_epoch(grid.local(start).date()));
                 let step_minutes = i64::from(days) * DAY;
                 let wall_clock = (0..).map(|step| first_day * DAY + step * step_minutes).take(len).collect();
                 Self { wall_clock, step_minutes }
@@ -112,10 +115,6 @@ impl Calendar {
         let off = wanted - self.wall_clock.get(found)?;
         (off.abs() < self.step_minutes).then_some(found)
     }
-}
-
-fn days_since_epoch(date: Date) -> i64 {
-    i64::from((date - Date::constant(1970, 1, 1)).get_days())
 }
 
 /// One look at the time-zone rules per clock change, not per step.

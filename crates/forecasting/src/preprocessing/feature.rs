@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::HolidayFeature;
 use crate::names::{AttributeText, CovariateName};
 
 /// One column of what a learner sees. *Amounts* are divided by the recent level of the series; anything
@@ -75,6 +76,8 @@ pub enum Feature {
     Attribute(CovariateName),
     /// 1 where a static attribute says this text, 0 where it says another one.
     AttributeIs(CovariateName, AttributeText),
+    /// The holidays around the target.
+    Holiday(HolidayFeature),
 }
 
 impl Feature {
@@ -142,6 +145,7 @@ impl fmt::Display for Feature {
             Feature::PastSameTimeOfWeek(name) => write!(f, "past-{name}-same-time-of-week"),
             Feature::Attribute(name) => write!(f, "static-{name}"),
             Feature::AttributeIs(name, text) => write!(f, "static-{name}-is-{text}"),
+            Feature::Holiday(feature) => feature.fmt(f),
         }
     }
 }

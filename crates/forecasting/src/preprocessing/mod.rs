@@ -9,14 +9,17 @@
 mod calendar;
 mod covariate_columns;
 mod feature;
+mod holiday_feature;
 mod spec;
 mod statistics;
+mod stored_spec;
 mod view;
 
 pub use calendar::Calendar;
 pub(crate) use calendar::{DAY, WEEK};
 pub use covariate_columns::CovariateColumns;
 pub use feature::{Clock, Feature};
+pub use holiday_feature::HolidayFeature;
 pub use spec::{FeatureSpec, InvalidFeatures};
 pub(crate) use spec::{MOST_FEATURES, MOST_SERIES};
 pub use view::{OriginView, View};

@@ -1,26 +1,23 @@
 //! Which features, over which spans, for which series.
 
-use serde::{Deserialize, Serialize};
-
 use super::{
-    Clock, Feature,
+    Clock, Feature, HolidayFeature,
     calendar::{DAY, WEEK},
 };
 use crate::{
-    bounded::at_most,
+    holidays::HolidayCalendar,
     names::SeriesId,
     series::{Covariates, Grid},
 };
 
 /// The features of one model, in the order of its columns, with everything that turns them into numbers.
-/// It travels inside the artifact, so that a forecaster computes exactly what the learner saw.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// It travels inside the artifact, so that a forecaster computes exactly what the learner saw; how it is written
+/// there stands in `stored_spec.rs`.
+#[derive(Debug, Clone, PartialEq)]
 pub struct FeatureSpec {
     /// The columns.
-    #[serde(deserialize_with = "at_most::<MOST_FEATURES, _, _>")]
     pub features: Vec<Feature>,
     /// The series of the training data, in ascending order.
-    #[serde(deserialize_with = "at_most::<MOST_SERIES, _, _>")]
     pub series: Vec<SeriesId>,
     /// Length of a step on a day without clock change, in minutes.
     pub step_minutes: u32,
@@ -28,6 +25,8 @@ pub struct FeatureSpec {
     pub level_steps: u32,
     /// Values arrive this late: the newest steps before an origin are taken as unknown.
     pub delay_steps: u32,
+    /// The days that features of holidays are about: as they were known when the model was fitted, for ever.
+    pub holidays: Option<HolidayCalendar>,
 }
 
 /// A feature specification that no learner here writes.
@@ -72,6 +71,7 @@ impl FeatureSpec {
             step_minutes: u32::try_from(step_minutes).expect("a step is at most a week"),
             level_steps: steps_in(level_minutes, step_minutes).into(),
             delay_steps,
+            holidays: None,
         }
     }
 
@@ -96,6 +96,15 @@ impl FeatureSpec {
         self
     }
 
+    /// These features and those of holidays; of the year before only where training saw a year (`knows_year`).
+    #[must_use]
+    pub fn with_holidays(mut self, holidays: &HolidayCalendar, knows_year: bool) -> Self {
+        let of_holidays = HolidayFeature::all(holidays, self.step_minutes.into(), knows_year);
+        self.features.extend(of_holidays.into_iter().map(Feature::Holiday));
+        self.holidays = Some(holidays.clone());
+        self
+    }
+
     /// Number of columns.
     pub fn width(&self) -> usize {
         self.features.len()
@@ -117,7 +126,11 @@ impl FeatureSpec {
         let step = i64::from(self.step_minutes);
         let profile = deviation.max().unwrap_or(0).max(WEEK / step + 1) + (5 * WEEK + DAY) / step + 1;
         let levels = 4 * i64::from(self.level_steps);
-        let reach = profile.max(levels) + i64::from(self.delay_steps) + 8;
+        let year = self.features.iter().map(|feature| match feature {
+            Feature::Holiday(holiday) => holiday.reach_days() * DAY / step + 1,
+            _ => 0,
+        });
+        let reach = profile.max(levels).max(year.max().unwrap_or(0)) + i64::from(self.delay_steps) + 8;
         usize::try_from(reach).expect("spans are positive and bounded")
     }
 
@@ -137,6 +150,14 @@ impl FeatureSpec {
         }
         if i64::from(self.delay_steps) > most_steps {
             return refuse("the delay must be at most 100 weeks");
+        }
+        if self.features.iter().any(|feature| matches!(feature, Feature::Holiday(_)))
+            && self.holidays.is_none()
+        {
+            return refuse("features of holidays need their days");
+        }
+        if self.holidays.as_ref().is_some_and(|holidays| holidays.validate().is_err()) {
+            return refuse("the holidays are no calendar");
         }
         if self.series.windows(2).any(|pair| pair[0] >= pair[1]) {
             return refuse("series must be in ascending order, each once");
@@ -179,6 +200,7 @@ fn steps_in(minutes: i64, step_minutes: i64) -> u16 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::holidays::HolidayRegion;
 
     fn spec(frequency: &str) -> FeatureSpec {
         let grid = Grid::new(frequency.parse().expect("is a frequency"), "UTC").expect("is a zone");
@@ -206,6 +228,25 @@ mod tests {
     }
 
     #[test]
+    fn with_holidays_a_model_that_knows_a_year_likes_one() {
+        let holidays = HolidayRegion::new("NZ-AUK").expect("is known");
+        for (frequency, of_year) in
+            [("PT1M", false), ("PT15M", true), ("PT1H", true), ("P1D", true), ("P7D", false)]
+        {
+            let plain = spec(frequency);
+            for knows_year in [false, true] {
+                let with = plain.clone().with_holidays(holidays.calendar(), knows_year);
+                assert_eq!(with.validate(), Ok(()), "{frequency}");
+                assert_eq!(with.required_steps(), plain.required_steps(), "{frequency}");
+                let further = with.liked_steps() > plain.liked_steps();
+                assert_eq!(further, of_year && knows_year, "{frequency}");
+                let days = with.liked_steps() * plain.step_minutes as usize / 1440;
+                assert!(!further || (400..440).contains(&days), "{frequency}: {days} days");
+            }
+        }
+    }
+
+    #[test]
     fn a_specification_from_outside_is_bounded() {
         let mut features = spec("PT1H");
         features.features = vec![Feature::Step; 257];
@@ -222,5 +263,8 @@ mod tests {
         let mut series = spec("PT1H");
         series.series = vec![SeriesId::new("b").expect("is an id"), SeriesId::new("a").expect("is an id")];
         assert!(series.validate().is_err());
+        let mut holidays = spec("PT1H");
+        holidays.features.push(Feature::Holiday(HolidayFeature::Name));
+        assert!(holidays.validate().is_err(), "without its days");
     }
 }

@@ -3,11 +3,11 @@
 use std::ops::Range;
 
 use super::{
-    Calendar, Clock, CovariateColumns, Feature, FeatureSpec,
+    Calendar, Clock, CovariateColumns, Feature, FeatureSpec, HolidayFeature,
     calendar::{DAY, WEEK},
     statistics::{mean, mean_of, median, spread},
 };
-use crate::names::SeriesId;
+use crate::{holidays::HolidayCalendar, names::SeriesId};
 
 /// One series as a learner or a forecaster sees it.
 #[derive(Debug, Clone, Copy)]
@@ -105,15 +105,18 @@ impl OriginView<'_> {
                 mean_of(self.level_span(self.known).map(|step| self.past(column, Some(step))))
             }
             Feature::Attribute(_) | Feature::AttributeIs(..) => self.view.covariates.at(column, self.origin),
+            Feature::Holiday(HolidayFeature::InLevel) => {
+                mean_of(self.level_span(self.known).map(|step| self.holidays_in(Some(step))))
+            }
             _ => return None,
         })
     }
 
     fn target_value(&self, column: usize, step: usize, target: &Target) -> f64 {
-        match self.view.spec.features[column] {
+        match &self.view.spec.features[column] {
             Feature::Step => (step + 1) as f64,
             Feature::SameTimeOfWeek(week) => {
-                self.amount(*target.weeks.get(usize::from(week)).unwrap_or(&f64::NAN))
+                self.amount(*target.weeks.get(usize::from(*week)).unwrap_or(&f64::NAN))
             }
             Feature::ProfileMean => self.amount(mean(&target.weeks[..4])),
             Feature::ProfileMedian => self.amount(median(target.weeks)),
@@ -122,23 +125,54 @@ impl OriginView<'_> {
             Feature::ProfileLowest => self.amount(target.weeks.iter().copied().fold(f64::NAN, f64::min)),
             Feature::ProfileHighest => self.amount(target.weeks.iter().copied().fold(f64::NAN, f64::max)),
             Feature::SameTimeOfDay(day) => {
-                self.amount(*target.days.get(usize::from(day)).unwrap_or(&f64::NAN))
+                self.amount(*target.days.get(usize::from(*day)).unwrap_or(&f64::NAN))
             }
             Feature::AroundSameTimeOfDay(steps) => {
-                let around = self.newest_day(target).and_then(|day| day.checked_add_signed(steps.into()));
+                let around = self.newest_day(target).and_then(|day| day.checked_add_signed((*steps).into()));
                 self.amount(self.value(around))
             }
             Feature::DaysMean => self.amount(mean(&target.days)),
             Feature::SameKindOfDayMean => self.amount(self.same_kind_of_day_mean(target)),
             Feature::SameTimeDeviation => self.amount(self.same_time_deviation(target)),
-            Feature::Clock(clock) => self.clock(clock, target.index),
+            Feature::Clock(clock) => self.clock(*clock, target.index),
             Feature::Known(_) => self.view.covariates.at(column, target.index),
             Feature::PastSameTimeOfWeek(_) => {
                 let mut weeks = self.view.calendar.newest_same_times(target.index, self.known, WEEK);
                 self.past(column, weeks.next().flatten())
             }
+            Feature::Holiday(holiday) => {
+                let holidays = self.view.spec.holidays.as_ref();
+                holidays.map_or(f64::NAN, |holidays| self.holiday(holiday, holidays, target))
+            }
             _ => f64::NAN,
         }
+    }
+
+    fn holiday(&self, feature: &HolidayFeature, holidays: &HolidayCalendar, target: &Target) -> f64 {
+        let calendar = self.view.calendar;
+        let weeks = || calendar.newest_same_times(target.index, self.known, WEEK);
+        match feature {
+            HolidayFeature::OnSameTimeOfWeek(week) => self.holidays_in(weeks().nth((*week).into()).flatten()),
+            HolidayFeature::InProfile => mean_of(weeks().take(4).map(|step| self.holidays_in(step))),
+            HolidayFeature::SameLastYear => self.amount(self.value(self.same_holiday(holidays, target))),
+            of_day => of_day.on(calendar.day(target.index), holidays, calendar.step_minutes()),
+        }
+    }
+
+    /// How many days of a step are holidays: 0 or 1 where it is not longer than a day.
+    fn holidays_in(&self, step: Option<usize>) -> f64 {
+        let (calendar, holidays) = (self.view.calendar, self.view.spec.holidays.as_ref());
+        holidays.zip(step).map_or(f64::NAN, |(holidays, step)| {
+            HolidayFeature::OnDay(0).on(calendar.day(step), holidays, calendar.step_minutes())
+        })
+    }
+
+    /// The step with the target's wall-clock time on the day of the same holiday of the year before.
+    fn same_holiday(&self, holidays: &HolidayCalendar, target: &Target) -> Option<usize> {
+        let day = self.view.calendar.day(target.index);
+        let (holiday, days_after) = HolidayFeature::nearest(day, holidays)?;
+        let then = holidays.year_before(holiday)? + days_after;
+        self.view.calendar.back(target.index, (day - then) * DAY)
     }
 
     /// The only way to a value: nothing at or after the origin, or not arrived by then, can be read.
@@ -272,6 +306,7 @@ mod tests {
 
     use super::*;
     use crate::{
+        holidays::HolidayRegion,
         names::{AttributeText, CovariateName},
         series::{Attribute, Covariates, Grid, SeriesCovariates},
     };
@@ -298,6 +333,8 @@ mod tests {
             let start = grid.start_of_day("2025-01-20T12:00:00Z".parse().expect("is a time"), 0);
             let series = vec![SeriesId::new("a").expect("is an id")];
             let spec = FeatureSpec::for_grid(&grid, series, delay_steps, true);
+            let berlin = HolidayRegion::new("DE-BE").expect("is known");
+            let spec = spec.with_holidays(berlin.calendar(), true);
             Self { spec, grid, start, values, covariates: SeriesCovariates::none(start) }
         }
 
@@ -500,6 +537,41 @@ mod tests {
             let found = cell_and_amount(&history, &history.spec.features[of(name)], 3).0;
             assert!(found == expected || (found.is_nan() && expected.is_nan()), "{name}: {found}");
         }
+    }
+
+    #[test]
+    fn the_same_holiday_of_the_year_before_is_found_across_calendars_and_clocks() {
+        // From 2025-01-20 to the morning of 2026-04-05, Easter Sunday.
+        let history = History::new("PT1H", 0, (0..440 * 24 + 5).map(f64::from).collect());
+        let step = |time: &str| {
+            let steps = history.grid.steps_between(history.start, time.parse().expect("is a time"));
+            usize::try_from(steps.expect("is on the grid")).expect("is later")
+        };
+        for (target, then) in [
+            // Two days after Good Friday and one before Easter Monday: the nearer one counts.
+            ("2026-04-05T18:00:00+02:00", "2025-04-20T18:00:00+02:00"),
+            ("2026-04-06T09:00:00+02:00", "2025-04-21T09:00:00+02:00"),
+        ] {
+            let same = Feature::Holiday(HolidayFeature::SameLastYear);
+            let found = feature(&history, &same, step(target) - history.values.len());
+            assert!((found - step(then) as f64).abs() < 1.0, "{target}: {found} instead of {then}");
+        }
+    }
+
+    #[test]
+    fn what_was_learned_from_a_holiday_is_marked() {
+        // Monday 2025-03-03 is the origin; Saturday the 8th is Women's Day in Berlin.
+        let history = History::new("P1D", 0, (0..42).map(f64::from).collect());
+        let of =
+            |holiday: HolidayFeature, step| cell_and_amount(&history, &Feature::Holiday(holiday), step).0;
+        let holidays = [2, 3, 4, 5, 6, 7].map(|step| of(HolidayFeature::OnDay(0), step).to_bits());
+        assert_eq!(holidays, [0.0_f64, 0.0, 0.0, 1.0, 0.0, 0.0].map(f64::to_bits));
+        assert_eq!(of(HolidayFeature::InProfile, 5).to_bits(), 0.0_f64.to_bits());
+        let later = History::new("P1D", 0, (0..49).map(f64::from).collect());
+        let of = |holiday: HolidayFeature| cell_and_amount(&later, &Feature::Holiday(holiday), 5).0;
+        assert_eq!(of(HolidayFeature::OnSameTimeOfWeek(0)).to_bits(), 1.0_f64.to_bits());
+        assert_eq!(of(HolidayFeature::InProfile).to_bits(), 0.25_f64.to_bits());
+        assert!((of(HolidayFeature::InLevel) - 1.0 / 28.0).abs() < 1e-6);
     }
 
     #[test]

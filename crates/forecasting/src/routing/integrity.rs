@@ -2,11 +2,10 @@
 
 use jiff::Timestamp;
 
-use super::{FallbackReason, Question, Refusal, Route, Serving, answer_while};
+use super::{AtHand, FallbackReason, Question, Route, Serving, answer_while};
 use crate::{
     learning::{StopFlag, Stopped},
     names::{ModelName, SeriesId},
-    series::Frame,
 };
 
 /// What keeps a version from serving, whoever wants it to.
@@ -31,38 +30,33 @@ pub enum Flaw {
         /// The first such step; 1 is the one at the origin.
         step: usize,
     },
-    /// It was fitted with covariates, and datasets declare none yet.
-    #[error("it needs covariates, which the dataset does not have")]
-    NeedsCovariates,
 }
 
 /// Looks at the incumbent of `serving` as it would serve from now on: it forecasts every series of the recent
-/// history from its newest origin, as far ahead as it was trained to.
+/// history from its newest origin, as far ahead as it was trained to. A covariate that is not known so far ahead is
+/// no flaw of the version.
 ///
 /// # Errors
 /// [`Stopped`] if the stop flag was set meanwhile.
-pub fn flaw(serving: &Serving, history: &Frame, stop: &StopFlag) -> Result<Option<Flaw>, Stopped> {
+pub fn flaw(serving: &Serving, recent: AtHand<'_>, stop: &StopFlag) -> Result<Option<Flaw>, Stopped> {
     let Some(live) = &serving.incumbent else { return Ok(None) };
     let bundle = &live.bundle;
     if bundle.model != serving.model.name {
         return Ok(Some(Flaw::OtherModel { found: bundle.model.clone() }));
     }
-    if bundle.dataset != serving.dataset.name || bundle.grid != history.grid {
+    if bundle.dataset != serving.dataset.name || bundle.grid != recent.history.grid {
         return Ok(Some(Flaw::TrainedElsewhere));
     }
     let horizon_steps = bundle.horizon_steps.min(serving.model.horizon_steps);
     let everything = Question { series: Vec::new(), horizon_steps, origin: None, levels: Vec::new() };
-    let answer = answer_while(serving, &everything, history, || !stop.is_stopped()).ok_or(Stopped)?;
+    let answer = answer_while(serving, &everything, recent, || !stop.is_stopped()).ok_or(Stopped)?;
     // A forecaster would hide such a number behind the fallback, for ever.
-    let not_finite = answer.forecasts.iter().find_map(|forecast| match forecast.route {
+    Ok(answer.forecasts.iter().find_map(|forecast| match forecast.route {
         Route::Fallback(FallbackReason::NotFinite { step }) => {
             Some(Flaw::NotFinite { series: forecast.id.clone(), origin: forecast.origin, step })
         }
         _ => None,
-    });
-    let needs_covariates =
-        answer.refused.iter().any(|(_series, refusal)| *refusal == Refusal::NeedsCovariates);
-    Ok(not_finite.or(needs_covariates.then_some(Flaw::NeedsCovariates)))
+    }))
 }
 
 #[cfg(test)]
@@ -74,7 +68,7 @@ mod tests {
         artifact::{ArtifactName, Bundle},
         examples::{dataset, history, id, level_times, model, version},
         routing::Live,
-        series::{Frequency, Grid},
+        series::{Frame, Frequency, Grid},
     };
 
     fn looked(bundle: Bundle, recent: &Frame, stop: &StopFlag) -> Result<Option<Flaw>, Stopped> {
@@ -86,7 +80,7 @@ mod tests {
             bundle: Arc::new(bundle),
         };
         let serving = Serving { model: model(), dataset: dataset(), incumbent: Some(live) };
-        flaw(&serving, recent, stop)
+        flaw(&serving, AtHand { history: recent, covariates: None }, stop)
     }
 
     fn found(bundle: Bundle) -> Option<Flaw> {

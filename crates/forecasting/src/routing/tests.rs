@@ -1,8 +1,10 @@
-use std::cell::Cell;
+use std::{cell::Cell, collections::BTreeMap};
 
 use super::*;
 use crate::{
     examples::{dataset, history, id, level_times, long_mean, model, seasonal_naive, start, version},
+    models::{BoostedTrees, Forest},
+    names::CovariateName,
     series::Frequency,
 };
 
@@ -31,7 +33,7 @@ fn only_forecast(answer: Answer) -> SeriesForecast {
 fn only_refusal(answer: &Answer) -> Refusal {
     assert_eq!(answer.forecasts, []);
     assert_eq!(answer.refused.len(), 1);
-    answer.refused[0].1
+    answer.refused[0].1.clone()
 }
 
 #[test]
@@ -139,11 +141,48 @@ fn an_answer_that_is_wanted_no_more_ends_before_the_next_series() {
     let asked = Cell::new(0);
     let answered = |wanted_times: u32| {
         asked.set(0);
-        answer_while(&serving(Some(long_mean())), &all, &history(60), || {
+        let (serving, frame) = (serving(Some(long_mean())), history(60));
+        let at_hand = AtHand { history: &frame, covariates: None };
+        answer_while(&serving, &all, at_hand, || {
             asked.set(asked.get() + 1);
             asked.get() <= wanted_times
         })
     };
     assert_eq!((answered(1), asked.get()), (None, 2), "the first of three series was forecast");
     assert!(answered(3).is_some());
+}
+
+/// What the bridge knows of its tolls, for that many hours from the begin of its history.
+fn tolls(hours: usize) -> Covariates {
+    let name = CovariateName::new("toll").expect("is a name");
+    let known = BTreeMap::from([(name, vec![2.0; hours])]);
+    Covariates::new(BTreeMap::from([(
+        id("bridge"),
+        SeriesCovariates { known, ..SeriesCovariates::none(start()) },
+    )]))
+}
+
+/// The recent level, from a model that was fitted with tolls.
+fn level_by_tolls() -> Model {
+    let Model::BoostedTrees(without) = level_times(1.0) else { panic!("makes trees") };
+    let features = without.features.with_covariates(&tolls(1));
+    let forest = Forest::new(1.0, &[], features.width()).expect("has no trees");
+    Model::BoostedTrees(BoostedTrees { features, forests: vec![forest], non_negative: true })
+}
+
+#[test]
+fn what_is_known_in_advance_must_reach_over_the_horizon_of_a_question() {
+    let (serving, frame) = (serving(Some(level_by_tolls())), history(60));
+    let end = frame.series[1].values.len();
+    let ask = |covariates: Option<&Covariates>| {
+        answer_while(&serving, &question(24), AtHand { history: &frame, covariates }, || true)
+            .expect("is wanted")
+    };
+    assert_eq!(only_forecast(ask(Some(&tolls(end + 24)))).route, Route::Primary);
+    let Refusal::MissingCovariate(missing) = only_refusal(&ask(Some(&tolls(end + 5)))) else {
+        panic!("is forecast without its tolls")
+    };
+    let at = frame.grid.advance(frame.series[1].end(&frame.grid), 5);
+    assert_eq!((missing.covariate.as_str(), missing.series, missing.at), ("toll", id("bridge"), at));
+    assert_eq!(only_refusal(&ask(None)), Refusal::NeedsCovariates);
 }

@@ -4,18 +4,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use super::Grid;
 use crate::names::{AttributeText, CovariateName, SeriesId};
 
 /// The covariates of the series of a frame.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Covariates {
     series: BTreeMap<SeriesId, SeriesCovariates>,
 }
 
 /// What is known about one series besides its values.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SeriesCovariates {
     /// The step of the first number of each column, on the grid of the series.
     pub start: Timestamp,
@@ -29,7 +30,7 @@ pub struct SeriesCovariates {
 }
 
 /// What a static attribute says.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Attribute {
     /// A size, say.
     Number(f64),
@@ -65,6 +66,16 @@ impl Covariates {
     pub fn none() -> &'static Self {
         static NONE: Covariates = Covariates { series: BTreeMap::new() };
         &NONE
+    }
+
+    /// Whether nothing is known of any series.
+    pub fn is_empty(&self) -> bool {
+        self.series.is_empty()
+    }
+
+    /// Those of each series that has any, in ascending order of the ids.
+    pub fn all(&self) -> impl Iterator<Item = (&SeriesId, &SeriesCovariates)> {
+        self.series.iter()
     }
 
     /// Those of one series; empty for one that is not here.

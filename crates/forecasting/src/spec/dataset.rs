@@ -3,8 +3,9 @@
 use jiff::SignedDuration;
 use serde::{Deserialize, Deserializer, Serialize, de};
 
-use super::{SpecError, check_time_zone, hash::canonical_hash};
+use super::{CovariateSpec, SpecError, check_time_zone, hash::canonical_hash};
 use crate::{
+    holidays::HolidayRegion,
     names::DatasetName,
     series::{Frequency, Grid},
 };
@@ -17,9 +18,13 @@ use crate::{
 /// time_zone = "America/New_York"
 /// availability_delay = "PT0S"        # optional
 /// negative = "refuse"                # optional: no value may be below zero
+/// holidays = "US-DC"                 # optional: learners with features know them
 /// description = "Bikes hired in the hour"
 /// source = "UCI Bike Sharing (275)"
 /// licence = "CC BY 4.0"
+///
+/// [covariates]                       # optional, see CovariateSpec
+/// known = ["temperature"]
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -38,6 +43,9 @@ pub struct DatasetSpec {
     /// Whether observations may be below zero. Default `allow`.
     #[serde(default, skip_serializing_if = "Negative::is_default")]
     pub negative: Negative,
+    /// Whose holidays the series follow; learners of values alone do not look at them. Checked when read.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "read_holidays")]
+    pub holidays: Option<HolidayRegion>,
     /// What the values count, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
@@ -47,6 +55,9 @@ pub struct DatasetSpec {
     /// Under which licence it may be used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub licence: Option<String>,
+    /// The columns beside the value. Default none.
+    #[serde(default, skip_serializing_if = "CovariateSpec::is_empty")]
+    pub covariates: CovariateSpec,
 }
 
 /// Whether observations may be below zero.
@@ -122,6 +133,12 @@ fn read_time_zone<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, 
     Ok(name)
 }
 
+fn read_holidays<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<HolidayRegion>, D::Error> {
+    let Some(name) = Option::<String>::deserialize(deserializer)? else { return Ok(None) };
+    let unknown = |unknown| de::Error::custom(format!("holidays = {unknown}"));
+    HolidayRegion::new(&name).map(Some).map_err(unknown)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -146,6 +163,37 @@ mod tests {
         // What was applied before there was a choice is still the same specification.
         assert_eq!(read(BIKES).hash(), read(&format!("{BIKES}\nnegative = 'allow'")).hash());
         assert_ne!(read(BIKES).hash(), refusing.hash());
+    }
+
+    #[test]
+    fn covariates_change_the_hash_of_a_dataset_that_declares_some() {
+        let with = |names: &str| read(&format!("{BIKES}\n[covariates]\n{names}"));
+        assert_eq!(with("known = []").hash(), read(BIKES).hash(), "there are none");
+        assert_ne!(with("known = ['rain']").hash(), read(BIKES).hash());
+        assert_ne!(with("known = ['rain']").hash(), with("past = ['rain']").hash());
+        assert_eq!(with("known = ['rain', 'ice']").hash(), with("known = ['ice', 'rain']").hash());
+        let json = serde_json::to_string(&with("known = ['rain']")).expect("is JSON");
+        assert_eq!(
+            serde_json::from_str::<DatasetSpec>(&json).expect("was written"),
+            with("known = ['rain']")
+        );
+    }
+
+    #[test]
+    fn holidays_are_those_of_a_known_place() {
+        let new_york = read(&format!("{BIKES}\nholidays = 'US-NY'"));
+        assert_eq!(new_york.holidays.as_ref().map(HolidayRegion::as_str), Some("US-NY"));
+        assert_ne!(new_york.hash(), read(BIKES).hash());
+        let json = serde_json::to_string(&new_york).expect("is JSON");
+        assert_eq!(serde_json::from_str::<DatasetSpec>(&json).expect("was just written"), new_york);
+        for (place, says) in [
+            ("Mars", "holidays = \"Mars\": is not one of the countries AU, CA, DE"),
+            ("GB-LND", "holidays = \"GB-LND\": GB has the parts ENG, NIR, SCT, WLS"),
+        ] {
+            let error = toml::from_str::<DatasetSpec>(&format!("{BIKES}\nholidays = '{place}'"));
+            let error = error.expect_err(place).to_string();
+            assert!(error.contains(says), "{error}");
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //!
 //! Reading refuses unknown keys, `validate` refuses impossible values; both name field and value.
 
+mod covariates;
 mod dataset;
 mod gate_policy;
 mod hash;
@@ -12,6 +13,7 @@ mod model;
 use crate::series::time_zone;
 
 pub use crate::learners::Algorithm;
+pub use covariates::CovariateSpec;
 pub use dataset::{DatasetSpec, Negative};
 pub use gate_policy::GatePolicy;
 pub use learner::LearnerSpec;

@@ -1,6 +1,7 @@
 //! A history in a SQL database: this folder is compiled once for SQLite and once for PostgreSQL, each with
 //! its own `Store`, `Connection`, `DbRow` and `dialect` beside it. Nearly all statements are the same.
 
+mod covariates;
 mod forecasts;
 mod read;
 mod record;
@@ -9,14 +10,15 @@ mod retention;
 use async_trait::async_trait;
 use forecasting::{
     names::{DatasetName, ModelName},
-    series::{Frame, Grid},
+    series::{Covariates, Frame, Grid},
+    spec::CovariateSpec,
 };
 use jiff::Timestamp;
 
 use super::Store;
 use crate::{
-    Coverage, Forgettable, History, IssuedForecast, Observation, ObservationMessage, Range, ReadError,
-    RecordError, Recorded,
+    Coverage, Forgettable, History, IssuedForecast, ObservationMessage, Range, ReadError, RecordError,
+    Recorded, RecordedRows, Rows,
 };
 
 /// A [`History`] in a database. Other tasks and processes may use the same one.
@@ -34,14 +36,14 @@ impl SqlHistory {
 
 #[async_trait]
 impl History for SqlHistory {
-    async fn record(
+    async fn record_rows(
         &self,
         dataset: &DatasetName,
         grid: &Grid,
-        observations: &[Observation],
+        rows: Rows<'_>,
         recorded_at: Timestamp,
-    ) -> Result<Recorded, RecordError> {
-        record::record(&self.store, dataset, grid, observations, recorded_at).await
+    ) -> Result<RecordedRows, RecordError> {
+        record::record_rows(&self.store, dataset, grid, rows, recorded_at).await
     }
 
     async fn record_messages(
@@ -68,6 +70,16 @@ impl History for SqlHistory {
 
     async fn read(&self, dataset: &DatasetName, grid: &Grid, range: &Range) -> Result<Frame, ReadError> {
         read::frame(&self.store, dataset, grid, range).await
+    }
+
+    async fn covariates(
+        &self,
+        dataset: &DatasetName,
+        grid: &Grid,
+        declared: &CovariateSpec,
+        range: &Range,
+    ) -> Result<Covariates, ReadError> {
+        covariates::read(&self.store, dataset, grid, declared, range).await
     }
 
     async fn revision(&self, dataset: &DatasetName) -> Result<u64, ReadError> {

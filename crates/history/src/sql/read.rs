@@ -23,24 +23,24 @@ pub(super) async fn frame(
 ) -> Result<Frame, ReadError> {
     let mut snapshot = store.read().await?; // one state for all series
     let mut series = Vec::new();
-    for (series_id, id) in series_of(&mut snapshot, dataset, range.series.as_deref()).await? {
+    for (series_id, id) in series_of(&mut snapshot, dataset.as_str(), range.series.as_deref()).await? {
         series.extend(one_series(&mut snapshot, series_id, &id, grid, range).await?);
     }
     Ok(Frame { grid: grid.clone(), series })
 }
 
 /// The series that were asked for and exist, in ascending order of their ids.
-async fn series_of(
+pub(super) async fn series_of(
     db: &mut Connection,
-    dataset: &DatasetName,
+    dataset: &str,
     asked: Option<&[SeriesId]>,
 ) -> sqlx::Result<Vec<(i64, SeriesId)>> {
     let asked = asked.map(|ids| serde_json::to_string(ids).expect("texts are JSON"));
-    let rows = sqlx::query(dialect::SERIES).bind(dataset.as_str()).bind(asked).fetch_all(db).await?;
+    let rows = sqlx::query(dialect::SERIES).bind(dataset).bind(asked).fetch_all(db).await?;
     rows.iter().map(|row| Ok((row.try_get("series_id")?, row.parsed("name")?))).collect()
 }
 
-async fn one_series(
+pub(super) async fn one_series(
     db: &mut Connection,
     series_id: i64,
     id: &SeriesId,

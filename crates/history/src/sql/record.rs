@@ -10,27 +10,31 @@ use forecasting::{
 };
 use jiff::Timestamp;
 
-use super::super::{Connection, Store, dialect};
+use super::{
+    super::{Connection, Store, dialect},
+    covariates,
+};
 use crate::{
-    Observation, ObservationMessage, RecordError, Recorded,
+    Observation, ObservationMessage, RecordError, Recorded, RecordedRows, Rows,
     observations::{Batch, Change, Ends, Known, NewRow, Point, refuse_unreadable},
 };
 
 /// Steps that one statement looks up.
 const STEPS_PER_LOOKUP: usize = 5_000;
 
-pub(super) async fn record(
+pub(super) async fn record_rows(
     store: &Store,
     dataset: &DatasetName,
     grid: &Grid,
-    observations: &[Observation],
+    rows: Rows<'_>,
     recorded_at: Timestamp,
-) -> Result<Recorded, RecordError> {
-    let recorded_at = to_micros(recorded_at);
+) -> Result<RecordedRows, RecordError> {
     let mut transaction = store.write(dataset.as_str()).await?;
-    let dataset =
-        Dataset { id: dataset_id(&mut transaction, dataset, recorded_at).await?, grid, recorded_at };
-    let recorded = dataset.record(&mut transaction, observations).await?;
+    let values = Dataset::of_values(&mut transaction, dataset, grid, to_micros(recorded_at)).await?;
+    let recorded = RecordedRows {
+        values: values.record(&mut transaction, rows.observations).await?,
+        covariates: covariates::record(&mut transaction, dataset, &values, rows.covariates).await?,
+    };
     transaction.commit().await?;
     Ok(recorded)
 }
@@ -44,10 +48,8 @@ pub(super) async fn record_messages(
     messages: &[ObservationMessage],
     recorded_at: Timestamp,
 ) -> Result<Vec<Result<Recorded, RecordError>>, RecordError> {
-    let recorded_at = to_micros(recorded_at);
     let mut transaction = store.write_unless_locked(dataset.as_str()).await?;
-    let dataset =
-        Dataset { id: dataset_id(&mut transaction, dataset, recorded_at).await?, grid, recorded_at };
+    let dataset = Dataset::of_values(&mut transaction, dataset, grid, to_micros(recorded_at)).await?;
     let mut outcomes = Vec::with_capacity(messages.len());
     for message in messages {
         sqlx::query("SAVEPOINT message").execute(&mut *transaction).await?;
@@ -66,13 +68,24 @@ pub(super) async fn record_messages(
 }
 
 /// A dataset that observations are written to.
-struct Dataset<'a> {
-    id: i64,
-    grid: &'a Grid,
-    recorded_at: i64,
+pub(super) struct Dataset<'a> {
+    pub(super) id: i64,
+    /// The dataset of the values, if these are numbers of a covariate beside them.
+    pub(super) beside: Option<i64>,
+    pub(super) grid: &'a Grid,
+    pub(super) recorded_at: i64,
 }
 
-impl Dataset<'_> {
+impl<'a> Dataset<'a> {
+    async fn of_values(
+        db: &mut Connection,
+        name: &DatasetName,
+        grid: &'a Grid,
+        recorded_at: i64,
+    ) -> sqlx::Result<Self> {
+        Ok(Self { id: dataset_id(db, name.as_str(), recorded_at).await?, beside: None, grid, recorded_at })
+    }
+
     async fn record_once(
         &self,
         db: &mut Connection,
@@ -113,7 +126,7 @@ impl Dataset<'_> {
         }))
     }
 
-    async fn record(
+    pub(super) async fn record(
         &self,
         db: &mut Connection,
         observations: &[Observation],
@@ -123,11 +136,12 @@ impl Dataset<'_> {
         let mut rows = NewRows::default();
         for (id, points) in batch.series {
             let series = series_id(db, self.id, id, self.recorded_at).await?;
-            let ends = match series {
-                Found::Before(series_id) => ends(db, series_id).await?,
-                Found::Created(_) => None,
-            };
-            refuse_unreadable(id, self.grid, &points, ends)?; // the caller undoes the series before
+            // The caller undoes the series before.
+            refuse_unreadable(id, self.grid, &points, series.ends(db).await?)?;
+            if let Some(values) = self.beside {
+                let values = series_id(db, values, id, self.recorded_at).await?;
+                refuse_unreadable(id, self.grid, &points, values.ends(db).await?)?;
+            }
             for points in points.chunks(STEPS_PER_LOOKUP) {
                 let known = match series {
                     Found::Before(series_id) => latest(db, series_id, points).await?,
@@ -142,42 +156,57 @@ impl Dataset<'_> {
         }
         rows.write(db).await?;
         if recorded.changed_anything() {
-            let update = "UPDATE dataset SET revision = CASE WHEN revision < $2 THEN $2 ELSE revision + 1 END
-                          WHERE dataset_id = $1";
-            sqlx::query(update).bind(self.id).bind(self.recorded_at).execute(db).await?;
+            self.revise(db).await?;
         }
         Ok(recorded)
     }
+
+    /// Something new was recorded.
+    pub(super) async fn revise(&self, db: &mut Connection) -> sqlx::Result<()> {
+        let update = "UPDATE dataset SET revision = CASE WHEN revision < $2 THEN $2 ELSE revision + 1 END
+                      WHERE dataset_id = $1";
+        sqlx::query(update).bind(self.id).bind(self.recorded_at).execute(db).await?;
+        Ok(())
+    }
 }
 
-async fn dataset_id(db: &mut Connection, name: &DatasetName, now: i64) -> sqlx::Result<i64> {
+pub(super) async fn dataset_id(db: &mut Connection, name: &str, now: i64) -> sqlx::Result<i64> {
     sqlx::query("INSERT INTO dataset (name, created_at, revision) VALUES ($1, $2, 0) ON CONFLICT DO NOTHING")
-        .bind(name.as_str())
+        .bind(name)
         .bind(now)
         .execute(&mut *db)
         .await?;
-    sqlx::query_scalar("SELECT dataset_id FROM dataset WHERE name = $1")
-        .bind(name.as_str())
-        .fetch_one(db)
-        .await
+    sqlx::query_scalar("SELECT dataset_id FROM dataset WHERE name = $1").bind(name).fetch_one(db).await
 }
 
 /// A series that was there before may have observations; a created one has none to look up.
 #[derive(Clone, Copy)]
-enum Found {
+pub(super) enum Found {
     Before(i64),
     Created(i64),
 }
 
 impl Found {
-    fn id(self) -> i64 {
+    pub(super) fn id(self) -> i64 {
         match self {
             Found::Before(id) | Found::Created(id) => id,
         }
     }
+
+    async fn ends(self, db: &mut Connection) -> sqlx::Result<Option<Ends>> {
+        match self {
+            Found::Before(id) => ends(db, id).await,
+            Found::Created(_) => Ok(None),
+        }
+    }
 }
 
-async fn series_id(db: &mut Connection, dataset: i64, id: &SeriesId, now: i64) -> sqlx::Result<Found> {
+pub(super) async fn series_id(
+    db: &mut Connection,
+    dataset: i64,
+    id: &SeriesId,
+    now: i64,
+) -> sqlx::Result<Found> {
     let known = sqlx::query_scalar("SELECT series_id FROM series WHERE dataset_id = $1 AND name = $2")
         .bind(dataset)
         .bind(id.as_str())

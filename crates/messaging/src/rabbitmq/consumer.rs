@@ -41,7 +41,7 @@ use crate::{BoxError, ConsumeError, Deliveries, Delivery, Receipt as _, Settleme
 
 /// A consumer that has held nothing for so long begins anew. A server before 4.0 moves the consumers of a deleted
 /// queue to the next queue of that name, and now and then it forgets one over this: it keeps messages for it that
-/// it never sends, and nobody is told.
+/// it never sends, and nobody is told. (Done on every version: a server may be another one at the next connection.)
 const RENEWED_WHEN_IDLE: Duration = Duration::from_secs(3);
 /// "Goodbye" in AMQP.
 const REPLY_SUCCESS: u16 = 200;
@@ -176,7 +176,7 @@ impl Feed {
         loop {
             let delivery = tokio::select! {
                 delivery = source.consumer.next() => delivery,
-                () = idle(&permits, prefetch) => match source.renew(prefetch).await {
+                () = idle(&permits, prefetch, &out) => match source.renew(prefetch).await {
                     Ok(renewed) => {
                         source = renewed;
                         continue;
@@ -208,11 +208,13 @@ impl Feed {
     }
 }
 
-/// Waits until the consumer has held nothing for a while. To be begun anew with each delivery.
-async fn idle(permits: &Semaphore, prefetch: u16) {
+/// Waits until nothing has come for a while, and nothing is in hand or on its way there. To be begun anew with each
+/// delivery.
+async fn idle<T>(permits: &Semaphore, prefetch: u16, out: &mpsc::Sender<T>) {
     loop {
         time::sleep(RENEWED_WHEN_IDLE).await;
-        if permits.available_permits() == usize::from(prefetch) {
+        let nothing_in_hand = permits.available_permits() == usize::from(prefetch);
+        if nothing_in_hand && out.capacity() == out.max_capacity() {
             return;
         }
     }

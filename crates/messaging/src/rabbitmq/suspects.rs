@@ -58,7 +58,7 @@ impl Hurry {
         self.since.get_or_insert_with(Instant::now).elapsed() >= self.patience
     }
 
-    fn is_over(&mut self) {
+    fn end(&mut self) {
         *self = Self::new();
     }
 }
@@ -93,7 +93,7 @@ impl Suspects {
                     () = self.out.closed() => return Ok(()),
                 },
             };
-            hurry.is_over();
+            hurry.end();
             let Some(mut suspect) = self.get().await? else { return Ok(()) };
             suspect.receipt.permits = Some(alone);
             if let Err(unsent) = self.out.send(Ok(suspect)).await
@@ -102,7 +102,7 @@ impl Suspects {
                 give_back(suspect).await;
             }
         }
-        hurry.is_over();
+        hurry.end();
         Ok(())
     }
 

@@ -75,13 +75,14 @@ impl Comparison {
             model: &self.model,
             spec_hash: &spec_hash,
             frame: &self.backtest.past,
+            covariates: self.backtest.covariates(),
             as_of: cut_off,
             cut_off,
             learners: std::slice::from_ref(learner),
             stop,
         };
         let before = thread_cpu_time();
-        let bundle = match fit_alone(&request, learner, self.backtest.covariates()) {
+        let bundle = match fit_alone(&request, learner) {
             Ok(bundle) => bundle,
             Err(FitError::Stopped(stopped)) => return Err(stopped),
             Err(error) => return Ok(Outcome::LeftOut { why: error.to_string() }),

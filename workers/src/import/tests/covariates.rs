@@ -84,6 +84,19 @@ fn a_row_without_a_value_may_be_there_for_its_covariates() {
 }
 
 #[test]
+fn a_series_may_be_there_for_its_covariates_alone_and_years_ahead() {
+    let row = |ds: &str, y: &str| format!("a,{ds},{y},2.5,,north\n");
+    let ahead = read_rows(&row("2028-01-01T00:00:00Z", ""), &options()).expect("is known in advance");
+    assert_eq!((ahead.observations.len(), ahead.report.series), (0, 1));
+    let a = of_series(&ahead, "a");
+    assert_eq!((a.start, column(&a.known, "price")), (at("2028-01-01T00:00:00Z"), vec![2.5]));
+    let value = read_rows(&row("2028-01-01T00:00:00Z", "1"), &options());
+    assert!(refusal(value).contains("lies in the future"), "nobody has counted it");
+    let too_far = read_rows(&row("2100-01-01T00:00:00Z", ""), &options());
+    assert!(refusal(too_far).contains("lies in the future"), "no forecast reaches there");
+}
+
+#[test]
 fn an_attribute_is_a_number_if_it_is_one_everywhere() {
     let rows = |of_b: &str| {
         format!(
@@ -112,12 +125,12 @@ fn what_cannot_be_a_covariate_is_named_with_its_line() {
     check_refused(
         &second("2,3,south"),
         "line 3: region = \"south\": is \"north\" on line 2 of the same series: a static attribute never changes \
-         (--known or --past, if it does)",
+         (it is known in advance or past-only, if it does)",
     );
     check_refused(
         &second("2,3,"),
         "line 3: region = \"\": is \"north\" on line 2 of the same series: a static attribute never changes \
-         (--known or --past, if it does)",
+         (it is known in advance or past-only, if it does)",
     );
     check_refused(
         "a,2025-01-01T00:00:00Z,1,2,3,\u{202E}n\n",
@@ -159,10 +172,10 @@ fn columns_that_are_not_there_are_named_with_those_that_are() {
     };
     let found = "; found unique_id, ds, y, price, visits, region";
     let cases: [(&[&str], &[&str], &str); 4] = [
-        (&["prize"], &[], "header: no column prize (--known)"),
-        (&[], &["Visits"], "header: no column Visits (--past)"),
-        (&["price"], &["price"], "header: column price is read as something else already (--past)"),
-        (&["y"], &[], "header: column y is read as something else already (--known)"),
+        (&["prize"], &[], "header: no column prize (known in advance)"),
+        (&[], &["Visits"], "header: no column Visits (past-only)"),
+        (&["price"], &["price"], "header: column price is read as something else already (past-only)"),
+        (&["y"], &[], "header: column y is read as something else already (known in advance)"),
     ];
     for (known, past, problem) in cases {
         assert_eq!(find(known, past), format!("{problem}{found}"));
@@ -173,7 +186,8 @@ fn columns_that_are_not_there_are_named_with_those_that_are() {
         ..ColumnNames::default()
     };
     let options = ImportOptions { columns, ..ImportOptions::default() };
-    let problem = "header: more than one column price (--known); found unique_id, ds, y, price, price";
+    let problem =
+        "header: more than one column price (known in advance); found unique_id, ds, y, price, price";
     assert_eq!(refusal(read_bytes(twice.as_bytes(), &options, &hourly())), problem);
 }
 

@@ -1,6 +1,6 @@
 //! JSON lines and Parquet say the same as CSV, in whatever types they have, and columns may have any name.
 
-use std::sync::Arc;
+use std::{io::Seek as _, sync::Arc};
 
 use arrow_array::{
     ArrayRef, Date32Array, DictionaryArray, Float64Array, Int64Array, RecordBatch, StringArray,
@@ -157,6 +157,20 @@ fn parquet_is_read_like_csv_in_whatever_types_it_has() {
         let imported = read_bytes(&parquet(columns), &ImportOptions::default(), &hourly()).expect(what);
         assert_eq!(imported.observations, two_hours(), "{what}");
     }
+}
+
+#[test]
+fn a_file_is_read_where_it_lies_and_a_stream_of_it_alike() {
+    let bytes = parquet(vec![("unique_id", ids()), ("ds", two_times()), ("y", two_numbers())]);
+    let mut file = tempfile::tempfile().expect("a file");
+    file.write_all(&bytes).expect("writes");
+    file.rewind().expect("rewinds");
+    let input = Input::from(file);
+    assert!(matches!(input, Input::File(_)));
+    let options = ImportOptions::default();
+    let imported = read(input, &options, &hourly(), now()).expect("is read");
+    assert_eq!(imported, read_bytes(&bytes, &options, &hourly()).expect("is read"));
+    assert_eq!(imported.observations, two_hours());
 }
 
 #[test]

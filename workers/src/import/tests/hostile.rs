@@ -1,6 +1,9 @@
 //! Files that mean harm, and every limit: at it, and one past it.
 
-use std::{io, sync::Arc};
+use std::{
+    io::{self, Read},
+    sync::Arc,
+};
 
 use arrow_array::{ArrayRef, Float64Array, StringArray, TimestampMicrosecondArray};
 use parquet::basic::Compression;
@@ -24,7 +27,7 @@ fn a_row_without_end_is_given_up_before_it_fills_the_memory() {
         (b"unique_id,ds,y\n", b'\n'),
     ] {
         let endless = begin.chain(io::repeat(byte).take(1 << 30));
-        let error = refusal(read(endless, &ImportOptions::default(), &hourly(), now()));
+        let error = refusal(read(Input::stream(endless), &ImportOptions::default(), &hourly(), now()));
         assert!(error.ends_with(too_long), "{error}");
     }
     let longest = format!("unique_id,ds,y,note\na,2025-01-01T00:00:00Z,1,{}\n", "x".repeat((1 << 20) - 100));
@@ -58,8 +61,8 @@ fn a_column_whose_name_steers_a_terminal_is_refused_and_shown_for_what_it_is() {
 }
 
 /// Reads a text as if each buffer were a row; says how far it comes.
-fn drain(input: impl Read) -> (u64, Option<String>) {
-    let Source::Csv(mut text) = source::open(input, None).expect("looks like CSV") else {
+fn drain(input: impl Read + Send) -> (u64, Option<String>) {
+    let Source::Csv(mut text) = source::open(Input::stream(input), None).expect("looks like CSV") else {
         panic!("looks like CSV")
     };
     let (mut buffer, mut bytes) = (vec![0; 1 << 16], 0);

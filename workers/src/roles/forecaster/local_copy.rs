@@ -20,8 +20,8 @@ use bytes::Bytes;
 use forecasting::{
     artifact::ArtifactName,
     names::{DatasetName, ModelName},
-    series::Frame,
-    spec::{DatasetSpec, ModelSpec},
+    series::{Covariates, Frame},
+    spec::{CovariateSpec, DatasetSpec, ModelSpec},
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -76,6 +76,10 @@ pub struct PointedAt {
 pub struct Window {
     /// The values.
     pub frame: Arc<Frame>,
+    /// What is known of their series besides, also of steps to come.
+    pub covariates: Arc<Covariates>,
+    /// By which declaration that was read.
+    pub declared: CovariateSpec,
     /// The history's revision that they are of.
     pub revision: u64,
     /// How far the window reaches back from an origin.

@@ -8,7 +8,8 @@ use std::{
 use forecasting::{
     names::DatasetName,
     routing::Serving,
-    series::{Frame, Grid},
+    series::{Covariates, Frame},
+    spec::DatasetSpec,
 };
 use history::{History, Range, ReadError};
 use tracing::error;
@@ -22,21 +23,14 @@ const ORIGINS_BACK_DAYS: i64 = 56;
 /// Recent history by dataset.
 #[derive(Default)]
 pub struct RecentHistory {
-    by_dataset: RwLock<HashMap<DatasetName, Recent>>,
-}
-
-struct Recent {
-    frame: Arc<Frame>,
-    revision: u64,
-    /// How far the window reaches back from an origin.
-    steps: usize,
+    by_dataset: RwLock<HashMap<DatasetName, Window>>,
 }
 
 impl RecentHistory {
-    /// The recent history of a dataset; none if nothing was recorded.
-    pub fn of(&self, dataset: &DatasetName) -> Option<Arc<Frame>> {
+    /// The recent history of a dataset, and what is known besides; none if nothing was recorded.
+    pub fn of(&self, dataset: &DatasetName) -> Option<(Arc<Frame>, Arc<Covariates>)> {
         let by_dataset = self.by_dataset.read().unwrap_or_else(PoisonError::into_inner);
-        by_dataset.get(dataset).map(|recent| recent.frame.clone())
+        by_dataset.get(dataset).map(|window| (window.frame.clone(), window.covariates.clone()))
     }
 
     /// Reads the windows of those datasets again whose history has changed, or whose models look further
@@ -49,17 +43,16 @@ impl RecentHistory {
         history: &dyn History,
         served: &[Arc<Serving>],
     ) -> Result<Vec<String>, ReadError> {
-        let mut wanted: HashMap<&DatasetName, (Grid, usize)> = HashMap::new();
+        let mut wanted: HashMap<&DatasetName, (&DatasetSpec, usize)> = HashMap::new();
         for serving in served {
-            let (_, steps) =
-                wanted.entry(&serving.dataset.name).or_insert_with(|| (serving.dataset.grid(), 0));
+            let (_, steps) = wanted.entry(&serving.dataset.name).or_insert((&serving.dataset, 0));
             *steps = (*steps).max(serving.liked_steps());
         }
         self.forget_others(&wanted);
         let all = wanted.len();
         let mut behind = Vec::new();
-        for (dataset, (grid, steps)) in wanted {
-            match self.refresh(history, dataset, &grid, steps).await {
+        for (dataset, (spec, steps)) in wanted {
+            match self.refresh(history, spec, steps).await {
                 Ok(()) => {}
                 Err(away @ ReadError::Unavailable(_)) if behind.len() + 1 == all => return Err(away),
                 Err(fault) => {
@@ -74,50 +67,46 @@ impl RecentHistory {
 
     /// Takes over a window of the local copy.
     pub fn restore(&self, dataset: DatasetName, window: Window) {
-        let recent = Recent { frame: window.frame, revision: window.revision, steps: window.steps };
-        self.by_dataset.write().unwrap_or_else(PoisonError::into_inner).insert(dataset, recent);
+        self.by_dataset.write().unwrap_or_else(PoisonError::into_inner).insert(dataset, window);
     }
 
     /// What a local copy has to hold.
     pub fn windows(&self) -> Vec<(DatasetName, Window)> {
         let by_dataset = self.by_dataset.read().unwrap_or_else(PoisonError::into_inner);
-        let window = |recent: &Recent| Window {
-            frame: recent.frame.clone(),
-            revision: recent.revision,
-            steps: recent.steps,
-        };
-        by_dataset.iter().map(|(dataset, recent)| (dataset.clone(), window(recent))).collect()
+        by_dataset.iter().map(|(dataset, window)| (dataset.clone(), window.clone())).collect()
     }
 
     /// Lets go of the windows that nothing serves from any more.
-    fn forget_others(&self, wanted: &HashMap<&DatasetName, (Grid, usize)>) {
+    fn forget_others(&self, wanted: &HashMap<&DatasetName, (&DatasetSpec, usize)>) {
         let mut by_dataset = self.by_dataset.write().unwrap_or_else(PoisonError::into_inner);
-        by_dataset.retain(|dataset, _recent| wanted.contains_key(dataset));
+        by_dataset.retain(|dataset, _window| wanted.contains_key(dataset));
     }
 
     async fn refresh(
         &self,
         history: &dyn History,
-        dataset: &DatasetName,
-        grid: &Grid,
+        dataset: &DatasetSpec,
         steps: usize,
     ) -> Result<(), ReadError> {
-        let revision = history.revision(dataset).await?;
-        if self.covers(dataset, revision, grid, steps) {
+        let revision = history.revision(&dataset.name).await?;
+        if self.covers(dataset, revision, steps) {
             return Ok(());
         }
-        let frame = window(history, dataset, grid, steps).await?;
-        let recent = Recent { frame: Arc::new(frame), revision, steps };
-        self.by_dataset.write().unwrap_or_else(PoisonError::into_inner).insert(dataset.clone(), recent);
+        let window = window(history, dataset, revision, steps).await?;
+        let mut by_dataset = self.by_dataset.write().unwrap_or_else(PoisonError::into_inner);
+        by_dataset.insert(dataset.name.clone(), window);
         Ok(())
     }
 
     /// Whether the window is of this revision. No other history has the same one, and another grid of the dataset
-    /// would lay its values out anew.
-    fn covers(&self, dataset: &DatasetName, revision: u64, grid: &Grid, steps: usize) -> bool {
+    /// would lay its values out anew, as another declaration would its covariates.
+    fn covers(&self, dataset: &DatasetSpec, revision: u64, steps: usize) -> bool {
         let by_dataset = self.by_dataset.read().unwrap_or_else(PoisonError::into_inner);
-        by_dataset.get(dataset).is_some_and(|recent| {
-            recent.revision == revision && recent.steps >= steps && recent.frame.grid == *grid
+        by_dataset.get(&dataset.name).is_some_and(|window| {
+            window.revision == revision
+                && window.steps >= steps
+                && window.frame.grid == dataset.grid()
+                && window.declared == dataset.covariates
         })
     }
 }
@@ -128,12 +117,16 @@ impl RecentHistory {
 /// If the history cannot be read.
 pub async fn window(
     history: &dyn History,
-    dataset: &DatasetName,
-    grid: &Grid,
+    dataset: &DatasetSpec,
+    revision: u64,
     steps: usize,
-) -> Result<Frame, ReadError> {
-    let newest = history.newest(dataset).await?;
+) -> Result<Window, ReadError> {
+    let (name, grid, declared) = (&dataset.name, dataset.grid(), dataset.covariates.clone());
+    let newest = history.newest(name).await?;
     let back = i64::try_from(steps).unwrap_or(i64::MAX);
     let from = newest.map(|newest| grid.start_of_day(grid.advance(newest, -back), -ORIGINS_BACK_DAYS));
-    history.read(dataset, grid, &Range { from, ..Range::default() }).await
+    let range = Range { from, ..Range::default() }; // to whatever is known in advance
+    let frame = Arc::new(history.read(name, &grid, &range).await?);
+    let covariates = Arc::new(history.covariates(name, &grid, &declared, &range).await?);
+    Ok(Window { frame, covariates, declared, revision, steps })
 }

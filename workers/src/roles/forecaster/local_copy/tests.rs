@@ -1,3 +1,5 @@
+use forecasting::series::{Attribute, SeriesCovariates};
+
 use super::*;
 
 fn window(revision: u64, steps: usize) -> Window {
@@ -8,7 +10,21 @@ fn window(revision: u64, steps: usize) -> Window {
         values: [1.0, f64::NAN, 0.1 + 0.2].into_iter().cycle().take(steps).collect(),
     };
     let frame = Frame { grid: grid.expect("a grid"), series: vec![series] };
-    Window { frame: Arc::new(frame), revision, steps: 7 }
+    let (covariates, declared) = (Arc::default(), CovariateSpec::default());
+    Window { frame: Arc::new(frame), covariates, declared, revision, steps: 7 }
+}
+
+/// The same, with tolls that are known in advance and with the side of the river.
+fn with_covariates(window: Window) -> Window {
+    let north = Attribute::Text("north".parse().expect("a text"));
+    let of_a = SeriesCovariates {
+        known: [("toll".parse().expect("a name"), vec![1.5, f64::NAN])].into(),
+        attributes: [("side".parse().expect("a name"), north)].into(),
+        ..SeriesCovariates::none(Timestamp::UNIX_EPOCH)
+    };
+    let covariates = Arc::new(Covariates::new([("a".parse().expect("an id"), of_a)].into()));
+    let declared = toml::from_str("known = ['toll']\nstatic = ['side']").expect("a declaration");
+    Window { covariates, declared, ..window }
 }
 
 fn bikes() -> DatasetName {
@@ -75,14 +91,15 @@ const DATASET: &str = r#"
 async fn what_was_saved_comes_back_to_the_bit_and_any_damage_is_noticed() {
     let disk = Disk::new();
     let saved = disk.version(7).await;
-    disk.open(1 << 20).save(saved.clone(), vec![(bikes(), window(3, 3))], &disk.store).await;
+    let window = with_covariates(window(3, 3));
+    disk.open(1 << 20).save(saved.clone(), vec![(bikes(), window.clone())], &disk.store).await;
     let back = async || {
         let mut copy = disk.open(1 << 20);
         assert_eq!(copy.pointers(), Some(&saved));
         copy.windows().await.pop()
     };
     let (dataset, found) = back().await.expect("is there");
-    assert_eq!((dataset, format!("{found:?}")), (bikes(), format!("{:?}", window(3, 3))));
+    assert_eq!((dataset, format!("{found:?}")), (bikes(), format!("{window:?}")));
 
     let path = disk.folder.path().join("window-bikes");
     let good = fs::read(&path).expect("is there");
