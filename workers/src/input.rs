@@ -89,23 +89,24 @@ fn store(
     cloud: &[(String, String)],
 ) -> object_store::Result<Box<dyn ObjectStore>> {
     let retry = RetryConfig { max_retries: 3, retry_timeout: LONGEST_READ, ..RetryConfig::default() };
-    // The limit for a whole request would be one for the size of the object, and for how fast it is parsed.
+    // Set before the variables, which may say more about the client. A limit for a whole request would be one for
+    // the size of the object, and for how fast it is parsed.
     let limits = ClientOptions::new().with_timeout_disabled().with_read_timeout(PATIENCE);
     Ok(match scheme {
         ObjectStoreScheme::GoogleCloudStorage => {
             let store = GoogleCloudStorageBuilder::new().with_url(url.as_str());
-            let store = configured(store, cloud, GoogleCloudStorageBuilder::with_config);
-            Box::new(store.with_retry(retry).with_client_options(limits).build()?)
+            let store = store.with_retry(retry).with_client_options(limits);
+            Box::new(configured(store, cloud, GoogleCloudStorageBuilder::with_config).build()?)
         }
         ObjectStoreScheme::MicrosoftAzure => {
             let store = MicrosoftAzureBuilder::new().with_url(url.as_str());
-            let store = configured(store, cloud, MicrosoftAzureBuilder::with_config);
-            Box::new(store.with_retry(retry).with_client_options(limits).build()?)
+            let store = store.with_retry(retry).with_client_options(limits);
+            Box::new(configured(store, cloud, MicrosoftAzureBuilder::with_config).build()?)
         }
         _ => {
             let store = AmazonS3Builder::new().with_url(url.as_str());
-            let store = configured(store, cloud, AmazonS3Builder::with_config);
-            Box::new(store.with_retry(retry).with_client_options(limits).build()?)
+            let store = store.with_retry(retry).with_client_options(limits);
+            Box::new(configured(store, cloud, AmazonS3Builder::with_config).build()?)
         }
     })
 }

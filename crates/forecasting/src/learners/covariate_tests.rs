@@ -119,7 +119,7 @@ fn learners_with_features_forecast_better_with_a_covariate_that_tells() {
 fn learners_of_values_alone_ignore_covariates() {
     let (nothing, beside) = (backtest(Covariates::default()), backtest(everywhere(&known_events())));
     for name in Algorithm::NAMES.iter().filter(|name| !USERS.contains(name)) {
-        assert_eq!(fitted(&beside, name), fitted(&nothing, name), "{name}");
+        assert_eq!(fitted(&beside, name).primary, fitted(&nothing, name).primary, "{name}");
         assert_eq!(forecasts(&beside, name), forecasts(&nothing, name), "{name}");
     }
 }
@@ -146,7 +146,7 @@ fn past_only_numbers_after_an_origin_reach_no_forecast_from_it() {
     let (as_it_was, after) = (backtest(everywhere(&past_visits())), scrambled(first_origin..60 * 24));
     let before = scrambled(first_origin - 24..first_origin);
     for name in USERS {
-        assert_eq!(fitted(&after, name), fitted(&as_it_was, name), "{name}");
+        assert_eq!(fitted(&after, name).primary, fitted(&as_it_was, name).primary, "{name}");
         assert_eq!(from_first(&after, name), from_first(&as_it_was, name), "{name}");
         assert_ne!(from_first(&before, name), from_first(&as_it_was, name), "{name} sees the day before");
     }
