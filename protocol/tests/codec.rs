@@ -212,6 +212,7 @@ fn a_number_that_json_could_not_say_is_refused_in_message_pack_too() {
             left_out: vec![],
             uncontested: None,
         },
+        again: None,
     };
     for bad in [f64::NAN, f64::INFINITY] {
         let message = WireMessage::new(&result(bad), ContentType::MessagePack, "id-1").expect("a small body");

@@ -114,7 +114,7 @@ pub async fn a_force_makes_an_incumbent_and_says_so(registry: Opened, other: Ope
     assert_eq!((incumbent.artifact, incumbent.since), (second.proposal.artifact, minute(4)));
     assert_eq!(incumbent.act(), Some(&forced));
     assert_eq!(history[0].act(), None);
-    assert_eq!(other.incumbents().await.expect("can be read"), [incumbent.clone()]);
+    assert_eq!(other.incumbents().await.expect("can be read"), std::slice::from_ref(incumbent));
     assert_eq!(state(&registry, 1).await, (VersionState::Retired, minute(4)));
     assert_eq!(state(&registry, 2).await, (VersionState::Promoted, minute(4)));
     // The next candidate that beats it replaces it.
@@ -249,9 +249,9 @@ pub async fn acts_and_decisions_that_race_make_each_generation_once(one: Opened,
         let registry = if task % 2 == 0 { one.clone() } else { other.clone() };
         async move {
             if task % 4 < 2 {
-                force_at_last(&registry, task).await
+                force_at_last(&registry, task).await;
             } else {
-                promote_at_last(&registry, task).await
+                promote_at_last(&registry, task).await;
             }
         }
     });

@@ -99,7 +99,7 @@ impl Registry for SqlRegistry {
     }
 
     async fn decide(&self, decision: &NewDecision, now: Timestamp) -> Result<Decided, RegistryError> {
-        decisions::decide(&self.store, decision, now).await
+        Box::pin(decisions::decide(&self.store, decision, now)).await
     }
 
     async fn decision_of_job(&self, job: &JobId) -> Result<Option<Decision>, RegistryError> {
