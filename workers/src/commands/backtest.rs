@@ -124,15 +124,12 @@ fn dataset(frequency: Frequency, time_zone: &str) -> DatasetSpec {
 fn years_unknown(holidays: &HolidayRegion, frame: &Frame) -> Option<String> {
     let (first, last) = holidays.calendar().span();
     let day = |at: Timestamp| frame.grid.local(at).date();
-    let days = day(frame.first_target()?)..=day(frame.last_target()?);
-    let known = *days.start() >= first && *days.end() <= last;
-    let (begin, end) = days.into_inner();
-    let text = || {
+    let (begin, end) = (day(frame.first_target()?), day(frame.last_target()?));
+    (begin < first || end > last).then(|| {
         format!(
             "the holidays of {holidays} are known from {first} to {last}; the file is from {begin} to {end}"
         )
-    };
-    (!known).then(text)
+    })
 }
 
 /// Where the scored rows go.
