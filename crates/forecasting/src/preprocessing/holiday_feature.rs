@@ -41,6 +41,9 @@ pub enum HolidayFeature {
     InLevel,
     /// Amount: the value at the same time on the same holiday of the year before, or as many days from it.
     SameLastYear,
+    /// That value divided by the mean of the four weeks before it at the same time of the week: a line needs it
+    /// more than trees do.
+    SameLastYearOverProfile,
 }
 
 /// Further away is far away.
@@ -74,7 +77,7 @@ impl HolidayFeature {
             features.extend([Self::DaysTo(main.clone()), Self::DaysSince(main)]);
         }
         if knows_year && step_minutes >= SHORTEST_STEP_OF_A_YEAR {
-            features.push(Self::SameLastYear);
+            features.extend([Self::SameLastYear, Self::SameLastYearOverProfile]);
         }
         features
     }
@@ -84,6 +87,7 @@ impl HolidayFeature {
         match self {
             // And a day for clock changes.
             Self::SameLastYear => HolidayCalendar::YEAR_BACK_DAYS + NEAR_DAYS + 1,
+            Self::SameLastYearOverProfile => Self::SameLastYear.reach_days() + 4 * 7,
             _ => 0,
         }
     }
@@ -193,6 +197,7 @@ impl fmt::Display for HolidayFeature {
             Self::InProfile => f.write_str("holidays-in-profile"),
             Self::InLevel => f.write_str("holidays-in-level"),
             Self::SameLastYear => f.write_str("same-holiday-last-year"),
+            Self::SameLastYearOverProfile => f.write_str("same-holiday-last-year-over-profile"),
         }
     }
 }

@@ -241,7 +241,7 @@ mod tests {
                 let further = with.liked_steps() > plain.liked_steps();
                 assert_eq!(further, of_year && knows_year, "{frequency}");
                 let days = with.liked_steps() * plain.step_minutes as usize / 1440;
-                assert!(!further || (400..440).contains(&days), "{frequency}: {days} days");
+                assert!(!further || (430..445).contains(&days), "{frequency}: {days} days");
             }
         }
     }

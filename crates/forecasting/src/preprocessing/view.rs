@@ -155,6 +155,10 @@ impl OriginView<'_> {
             HolidayFeature::OnSameTimeOfWeek(week) => self.holidays_in(weeks().nth((*week).into()).flatten()),
             HolidayFeature::InProfile => mean_of(weeks().take(4).map(|step| self.holidays_in(step))),
             HolidayFeature::SameLastYear => self.amount(self.value(self.same_holiday(holidays, target))),
+            HolidayFeature::SameLastYearOverProfile => {
+                let same = self.same_holiday(holidays, target);
+                same.map_or(f64::NAN, |index| self.value(Some(index)) / self.profile(index))
+            }
             of_day => of_day.on(calendar.day(target.index), holidays, calendar.step_minutes()),
         }
     }
@@ -230,10 +234,15 @@ impl OriginView<'_> {
         mean_of((start..self.known).map(|index| self.deviation(index)))
     }
 
-    /// How far a known value is above the mean of the same time in the four weeks before it.
+    /// How far a known value is above its weekly profile.
     fn deviation(&self, index: usize) -> f64 {
+        self.value(Some(index)) - self.profile(index)
+    }
+
+    /// The mean of the same time in the four weeks before a step.
+    fn profile(&self, index: usize) -> f64 {
         let weeks = [1, 2, 3, 4].map(|week| self.value(self.view.calendar.back(index, week * WEEK)));
-        self.value(Some(index)) - mean(&weeks)
+        mean(&weeks)
     }
 
     fn day_over_week_before(&self) -> f64 {
@@ -555,6 +564,11 @@ mod tests {
             let same = Feature::Holiday(HolidayFeature::SameLastYear);
             let found = feature(&history, &same, step(target) - history.values.len());
             assert!((found - step(then) as f64).abs() < 1.0, "{target}: {found} instead of {then}");
+            let over_profile = Feature::Holiday(HolidayFeature::SameLastYearOverProfile);
+            let found = cell_and_amount(&history, &over_profile, step(target) - history.values.len()).0;
+            // Values are hours since the start; the profile is 2.5 weeks older on average.
+            let expected = step(then) as f64 / (step(then) as f64 - 2.5 * 168.0);
+            assert!((found - expected).abs() < 0.01 * expected, "{target}: {found} instead of {expected}");
         }
     }
 
