@@ -8,7 +8,10 @@ use protocol::{
     messages::{RefusingVerdict, TrainJob, TrainReason},
 };
 use registry::Decision;
-use workers::roles::{Role, gatekeeper::second_looks};
+use workers::roles::{
+    Role,
+    gatekeeper::second_looks::{self, Asked},
+};
 
 use crate::stack::{Stack, at, decision, in_time, refused};
 
@@ -57,11 +60,12 @@ async fn a_candidate_that_lacked_evidence_is_judged_again_once_there_is_more_and
     train_late(&stack, &model).await;
     let mut events =
         stack.environment.broker.listen(&["model-promoted.*", "candidate-refused.*"]).await.expect("listens");
-    second_looks::ask(&stack.environment).await; // nothing was observed since: it would be look 2
+    let mut asked = Asked::new();
+    second_looks::ask(&stack.environment, &mut asked).await; // nothing was observed since: it would be look 2
 
     bring_four_weeks(&stack, &model).await;
     for _gatekeeper in 0..2 {
-        second_looks::ask(&stack.environment).await;
+        second_looks::ask(&stack.environment, &mut Asked::new()).await;
     }
     in_time(events.next()).await.expect("an event");
     let both = decisions(&stack, &model).await;
@@ -77,6 +81,6 @@ async fn a_candidate_that_lacked_evidence_is_judged_again_once_there_is_more_and
     assert!(second.judgement.evidence.origins >= 28 && first.judgement.evidence.origins < 28);
     assert_eq!(second.as_of, first.as_of + SignedDuration::from_hours(1), "it saw what came since");
 
-    second_looks::ask(&stack.environment).await;
+    second_looks::ask(&stack.environment, &mut asked).await;
     stack.finish().await;
 }

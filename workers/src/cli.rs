@@ -338,7 +338,7 @@ its origin. Such a number may be true or false, or empty where it is missing; a 
 text, the same in all rows of a series.
 
 --holidays tells the same three learners which days are holidays: of AU, CA, DE, ES, FR, GB, IT, NL, NZ or US, as far \
-as the whole country has them, or of a part (US-NY, DE-BY). On days outside the years of its table they know of none.
+as the whole country has them, or of a part (US-NY, DE-BY). Outside the years of its table nothing is known.
 
 WAPE, bias, worst day and worst series are in percent; MASE and CVaR99 are in seasonal naive errors (the value a \
 week earlier) before the first origin; fit is CPU time of the one fitting thread.")]

@@ -102,10 +102,10 @@ impl NewDecision {
     }
 
     /// The verdict is what was found; what a person ordered has its say about what is done.
-    pub(crate) fn deed(&self, current: Option<&Incumbent>, in_force: &InForce) -> Deed {
+    pub(crate) fn deed(&self, made: Option<&Version>, in_force: &InForce) -> Deed {
         let Some(version) = self.version else { return Deed::default() };
-        if current.is_some_and(|current| current.version == version) {
-            // A person put it into use before its verdict came, which does not take it away.
+        if made.is_some_and(|made| made.state != VersionState::Pending) {
+            // A person put it into use before its verdict came, and perhaps rolled it back: that stays as it is.
             return Deed::default();
         }
         let barred_by = in_force.bar(version).filter(|_| self.is_to_promote()).cloned();

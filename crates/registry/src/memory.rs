@@ -299,7 +299,7 @@ impl State {
             self.refer_to(rows, now)?;
         }
         let id = self.decisions.len() as u64 + 1;
-        let deed = new.deed(current.as_ref(), &InForce::at(now, self.acts_on(&new.model).cloned()));
+        let deed = new.deed(candidate.as_ref(), &InForce::at(now, self.acts_on(&new.model).cloned()));
         let candidate = candidate.filter(|candidate| Some(candidate.version) == new.version);
         if let (Some(candidate), Some(state)) = (&candidate, deed.state) {
             self.set_state(&new.model, candidate.version, state, now);

@@ -120,7 +120,10 @@ fn done(event: &ActRecorded) -> String {
         ) => {
             let before =
                 previous_version.map_or_else(|| "the fallback".to_owned(), |v| format!("version {v}"));
-            let until = until("until a candidate beats it");
+            let until = expires.map_or_else(
+                || "until a candidate beats it".to_owned(),
+                |expires| format!("at least until {expires}"),
+            );
             format!(
                 "version {version} of {model} answers from now on, in the place of {before}: generation \
                  {generation}, {until}"

@@ -1,6 +1,6 @@
 //! `GateRequest → ActReply`.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use artifacts::{ArtifactStore, DecodedModels};
 use forecasting::{
@@ -48,13 +48,13 @@ impl Handler for ActHandler {
         let Some(model) = self.registry.model(&wanted.model).await.map_err(registry_error)? else {
             return Ok(convert::unknown_model(&wanted.model));
         };
-        let mut expired = None;
+        let mut expired = BTreeSet::new();
         // Who loses the race for the incumbent decides again, on the new one.
         loop {
             // Load.
             let scene = self.scene(&wanted.model, context.now).await?;
             // Decide.
-            let new = self.decide(&wanted, &scene, &model.spec, expired).await?;
+            let new = self.decide(&wanted, &scene, &model.spec, &expired).await?;
             // Save.
             match self.registry.act(&new, context.now).await.map_err(registry_error)? {
                 Acted::Recorded(act) => {
@@ -63,7 +63,7 @@ impl Handler for ActHandler {
                 }
                 Acted::AlreadyRecorded(act) => return self.announcement(&act).await,
                 Acted::LostRace => {}
-                Acted::ArtifactExpired => expired = new.kind.version(),
+                Acted::ArtifactExpired => expired.extend(new.kind.version()),
             }
         }
     }
@@ -105,7 +105,7 @@ impl ActHandler {
         wanted: &NewAct,
         scene: &Scene,
         model: &ModelSpec,
-        expired: Option<u32>,
+        expired: &BTreeSet<u32>,
     ) -> Result<NewAct, HandleError> {
         let decided_on = scene.incumbents.last().map(|incumbent| incumbent.generation);
         let mut new = NewAct { decided_on, ..wanted.clone() };
@@ -115,7 +115,7 @@ impl ActHandler {
         };
         for choice in choices {
             let version = choice.version;
-            let problem = if expired == Some(version) {
+            let problem = if expired.contains(&version) {
                 Some("its artifact has expired".to_owned())
             } else {
                 self.problem(choice, model).await?

@@ -77,8 +77,12 @@ pub(super) enum Amount<'a> {
 }
 
 impl Amount<'_> {
+    /// Nothing; in Parquet, writers of frames say so with a number that is none.
     fn is_empty(&self) -> bool {
-        matches!(self, Self::Text(b""))
+        match self {
+            Self::Text(text) => text.is_empty(),
+            Self::Number(number) => number.is_nan(),
+        }
     }
 }
 

@@ -71,9 +71,10 @@ pub struct Contest<'a> {
     pub job: RecordedJob<'a>,
     /// Who is live; `None`: the first candidate competes with the fallback of the specification.
     pub incumbent: Option<&'a Bundle>,
-    /// The history, as of the job.
+    /// The history, as of the look.
     pub frame: &'a Frame,
-    /// What is known of its series besides, as of the job; an origin sees past-only numbers from before it.
+    /// What is known of its series besides, as of the look: an origin sees past-only numbers from before it, and what
+    /// is known in advance as it was corrected to since.
     pub covariates: &'a Covariates,
     /// Ends the work early.
     pub stop: &'a StopFlag,
@@ -84,7 +85,7 @@ pub struct Contest<'a> {
 pub struct RecordedJob<'a> {
     /// Hash of the model specification to train by.
     pub spec_hash: &'a str,
-    /// Training and gate see what was recorded by then.
+    /// Training saw what was recorded by then.
     pub as_of: Timestamp,
     /// Start of the last step whose value training may see; the holdout begins after it.
     pub cut_off: Timestamp,

@@ -36,7 +36,7 @@ pub(super) async fn decide(
         objects::refer_to(&mut transaction, rows, now).await?;
     }
     let in_force = InForce::at(now, acts::on_model(&mut transaction, &new.model).await?);
-    let deed = new.deed(current.as_ref(), &in_force);
+    let deed = new.deed(candidate.as_ref(), &in_force);
     let decision_id = insert(&mut transaction, new, judgement, &deed, now).await?;
     if let (Some(version), Some(state)) = (new.version, deed.state) {
         versions::set_state(&mut transaction, &new.model, version, state, now).await?;

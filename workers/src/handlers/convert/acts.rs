@@ -1,6 +1,6 @@
 //! Acts of people: requests become acts, acts become replies.
 
-use forecasting::names::ModelName;
+use forecasting::names::{ModelName, is_bidi_control};
 use jiff::Timestamp;
 use protocol::messages::{self as wire, ActRecorded, ActRefused, ActReply, GateRequest, NewIncumbent};
 use registry::{Act, ActKind, ActRefusal, Incumbent, NewAct};
@@ -56,7 +56,7 @@ fn check_text(field: &str, text: &str, most_bytes: usize) -> Result<(), BadField
     if text.len() > most_bytes {
         return Err(BadField::new(field, format!("{} bytes, at most {most_bytes}", text.len())));
     }
-    match text.chars().find(|c| c.is_control()) {
+    match text.chars().find(|&c| c.is_control() || is_bidi_control(c)) {
         Some(found) => {
             let problem = format!("holds the control character U+{:04X}", u32::from(found));
             Err(BadField::new(field, problem))

@@ -1,13 +1,13 @@
 //! Asks for another look at candidates that lacked evidence, once what they waited for was observed.
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
 use forecasting::gate::{Shortage, Verdict};
 use protocol::{
     ContentType, Destination, Queue, WireMessage,
     messages::{JudgeAgain, TrainOutcome, TrainResult},
 };
-use registry::Decision;
+use registry::{Decision, JobId};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use uuid::Uuid;
@@ -16,12 +16,19 @@ use crate::environment::Environment;
 
 /// How often it is looked for candidates that wait.
 const EVERY: Duration = Duration::from_mins(10);
+/// A look that was asked for so often and is not decided ends in the dead letters each time; it is asked for again
+/// after a restart.
+const MOST_ASKED: u32 = 3;
+
+/// How often this process asked for which look.
+pub type Asked = HashMap<(JobId, u32), u32>;
 
 /// Asks at the start and then every ten minutes, until `stop`. Any number of processes may do so: each look
 /// is decided once.
 pub(super) async fn keep(environment: &Environment, stop: CancellationToken) {
+    let mut asked = Asked::new();
     loop {
-        if stop.run_until_cancelled(ask(environment)).await.is_none() {
+        if stop.run_until_cancelled(ask(environment, &mut asked)).await.is_none() {
             return;
         }
         if stop.run_until_cancelled(tokio::time::sleep(EVERY)).await.is_none() {
@@ -30,25 +37,27 @@ pub(super) async fn keep(environment: &Environment, stop: CancellationToken) {
     }
 }
 
-/// Asks for every look that is due now. What cannot be asked is logged, and tried again the next time.
-pub async fn ask(environment: &Environment) {
-    match ask_where_due(environment).await {
+/// Asks for every look that is due now, and was not asked for too often. What cannot be asked is logged, and tried again the next time.
+pub async fn ask(environment: &Environment, asked: &mut Asked) {
+    match ask_where_due(environment, asked).await {
         Ok(0) => {}
         Ok(looks) => info!(looks, "asked for another look at {looks} candidates that lacked evidence"),
         Err(fault) => warn!("candidates that lacked evidence could not be looked at again: {fault:#}"),
     }
 }
 
-async fn ask_where_due(environment: &Environment) -> anyhow::Result<usize> {
-    let mut asked = 0;
+async fn ask_where_due(environment: &Environment, asked: &mut Asked) -> anyhow::Result<usize> {
+    let mut looks = 0;
     for decision in environment.registry.waiting().await? {
         let Some(version) = decision.version else { continue };
-        if is_due(environment, &decision).await? {
+        let times = asked.entry((decision.job.clone(), decision.look + 1)).or_default();
+        if *times < MOST_ASKED && is_due(environment, &decision).await? {
             publish(environment, &decision, version).await?;
-            asked += 1;
+            *times += 1;
+            looks += 1;
         }
     }
-    Ok(asked)
+    Ok(looks)
 }
 
 /// Whether there is a value of about the time by which enough origins were expected; of any, where there was none.
