@@ -239,6 +239,20 @@ pub async fn a_verdict_that_comes_after_its_version_was_forced_does_not_take_it_
     assert_eq!(in_use(&registry).await, (2, 2, Some(force)));
 }
 
+pub async fn a_verdict_that_comes_after_its_version_was_rolled_back_does_not_bring_it_back(
+    registry: Opened,
+    _: Opened,
+) {
+    let [_, second] = one_in_use(&registry).await;
+    act(&registry, &new_act("a1", ActKind::Force { version: 2 }, Some(1)), minute(3)).await;
+    let back = new_act("a2", ActKind::RollBack { version: Some(1) }, Some(2));
+    let back = act(&registry, &back, minute(4)).await;
+    let decision = recorded(decide(&registry, &promote(&second, Some(3)), minute(5)).await);
+    assert_eq!((decision.promoted, decision.barred_by), (None, None));
+    assert_eq!(state(&registry, 2).await, (VersionState::Retired, minute(4)));
+    assert_eq!(in_use(&registry).await, (3, 1, Some(back)));
+}
+
 pub async fn acts_and_decisions_that_race_make_each_generation_once(one: Opened, other: Opened) {
     const TASKS: u32 = 8;
     prepare(&one).await;

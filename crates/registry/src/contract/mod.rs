@@ -64,6 +64,7 @@ macro_rules! registry_contract {
             an_act_needs_its_model_and_its_version
             a_version_whose_artifact_has_expired_is_not_put_into_use
             a_verdict_that_comes_after_its_version_was_forced_does_not_take_it_away
+            a_verdict_that_comes_after_its_version_was_rolled_back_does_not_bring_it_back
             acts_and_decisions_that_race_make_each_generation_once
             incumbents_are_listed_by_name
             a_tick_is_remembered

@@ -166,6 +166,7 @@ mod tests {
         refused(&with_reason(" "), "reason: \" \" is empty");
         refused(&with_reason(&"x".repeat(1_001)), "reason: 1001 bytes, at most 1000");
         refused(&with_reason("a\u{1b}[2J"), "reason: holds the control character U+001B");
+        refused(&with_reason("a\u{202e}b"), "reason: holds the control character U+202E");
         refused(&GateRequest { by: String::new(), ..good.clone() }, "by: \"\" is empty");
         let past = "expires: 1970-01-01T00:00:00Z has passed, it is 1970-01-01T00:00:00Z";
         refused(&GateRequest { expires: Some(NOW), ..good.clone() }, past);
