@@ -76,21 +76,18 @@ async fn what_a_process_does_is_counted_in_a_form_that_prometheus_reads() {
     let port = free_port();
     let mut process = Process::start_probed(&fleet, "trainer,gatekeeper,forecaster,recorder", port);
     fleet.promote_first();
+    // Ages are measured after each look, and the promotion asked for one: then the forecaster has what was promoted.
+    let looked = async {
+        while !get(port, "/metrics").expect("an answer").contains("gatecast_model_age_seconds{") {
+            tokio::time::sleep(Duration::from_millis(50)).await; // polls for the event it waits for
+        }
+    };
+    in_time(looked).await;
     let load = Load::start(environment, Fleet::request(), 50);
     in_time(load.answered(10)).await;
     load.finish().await.assert_all_primary();
 
-    // Ages are measured after each look, and the promotion asked for one.
-    let looked = async {
-        loop {
-            let metrics = get(port, "/metrics").expect("an answer");
-            if metrics.contains("gatecast_model_age_seconds{") {
-                return metrics;
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await; // polls for the event it waits for
-        }
-    };
-    let metrics = in_time(looked).await;
+    let metrics = get(port, "/metrics").expect("an answer");
     let (_, text) = metrics.split_once("\r\n\r\n").expect("a body");
     for line in [
         "gatecast_deliveries_total{queue=\"forecast-requests\",outcome=\"done\"}",
