@@ -15,7 +15,7 @@ use forecasting::{
     evaluation::{FrameCoverage, size_holdout},
     gate::{Contest, RecordedJob, Verdict, judge},
     learning::{StopFlag, TrainingRequest, train},
-    models::Predict,
+    models::{Covered, Predict},
     names::SeriesId,
     series::{Covariates, Frame, Grid, Series},
     spec::{DatasetSpec, LearnerSpec, ModelSpec},
@@ -121,7 +121,8 @@ impl Scene {
         let begin = Instant::now();
         for _ in 0..10 {
             for series in &self.frame.series {
-                bundle.primary.predict(series, &self.frame.grid, series.end(&self.frame.grid), steps)?;
+                let origin = series.end(&self.frame.grid);
+                bundle.primary.predict(Covered::alone(series), &self.frame.grid, origin, steps)?;
             }
         }
         Ok(begin.elapsed().as_secs_f64() * 1e5 / self.frame.series.len() as f64)

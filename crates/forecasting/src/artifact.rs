@@ -399,11 +399,11 @@ mod tests {
             }
             // What passes every check must also forecast without a panic.
             if let Ok(bundle) = Bundle::decode(&wrap(&payload)) {
-                use crate::models::Predict;
+                use crate::models::{Covered, Predict};
                 let frame = history(40);
                 let origin = frame.series[0].end(&frame.grid);
-                let _ = bundle.primary.predict(&frame.series[0], &frame.grid, origin, 24);
-                let _ = bundle.fallback.predict(&frame.series[0], &frame.grid, origin, 24);
+                let _ = bundle.primary.predict(Covered::alone(&frame.series[0]), &frame.grid, origin, 24);
+                let _ = bundle.fallback.predict(Covered::alone(&frame.series[0]), &frame.grid, origin, 24);
             }
         }
     }

@@ -334,7 +334,7 @@ pub(crate) struct Task<'a> {
 impl Task<'_> {
     fn ask(&self, model: &dyn Predict) -> Result<Vec<f64>, PredictError> {
         let series = Covered { history: self.history, covariates: self.covariates };
-        model.predict_covered(series, self.grid, self.origin, self.horizon_steps as usize)
+        model.predict(series, self.grid, self.origin, self.horizon_steps as usize)
     }
 
     /// Whatever a model promises, a caller gets one finite value per step or an error.

@@ -63,12 +63,6 @@ pub enum InvalidCalendar {
         /// How many names.
         names: usize,
     },
-    /// It came from outside, and was not made here.
-    #[error("holidays: {problem}")]
-    Malformed {
-        /// What is wrong.
-        problem: &'static str,
-    },
 }
 
 const MOST_NAMES: usize = 1000;
@@ -163,24 +157,23 @@ impl HolidayCalendar {
     }
 
     /// Checks what looking days up relies on.
-    pub(crate) fn validate(&self) -> Result<(), InvalidCalendar> {
-        let refuse = |problem| Err(InvalidCalendar::Malformed { problem });
+    pub(crate) fn validate(&self) -> Result<(), &'static str> {
         let (first, last) = (self.first_day, self.last_day);
         if !(-FURTHEST_DAY <= first && first <= last && last <= FURTHEST_DAY) {
-            return refuse("the span lies outside of time");
+            return Err("the span of holidays lies outside of time");
         }
         if !self.days.is_sorted_by_key(|holiday| holiday.day) {
-            return refuse("days must be in ascending order");
+            return Err("holidays must be in ascending order");
         }
         let ends = [self.days.first(), self.days.last()];
         if ends.into_iter().flatten().any(|holiday| !(first..=last).contains(&holiday.day)) {
-            return refuse("a day lies outside the span");
+            return Err("a holiday lies outside its span");
         }
         if !self.names.is_sorted_by(|one, next| one < next) {
-            return refuse("names must be in ascending order, each once");
+            return Err("names of holidays must be in ascending order, each once");
         }
         if self.days.iter().any(|holiday| usize::from(holiday.name) >= self.names.len()) {
-            return refuse("a day without a name");
+            return Err("a holiday without a name");
         }
         Ok(())
     }

@@ -1,5 +1,4 @@
-//! Which days are holidays: a [`HolidayCalendar`] of anyone's own, or that of a [`HolidayRegion`] from the tables
-//! in `data/holidays`.
+//! Which days are holidays: the [`HolidayCalendar`] of a [`HolidayRegion`], from the tables in `data/holidays`.
 //!
 //! A model keeps the calendar that it was fitted with: its answers stay the same when a table changes.
 

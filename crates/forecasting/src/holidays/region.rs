@@ -49,8 +49,7 @@ const TABLES: [Table; 10] = tables!["AU" "CA" "DE" "ES" "FR" "GB" "IT" "NL" "NZ"
 impl HolidayRegion {
     /// The holidays of a country (`US`), as far as all of it has them, or of one of its parts (`US-NY`).
     pub fn new(region: &str) -> Result<Self, UnknownRegion> {
-        let (country, part) =
-            region.split_once('-').map_or((region, region), |(country, part)| (country, part));
+        let (country, part) = region.split_once('-').unwrap_or((region, region));
         let asked = || region.chars().take(80).collect();
         let table = TABLES.iter().find(|table| table.country == country);
         let table = table.ok_or_else(|| UnknownRegion::Country { region: asked() })?;
@@ -59,11 +58,6 @@ impl HolidayRegion {
             return Err(UnknownRegion::Part { region: asked(), country: table.country });
         }
         Ok(Self { name: region.to_owned(), calendar: Arc::new(table.calendar(part)) })
-    }
-
-    /// The name as it is written.
-    pub fn as_str(&self) -> &str {
-        &self.name
     }
 
     /// Its holidays, as this build knows them.

@@ -12,7 +12,7 @@ use super::{Aim, BoostedTrees, BoostedTreesSpec};
 use crate::{
     learning::{BinnedColumns, ClassGrowth, FitError, Learner, Material, Ratios, class_tree, features},
     models::{Covered, Forest, InvalidModel, Predict, PredictError, Requirement, Stored},
-    series::{Grid, Series},
+    series::Grid,
     spec::{SpecError, check_range},
 };
 
@@ -109,16 +109,6 @@ impl Predict for Blend {
     }
 
     fn predict(
-        &self,
-        history: &Series,
-        grid: &Grid,
-        origin: Timestamp,
-        horizon_steps: usize,
-    ) -> Result<Vec<f64>, PredictError> {
-        self.predict_covered(Covered::alone(history), grid, origin, horizon_steps)
-    }
-
-    fn predict_covered(
         &self,
         series: Covered<'_>,
         grid: &Grid,

@@ -8,7 +8,7 @@ use crate::{
     learning::{BinnedColumns, FitError, Growth, Learner, Loss, Material, Ratios, Stopped, boost, features},
     models::{Covered, Forest, InvalidModel, Predict, PredictError, Relative, Requirement, Stored},
     preprocessing::FeatureSpec,
-    series::{Grid, Series},
+    series::Grid,
     spec::{SpecError, check_range},
 };
 
@@ -202,16 +202,6 @@ impl Predict for BoostedTrees {
     }
 
     fn predict(
-        &self,
-        history: &Series,
-        grid: &Grid,
-        origin: Timestamp,
-        horizon_steps: usize,
-    ) -> Result<Vec<f64>, PredictError> {
-        self.predict_covered(Covered::alone(history), grid, origin, horizon_steps)
-    }
-
-    fn predict_covered(
         &self,
         series: Covered<'_>,
         grid: &Grid,

@@ -2,25 +2,23 @@
 
 use std::collections::BTreeMap;
 
-use super::*;
+use super::{
+    tests::{self, USERS},
+    *,
+};
 use crate::{
     artifact::Bundle,
     evaluation::Backtest,
-    examples::{dataset, grid, history, id, model, start},
-    learning::{StopFlag, TrainingRequest, fit_alone},
-    models::{Predict, PredictError},
+    examples::{dataset, grid, history, id, start},
+    learning::StopFlag,
+    models::{Covered, Predict, PredictError},
     names::CovariateName,
     series::{Covariates, Frame, SeriesCovariates},
     spec::LearnerSpec,
 };
 
-/// Those with features; the others look at values alone.
-const USERS: [&str; 3] = ["boosted-trees", "elastic-net", "blend"];
-
-/// Small enough to be fitted often.
 fn learner(name: &str) -> LearnerSpec {
-    let settings = if matches!(name, "boosted-trees" | "blend") { "trees = 40\nleaves = 15" } else { "" };
-    toml::from_str(&format!("learner = '{name}'\n{settings}")).expect("is a learner")
+    tests::small(name, 40)
 }
 
 fn name(text: &str) -> CovariateName {
@@ -72,35 +70,15 @@ fn backtest(covariates: Covariates) -> Backtest {
 }
 
 fn fitted(backtest: &Backtest, name: &str) -> Bundle {
-    let (dataset, model, learner, stop) = (dataset(), model(), learner(name), StopFlag::default());
-    let request = TrainingRequest {
-        dataset: &dataset,
-        model: &model,
-        spec_hash: "hash",
-        frame: &backtest.past,
-        covariates: backtest.covariates(),
-        as_of: backtest.cut_off,
-        cut_off: backtest.cut_off,
-        learners: &[],
-        stop: &stop,
-    };
-    fit_alone(&request, &learner).expect("has history")
+    tests::fitted(backtest, &dataset(), &learner(name))
 }
 
-/// What a learner forecasts in a backtest, row by row.
 fn forecasts(backtest: &Backtest, name: &str) -> Vec<f64> {
-    let rows = backtest.rows();
-    let answers = backtest.forecast(&rows, &fitted(backtest, name), &StopFlag::default(), || ());
-    let (forecasts, fallbacks) = answers.expect("nobody stops it");
-    assert_eq!((forecasts.faults.len(), fallbacks), (0, 0), "{name}");
-    forecasts.values
+    tests::forecasts(backtest, &fitted(backtest, name))
 }
 
 fn mean_error(backtest: &Backtest, name: &str) -> f64 {
-    let rows = backtest.rows();
-    let forecasts = forecasts(backtest, name);
-    let errors = rows.rows().iter().zip(&forecasts).map(|(row, forecast)| (row.actual - forecast).abs());
-    errors.sum::<f64>() / forecasts.len() as f64
+    tests::mean_error(backtest, &fitted(backtest, name))
 }
 
 #[test]
@@ -174,7 +152,7 @@ fn a_model_that_was_fitted_with_a_covariate_does_not_forecast_without_it() {
         let series = &backtest.past.series[1];
         let origin = series.end(&grid());
         let Err(PredictError::MissingCovariate(missing)) =
-            bundle.primary.predict(series, &grid(), origin, 24)
+            bundle.primary.predict(Covered::alone(series), &grid(), origin, 24)
         else {
             panic!("{learner} forecasts");
         };

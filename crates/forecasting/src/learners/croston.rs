@@ -9,8 +9,10 @@ use serde::{Deserialize, Serialize};
 use super::tsb::{check_season, check_smoothing, season_steps};
 use crate::{
     learning::{FitError, Learner, Material},
-    models::{InvalidModel, Predict, PredictError, Requirement, Stored, flat, intermittent_requirement},
-    series::{Grid, Series},
+    models::{
+        Covered, InvalidModel, Predict, PredictError, Requirement, Stored, flat, intermittent_requirement,
+    },
+    series::Grid,
     spec::{SpecError, check_range},
 };
 
@@ -91,12 +93,12 @@ impl Predict for Croston {
 
     fn predict(
         &self,
-        history: &Series,
+        series: Covered<'_>,
         grid: &Grid,
         origin: Timestamp,
         horizon_steps: usize,
     ) -> Result<Vec<f64>, PredictError> {
-        flat(self.requirement(), history, grid, (origin, horizon_steps), |known| self.rate(known))
+        flat(self.requirement(), series.history, grid, (origin, horizon_steps), |known| self.rate(known))
     }
 }
 

@@ -12,7 +12,7 @@ use crate::{
     learning::{FitError, Learner, Material, Ratios, features},
     models::{Covered, InvalidModel, Predict, PredictError, Relative, Requirement, Stored},
     preprocessing::{Clock, Feature, FeatureSpec, HolidayFeature},
-    series::{Grid, Series},
+    series::Grid,
     spec::{SpecError, check_range},
 };
 
@@ -188,16 +188,6 @@ impl Predict for ElasticNet {
     }
 
     fn predict(
-        &self,
-        history: &Series,
-        grid: &Grid,
-        origin: Timestamp,
-        horizon_steps: usize,
-    ) -> Result<Vec<f64>, PredictError> {
-        self.predict_covered(Covered::alone(history), grid, origin, horizon_steps)
-    }
-
-    fn predict_covered(
         &self,
         series: Covered<'_>,
         grid: &Grid,

@@ -2,25 +2,19 @@
 
 use jiff::civil::date;
 
-use super::*;
+use super::{
+    tests::{self, USERS, mean_error},
+    *,
+};
 use crate::{
     artifact::Bundle,
     evaluation::Backtest,
-    examples::{id, model},
-    holidays::HolidayRegion,
-    learning::{StopFlag, TrainingRequest, fit_alone},
-    models::Predict,
+    examples::id,
+    holidays::{HolidayCalendar, HolidayRegion},
+    models::{Covered, Predict},
     series::{Frame, Series},
-    spec::{DatasetSpec, LearnerSpec},
+    spec::DatasetSpec,
 };
-
-/// Those with features; the others look at values alone.
-const USERS: [&str; 3] = ["boosted-trees", "elastic-net", "blend"];
-
-fn learner(name: &str) -> LearnerSpec {
-    let settings = if matches!(name, "boosted-trees" | "blend") { "trees = 60\nleaves = 15" } else { "" };
-    toml::from_str(&format!("learner = '{name}'\n{settings}")).expect("is a learner")
-}
 
 fn dataset(holidays: &str) -> DatasetSpec {
     toml::from_str(&format!(
@@ -53,28 +47,7 @@ fn backtest() -> Backtest {
 }
 
 fn fitted(backtest: &Backtest, dataset: &DatasetSpec, name: &str) -> Bundle {
-    let (model, learner, stop) = (model(), learner(name), StopFlag::default());
-    let request = TrainingRequest {
-        dataset,
-        model: &model,
-        spec_hash: "hash",
-        frame: &backtest.past,
-        covariates: backtest.covariates(),
-        as_of: backtest.cut_off,
-        cut_off: backtest.cut_off,
-        learners: &[],
-        stop: &stop,
-    };
-    fit_alone(&request, &learner).expect("has history")
-}
-
-fn mean_error(backtest: &Backtest, bundle: &Bundle) -> f64 {
-    let rows = backtest.rows();
-    let answers = backtest.forecast(&rows, bundle, &StopFlag::default(), || ());
-    let (forecasts, fallbacks) = answers.expect("nobody stops it");
-    assert_eq!((forecasts.faults.len(), fallbacks), (0, 0));
-    let errors = rows.rows().iter().zip(&forecasts.values).map(|(row, value)| (row.actual - value).abs());
-    errors.sum::<f64>() / forecasts.values.len() as f64
+    tests::fitted(backtest, dataset, &tests::small(name, 60))
 }
 
 #[test]
@@ -97,17 +70,28 @@ fn learners_of_values_alone_ignore_holidays() {
 }
 
 #[test]
-fn a_model_forecasts_with_the_holidays_in_its_artifact() {
+fn an_artifact_keeps_the_holidays_that_a_model_was_fitted_with() {
     let backtest = backtest();
-    let series = &backtest.past.series[0];
-    let origin = series.end(&backtest.past.grid);
     for name in USERS {
         let bundle = fitted(&backtest, &dataset("holidays = 'US-NY'"), name);
-        let stored = Bundle::decode(&bundle.encode()).expect("was just written");
-        assert_eq!(stored, bundle, "{name}");
-        let forecast = |bundle: &Bundle| bundle.primary.predict(series, &backtest.past.grid, origin, 14);
-        assert_eq!(forecast(&stored), forecast(&bundle), "{name}");
+        assert_eq!(Bundle::decode(&bundle.encode()).as_ref(), Ok(&bundle), "{name}");
     }
+}
+
+#[test]
+fn a_model_forecasts_with_the_holidays_that_it_keeps() {
+    let backtest = backtest();
+    let (series, grid) = (&backtest.past.series[0], &backtest.past.grid);
+    let bundle = fitted(&backtest, &dataset("holidays = 'US-NY'"), "boosted-trees");
+    let Model::BoostedTrees(trees) = &bundle.primary else { panic!("are trees") };
+    let mut without = trees.clone();
+    let (first, last) = trees.features.holidays.as_ref().expect("has some").span();
+    without.features.holidays = Some(HolidayCalendar::new(first, last, []).expect("is a calendar"));
+    let forecast = |trees: &BoostedTrees| {
+        trees.predict(Covered::alone(series), grid, series.end(grid), 14).expect("has history")
+    };
+    // The day of Martin Luther King, 2024-01-15, is among them.
+    assert_ne!(forecast(&without), forecast(trees));
 }
 
 #[test]

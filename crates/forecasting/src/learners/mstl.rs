@@ -11,9 +11,9 @@ use stlrs::Mstl as Decomposition;
 use crate::{
     bounded::at_most,
     learning::{FitError, Learner, Material},
-    models::{InvalidModel, Past, Predict, PredictError, Requirement, Stored, finite},
+    models::{Covered, InvalidModel, Past, Predict, PredictError, Requirement, Stored, finite},
     preprocessing::{Calendar, DAY},
-    series::{Frequency, Grid, Series},
+    series::{Frequency, Grid},
     spec::{SpecError, check_range},
 };
 
@@ -156,16 +156,16 @@ impl Predict for Mstl {
 
     fn predict(
         &self,
-        history: &Series,
+        series: Covered<'_>,
         grid: &Grid,
         origin: Timestamp,
         horizon_steps: usize,
     ) -> Result<Vec<f64>, PredictError> {
         let Requirement { required_steps: needed_steps, liked_steps } = self.requirement();
-        let past = Past::before(history, grid, origin, liked_steps)?;
+        let past = Past::before(series.history, grid, origin, liked_steps)?;
         let calendar = past.calendar(grid, horizon_steps);
         let known = WallClock::of(&past, &calendar, self.longest_period() as usize);
-        // A long gap before the newest values leaves less than the history is long.
+        // A long gap before the newest values leaves less than the series.history is long.
         let Some(known) = known.filter(|known| known.values.len() >= needed_steps) else {
             return Err(PredictError::HistoryTooShort {
                 needed_steps,
@@ -247,7 +247,10 @@ fn fill(values: &mut [f64], season: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::examples::{grid, id, start};
+    use crate::{
+        examples::{grid, id, start},
+        series::Series,
+    };
 
     fn hourly() -> Mstl {
         Mstl { periods: vec![24, 168], memory_steps: 8 * 168 }
@@ -271,7 +274,7 @@ mod tests {
         // Clocks go forward on 2025-03-30: from the day before and from two days after it.
         for origin in ["2025-03-29T00:00:00+01:00", "2025-04-01T00:00:00+02:00"] {
             let origin = origin.parse().expect("is a time");
-            let forecast = hourly().predict(&all, &grid(), origin, 72).expect("has history");
+            let forecast = hourly().predict(Covered::alone(&all), &grid(), origin, 72).expect("has history");
             let actual = &all.values[all.index_of(&grid(), origin)..];
             for (step, (forecast, actual)) in forecast.iter().zip(actual).enumerate() {
                 assert!((forecast - actual).abs() < 1.0, "{origin} step {step}: {forecast} not {actual}");
@@ -286,7 +289,8 @@ mod tests {
             *value = f64::NAN;
         }
         let end = gappy.end(&grid());
-        let forecasts = [&gappy, &by_the_clock(60)].map(|series| hourly().predict(series, &grid(), end, 24));
+        let forecasts = [&gappy, &by_the_clock(60)]
+            .map(|series| hourly().predict(Covered::alone(series), &grid(), end, 24));
         let [with, without] = forecasts.map(|forecast| forecast.expect("has history"));
         assert!(with.iter().zip(&without).all(|(one, other)| (one - other).abs() < 0.5));
     }
@@ -297,7 +301,7 @@ mod tests {
         let origin = grid().start_of_day(start(), 68);
         let mut late = all.clone();
         late.values.truncate(all.index_of(&grid(), origin) - 30);
-        let forecast = hourly().predict(&late, &grid(), origin, 24).expect("has history");
+        let forecast = hourly().predict(Covered::alone(&late), &grid(), origin, 24).expect("has history");
         let actual = &all.values[all.index_of(&grid(), origin)..];
         assert!(forecast.iter().zip(actual).all(|(one, other)| (one - other).abs() < 1.0), "{forecast:?}");
     }

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use super::WeeklyMean;
 use crate::{
     learning::{FitError, Learner, Material},
-    models::{InvalidModel, Predict, PredictError, Requirement, Stored},
-    series::{Grid, Series},
+    models::{Covered, InvalidModel, Predict, PredictError, Requirement, Stored},
+    series::Grid,
     spec::SpecError,
 };
 
@@ -53,12 +53,12 @@ impl Predict for SeasonalNaive {
 
     fn predict(
         &self,
-        history: &Series,
+        series: Covered<'_>,
         grid: &Grid,
         origin: Timestamp,
         horizon_steps: usize,
     ) -> Result<Vec<f64>, PredictError> {
-        self.0.predict(history, grid, origin, horizon_steps)
+        self.0.predict(series, grid, origin, horizon_steps)
     }
 }
 
@@ -72,8 +72,9 @@ mod tests {
         let series = &history(30).series[0];
         let values = &series.values;
         let origin = series.end(&grid());
-        let forecast =
-            SeasonalNaive::new(&grid()).predict(series, &grid(), origin, 200).expect("has history");
+        let forecast = SeasonalNaive::new(&grid())
+            .predict(Covered::alone(series), &grid(), origin, 200)
+            .expect("has history");
         let last_week = &values[values.len() - 168..];
         assert_eq!(forecast[..168], *last_week);
         assert_eq!(forecast[168..], last_week[..32], "the newest known week, also beyond a week");
@@ -83,8 +84,9 @@ mod tests {
     fn with_values_eight_days_late_the_newest_known_week_repeats_itself() {
         let series = &history(30).series[0];
         let origin = grid().start_of_day(series.end(&grid()), 8);
-        let forecast =
-            SeasonalNaive::new(&grid()).predict(series, &grid(), origin, 144).expect("has history");
+        let forecast = SeasonalNaive::new(&grid())
+            .predict(Covered::alone(series), &grid(), origin, 144)
+            .expect("has history");
         // Eight days and six are two weeks.
         assert_eq!(forecast, series.values[series.values.len() - 144..]);
     }

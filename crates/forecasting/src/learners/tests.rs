@@ -6,21 +6,57 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     artifact::Bundle,
-    examples::{history, id, version},
-    learning::StopFlag,
-    models::{Predict, PredictError},
+    evaluation::Backtest,
+    examples::{history, id, model, version},
+    learning::{StopFlag, TrainingRequest, fit_alone},
+    models::{Covered, Predict, PredictError},
     series::{Covariates, Frame, Grid, Series},
-    spec::LearnerSpec,
+    spec::{DatasetSpec, LearnerSpec},
 };
 
-/// Every learner, small enough to be fitted often.
+/// Those with features; the others look at values alone.
+pub(super) const USERS: [&str; 3] = ["boosted-trees", "elastic-net", "blend"];
+
+/// One with its defaults, but small enough to be fitted often.
+pub(super) fn small(name: &str, trees: u32) -> LearnerSpec {
+    let has_trees = matches!(name, "boosted-trees" | "blend");
+    let settings = if has_trees { format!("trees = {trees}\nleaves = 15") } else { String::new() };
+    toml::from_str(&format!("learner = '{name}'\n{settings}")).expect("is a learner")
+}
+
 fn every_learner() -> Vec<LearnerSpec> {
-    let small = |name: &&str| {
-        let settings =
-            if matches!(*name, "boosted-trees" | "blend") { "trees = 20\nleaves = 15" } else { "" };
-        toml::from_str(&format!("learner = '{name}'\n{settings}")).expect("is a learner")
+    Algorithm::NAMES.iter().map(|name| small(name, 20)).collect()
+}
+
+/// Fitted on what a backtest leaves to learn from.
+pub(super) fn fitted(backtest: &Backtest, dataset: &DatasetSpec, learner: &LearnerSpec) -> Bundle {
+    let (model, stop) = (model(), StopFlag::default());
+    let request = TrainingRequest {
+        dataset,
+        model: &model,
+        spec_hash: "hash",
+        frame: &backtest.past,
+        covariates: backtest.covariates(),
+        as_of: backtest.cut_off,
+        cut_off: backtest.cut_off,
+        learners: &[],
+        stop: &stop,
     };
-    Algorithm::NAMES.iter().map(small).collect()
+    fit_alone(&request, learner).expect("has history")
+}
+
+/// What a version forecasts in a backtest, row by row.
+pub(super) fn forecasts(backtest: &Backtest, bundle: &Bundle) -> Vec<f64> {
+    let answers = backtest.forecast(&backtest.rows(), bundle, &StopFlag::default(), || ());
+    let (forecasts, fallbacks) = answers.expect("nobody stops it");
+    assert_eq!((forecasts.faults.len(), fallbacks), (0, 0), "{}", bundle.learner);
+    forecasts.values
+}
+
+pub(super) fn mean_error(backtest: &Backtest, bundle: &Bundle) -> f64 {
+    let (rows, forecasts) = (backtest.rows(), forecasts(backtest, bundle));
+    let errors = rows.rows().iter().zip(&forecasts).map(|(row, value)| (row.actual - value).abs());
+    errors.sum::<f64>() / forecasts.len() as f64
 }
 
 fn fit(learner: &LearnerSpec, frame: &Frame) -> Result<Model, FitError> {
@@ -80,7 +116,8 @@ fn what_comes_after_the_origin_changes_no_forecast() {
     }
     for learner in every_learner() {
         let model = fit(&learner, &frame.window(Timestamp::MIN, origin)).expect("has history");
-        let forecast = |frame: &Frame| model.predict(&frame.series[1], &frame.grid, origin, 24);
+        let forecast =
+            |frame: &Frame| model.predict(Covered::alone(&frame.series[1]), &frame.grid, origin, 24);
         assert_eq!(forecast(&frame), forecast(&scrambled), "{}", learner.name);
         assert!(forecast(&frame).is_ok(), "{}", learner.name);
     }
@@ -97,7 +134,7 @@ fn a_history_twice_as_large_has_forecasts_twice_as_large() {
     for learner in every_learner() {
         let forecast = |frame: &Frame| {
             let model = fit(&learner, frame).expect("has history");
-            model.predict(&frame.series[1], &frame.grid, origin, 24).expect("has history")
+            model.predict(Covered::alone(&frame.series[1]), &frame.grid, origin, 24).expect("has history")
         };
         for (one, other) in forecast(&frame).iter().zip(forecast(&larger)) {
             assert!((64.0 * one - other).abs() <= 1e-3 * other.abs(), "{}: {one} and {other}", learner.name);
@@ -114,7 +151,7 @@ fn a_model_looks_no_further_back_than_it_says() {
         let series = &frame.series[0];
         let liked = i64::try_from(model.requirement().liked_steps).expect("is small");
         let newest = series.window(&frame.grid, frame.grid.advance(origin, -liked), origin);
-        let forecast = |series: &Series| model.predict(series, &frame.grid, origin, 24);
+        let forecast = |series: &Series| model.predict(Covered::alone(series), &frame.grid, origin, 24);
         assert_eq!(forecast(series), forecast(&newest), "{}", learner.name);
     }
 }
@@ -142,7 +179,7 @@ fn a_short_series_is_left_to_the_fallback_with_the_needed_length() {
     for learner in every_learner() {
         let model = fit(&learner, &frame).expect("has history");
         let needed_steps = model.requirement().required_steps;
-        let forecast = model.predict(&short, &frame.grid, days(&frame, 70), 24);
+        let forecast = model.predict(Covered::alone(&short), &frame.grid, days(&frame, 70), 24);
         let has_steps = 24;
         let too_short = PredictError::HistoryTooShort { needed_steps, has_steps };
         assert_eq!(
@@ -196,7 +233,7 @@ fn whatever_is_read_as_a_model_and_passes_its_checks_does_not_panic() {
             changed[at] = byte;
             let Ok(read) = postcard::from_bytes::<Model>(&changed) else { continue };
             if read.validate().is_ok() {
-                let _ = read.predict(series, &frame.grid, series.end(&frame.grid), 3);
+                let _ = read.predict(Covered::alone(series), &frame.grid, series.end(&frame.grid), 3);
             }
         }
     }
@@ -216,7 +253,7 @@ proptest! {
             prop_assert_eq!(model.validate(), Ok(()), "{}", learner.name);
             let series = &frame.series[0];
             for origin in [series.end(&frame.grid), series.timestamp(&frame.grid, series.values.len() / 2)] {
-                if let Ok(forecast) = model.predict(series, &frame.grid, origin, 30) {
+                if let Ok(forecast) = model.predict(Covered::alone(series), &frame.grid, origin, 30) {
                     prop_assert_eq!(forecast.len(), 30);
                     prop_assert!(forecast.iter().all(|value| value.is_finite()), "{}", learner.name);
                 }

@@ -7,8 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     learning::{FitError, Learner, Material},
-    models::{InvalidModel, Predict, PredictError, Requirement, Stored, flat, intermittent_requirement},
-    series::{Grid, Series},
+    models::{
+        Covered, InvalidModel, Predict, PredictError, Requirement, Stored, flat, intermittent_requirement,
+    },
+    series::Grid,
     spec::{SpecError, check_range},
 };
 
@@ -88,12 +90,12 @@ impl Predict for Tsb {
 
     fn predict(
         &self,
-        history: &Series,
+        series: Covered<'_>,
         grid: &Grid,
         origin: Timestamp,
         horizon_steps: usize,
     ) -> Result<Vec<f64>, PredictError> {
-        flat(self.requirement(), history, grid, (origin, horizon_steps), |known| self.rate(known))
+        flat(self.requirement(), series.history, grid, (origin, horizon_steps), |known| self.rate(known))
     }
 }
 

@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     learning::{FitError, Learner, Material},
-    models::{InvalidModel, Past, Predict, PredictError, Requirement, Stored, mean},
+    models::{Covered, InvalidModel, Past, Predict, PredictError, Requirement, Stored, mean},
     preprocessing::{DAY, WEEK},
-    series::{Grid, Series},
+    series::Grid,
     spec::{SpecError, check_range},
 };
 
@@ -86,12 +86,12 @@ impl Predict for WeeklyMean {
 
     fn predict(
         &self,
-        history: &Series,
+        series: Covered<'_>,
         grid: &Grid,
         origin: Timestamp,
         horizon_steps: usize,
     ) -> Result<Vec<f64>, PredictError> {
-        let past = Past::before(history, grid, origin, self.requirement().liked_steps)?;
+        let past = Past::before(series.history, grid, origin, self.requirement().liked_steps)?;
         let calendar = past.calendar(grid, horizon_steps);
         let weeks = self.weeks as usize;
         let anything = past.anything()?;
@@ -108,7 +108,10 @@ impl Predict for WeeklyMean {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::examples::{grid, id, start};
+    use crate::{
+        examples::{grid, id, start},
+        series::Series,
+    };
 
     fn history(values: Vec<f64>) -> Series {
         Series { id: id("a"), start: start(), values }
@@ -118,7 +121,9 @@ mod tests {
     fn next(weeks: u32, values: Vec<f64>) -> Result<f64, PredictError> {
         let series = history(values);
         let origin = series.end(&grid());
-        WeeklyMean::new(weeks, &grid()).predict(&series, &grid(), origin, 1).map(|forecast| forecast[0])
+        WeeklyMean::new(weeks, &grid())
+            .predict(Covered::alone(&series), &grid(), origin, 1)
+            .map(|forecast| forecast[0])
     }
 
     /// `weeks` weeks of hours, each hour of week w being w + 1.
@@ -152,7 +157,9 @@ mod tests {
         let series = history(weeks(6));
         let forecast = |weeks, late_steps| {
             let origin = grid().advance(series.end(&grid()), late_steps);
-            WeeklyMean::new(weeks, &grid()).predict(&series, &grid(), origin, 168).expect("has history")
+            WeeklyMean::new(weeks, &grid())
+                .predict(Covered::alone(&series), &grid(), origin, 168)
+                .expect("has history")
         };
         for late_days in [0, 1, 8, 30] {
             assert_eq!(forecast(4, 24 * late_days), [4.5; 168], "{late_days} days");
@@ -165,9 +172,9 @@ mod tests {
         let series = history(vec![3.0, 8.0]);
         let model = WeeklyMean::new(4, &grid());
         let origin = grid().advance(start(), 60 * 168);
-        assert_eq!(model.predict(&series, &grid(), origin, 2), Ok(vec![8.0, 8.0]));
+        assert_eq!(model.predict(Covered::alone(&series), &grid(), origin, 2), Ok(vec![8.0, 8.0]));
         let origin = "9990-01-01T00:00:00Z".parse().expect("is a time");
-        assert_eq!(model.predict(&series, &grid(), origin, 2), Ok(vec![8.0, 8.0]));
+        assert_eq!(model.predict(Covered::alone(&series), &grid(), origin, 2), Ok(vec![8.0, 8.0]));
     }
 
     #[test]
@@ -176,8 +183,9 @@ mod tests {
         let hours = (0..24 * 90).map(|step| f64::from(grid().local(grid().advance(start(), step)).hour()));
         let series = history(hours.collect());
         let origin = "2025-03-31T00:00:00+02:00".parse().expect("is a time");
-        let forecast =
-            WeeklyMean::new(4, &grid()).predict(&series, &grid(), origin, 24).expect("has history");
+        let forecast = WeeklyMean::new(4, &grid())
+            .predict(Covered::alone(&series), &grid(), origin, 24)
+            .expect("has history");
         assert_eq!(forecast, (0..24).map(f64::from).collect::<Vec<_>>());
     }
 
@@ -185,8 +193,9 @@ mod tests {
     fn targets_more_than_a_week_ahead_use_the_newest_known_week() {
         let series = history(weeks(3));
         let origin = series.end(&grid());
-        let forecast =
-            WeeklyMean::new(1, &grid()).predict(&series, &grid(), origin, 400).expect("has history");
+        let forecast = WeeklyMean::new(1, &grid())
+            .predict(Covered::alone(&series), &grid(), origin, 400)
+            .expect("has history");
         assert_eq!(forecast, [3.0; 400]);
     }
 
@@ -195,19 +204,25 @@ mod tests {
         let mut series = history(weeks(5));
         let origin = grid().advance(start(), 4 * 168);
         let model = WeeklyMean::new(4, &grid());
-        let before = model.predict(&series, &grid(), origin, 48);
+        let before = model.predict(Covered::alone(&series), &grid(), origin, 48);
         series.values[4 * 168..].fill(1e9);
-        assert_eq!(model.predict(&series, &grid(), origin, 48), before);
+        assert_eq!(model.predict(Covered::alone(&series), &grid(), origin, 48), before);
     }
 
     #[test]
     fn an_origin_off_the_grid_or_before_the_history_is_refused() {
         let (series, model) = (history(weeks(1)), WeeklyMean::new(4, &grid()));
         let half_past = "2025-01-08T00:30:00+01:00".parse().expect("is a time");
-        assert!(matches!(model.predict(&series, &grid(), half_past, 1), Err(PredictError::OffGrid(_))));
+        assert!(matches!(
+            model.predict(Covered::alone(&series), &grid(), half_past, 1),
+            Err(PredictError::OffGrid(_))
+        ));
         for too_early in [0, -1] {
             let origin = grid().advance(start(), too_early);
-            assert_eq!(model.predict(&series, &grid(), origin, 1), Err(PredictError::NothingKnown));
+            assert_eq!(
+                model.predict(Covered::alone(&series), &grid(), origin, 1),
+                Err(PredictError::NothingKnown)
+            );
         }
     }
 }

@@ -36,28 +36,16 @@ pub trait Predict {
 
     /// Forecasts the `horizon_steps` steps from `origin` on, the first of them at `origin` itself.
     ///
-    /// Uses only values of `history` before `origin`; `history` may go on after it. All values of the
-    /// answer are finite. The work grows with `horizon_steps`, which the caller bounds.
+    /// Uses only values of the series before `origin`, though its history may go on after it, and past-only numbers
+    /// likewise; needs what is known in advance over the horizon. A model of values alone does not look at covariates.
+    /// All values of the answer are finite. The work grows with `horizon_steps`, which the caller bounds.
     fn predict(
-        &self,
-        history: &Series,
-        grid: &Grid,
-        origin: Timestamp,
-        horizon_steps: usize,
-    ) -> Result<Vec<f64>, PredictError>;
-
-    /// As [`predict`](Self::predict), knowing the covariates too; a model of values alone does not look at them.
-    ///
-    /// Uses past-only numbers of steps before `origin`, and needs what is known in advance over the horizon.
-    fn predict_covered(
         &self,
         series: Covered<'_>,
         grid: &Grid,
         origin: Timestamp,
         horizon_steps: usize,
-    ) -> Result<Vec<f64>, PredictError> {
-        self.predict(series.history, grid, origin, horizon_steps)
-    }
+    ) -> Result<Vec<f64>, PredictError>;
 }
 
 /// A series with its covariates.
@@ -150,22 +138,12 @@ impl Predict for Model {
 
     fn predict(
         &self,
-        history: &Series,
-        grid: &Grid,
-        origin: Timestamp,
-        horizon_steps: usize,
-    ) -> Result<Vec<f64>, PredictError> {
-        self.stored().predict(history, grid, origin, horizon_steps)
-    }
-
-    fn predict_covered(
-        &self,
         series: Covered<'_>,
         grid: &Grid,
         origin: Timestamp,
         horizon_steps: usize,
     ) -> Result<Vec<f64>, PredictError> {
-        self.stored().predict_covered(series, grid, origin, horizon_steps)
+        self.stored().predict(series, grid, origin, horizon_steps)
     }
 }
 

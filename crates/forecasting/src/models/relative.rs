@@ -26,7 +26,7 @@ impl Relative<'_> {
 
     /// Whether any feature is made of a covariate.
     pub(crate) fn needs_covariates(&self) -> bool {
-        self.features.features.iter().any(|feature| feature.covariate().is_some())
+        self.features.needs_covariates()
     }
 
     /// What the model is asked: the features of every step of a horizon.

@@ -68,13 +68,12 @@ impl Calendar {
 
     /// Monday is 0, Sunday is 6.
     pub fn day_of_week(&self, step: usize) -> i64 {
-        // 1970-01-01 was a Thursday.
-        (self.day(step) + 3).rem_euclid(7)
+        day_of_week(self.day(step))
     }
 
     /// Saturday or Sunday.
     pub fn is_weekend(&self, step: usize) -> bool {
-        self.day_of_week(step) >= 5
+        is_weekend(self.day(step))
     }
 
     /// How much of the (mean solar) year has passed, 0 to 1; the same date drifts by under a day.
@@ -115,6 +114,17 @@ impl Calendar {
         let off = wanted - self.wall_clock.get(found)?;
         (off.abs() < self.step_minutes).then_some(found)
     }
+}
+
+/// Of a day since 1970-01-01: Monday is 0, Sunday is 6.
+fn day_of_week(day: i64) -> i64 {
+    // 1970-01-01 was a Thursday.
+    (day + 3).rem_euclid(7)
+}
+
+/// Saturday or Sunday.
+pub(super) fn is_weekend(day: i64) -> bool {
+    day_of_week(day) >= 5
 }
 
 /// One look at the time-zone rules per clock change, not per step.

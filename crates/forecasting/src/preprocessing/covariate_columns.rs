@@ -30,7 +30,7 @@ enum Column<'a> {
 impl<'a> CovariateColumns<'a> {
     /// What the features are made of, for a view whose first step begins at `start`.
     pub fn of(spec: &FeatureSpec, covariates: &'a SeriesCovariates, grid: &Grid, start: Timestamp) -> Self {
-        if spec.features.iter().all(|feature| feature.covariate().is_none()) {
+        if !spec.needs_covariates() {
             return Self::default();
         }
         // Numbers between the steps belong to none of them.

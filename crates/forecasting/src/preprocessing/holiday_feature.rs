@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::calendar::DAY;
+use super::calendar::{DAY, is_weekend};
 use crate::{
     holidays::{HolidayCalendar, HolidayDay},
     names::HolidayName,
@@ -82,7 +82,7 @@ impl HolidayFeature {
         features
     }
 
-    /// How many days before the origin the feature looks at.
+    /// How many days before the origin the feature looks at, if that is further than the profile; else 0.
     pub(super) fn reach_days(&self) -> i64 {
         match self {
             // And a day for clock changes.
@@ -173,12 +173,6 @@ impl Days<'_> {
             None => f64::NAN,
         }
     }
-}
-
-/// Saturday or Sunday.
-fn is_weekend(day: i64) -> bool {
-    // 1970-01-01 was a Thursday.
-    (day + 3).rem_euclid(7) >= 5
 }
 
 impl fmt::Display for HolidayFeature {

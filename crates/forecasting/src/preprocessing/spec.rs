@@ -3,6 +3,7 @@
 use super::{
     Clock, Feature, HolidayFeature,
     calendar::{DAY, WEEK},
+    stored_spec::need_holidays,
 };
 use crate::{
     holidays::HolidayCalendar,
@@ -105,6 +106,11 @@ impl FeatureSpec {
         self
     }
 
+    /// Whether any feature is made of a covariate.
+    pub fn needs_covariates(&self) -> bool {
+        self.features.iter().any(|feature| feature.covariate().is_some())
+    }
+
     /// Number of columns.
     pub fn width(&self) -> usize {
         self.features.len()
@@ -151,13 +157,11 @@ impl FeatureSpec {
         if i64::from(self.delay_steps) > most_steps {
             return refuse("the delay must be at most 100 weeks");
         }
-        if self.features.iter().any(|feature| matches!(feature, Feature::Holiday(_)))
-            && self.holidays.is_none()
-        {
+        if need_holidays(&self.features) && self.holidays.is_none() {
             return refuse("features of holidays need their days");
         }
-        if self.holidays.as_ref().is_some_and(|holidays| holidays.validate().is_err()) {
-            return refuse("the holidays are no calendar");
+        if let Some(Err(problem)) = self.holidays.as_ref().map(HolidayCalendar::validate) {
+            return refuse(problem);
         }
         if self.series.windows(2).any(|pair| pair[0] >= pair[1]) {
             return refuse("series must be in ascending order, each once");

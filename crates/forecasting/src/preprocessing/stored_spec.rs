@@ -40,7 +40,7 @@ impl<'de> Deserialize<'de> for FeatureSpec {
     }
 }
 
-fn need_holidays(features: &[Feature]) -> bool {
+pub(super) fn need_holidays(features: &[Feature]) -> bool {
     features.iter().any(|feature| matches!(feature, Feature::Holiday(_)))
 }
 

@@ -105,9 +105,7 @@ impl OriginView<'_> {
                 mean_of(self.level_span(self.known).map(|step| self.past(column, Some(step))))
             }
             Feature::Attribute(_) | Feature::AttributeIs(..) => self.view.covariates.at(column, self.origin),
-            Feature::Holiday(HolidayFeature::InLevel) => {
-                mean_of(self.level_span(self.known).map(|step| self.holidays_in(Some(step))))
-            }
+            Feature::Holiday(HolidayFeature::InLevel) => self.holidays_in_level(),
             _ => return None,
         })
     }
@@ -169,6 +167,18 @@ impl OriginView<'_> {
         holidays.zip(step).map_or(f64::NAN, |(holidays, step)| {
             HolidayFeature::OnDay(0).on(calendar.day(step), holidays, calendar.step_minutes())
         })
+    }
+
+    /// The mean of [`Self::holidays_in`] over the span of the recent level, looked up once a day.
+    fn holidays_in_level(&self) -> f64 {
+        let (mut looked_up, mut holidays) = (None, f64::NAN);
+        mean_of(self.level_span(self.known).map(|step| {
+            let day = self.view.calendar.day(step);
+            if looked_up.replace(day) != Some(day) {
+                holidays = self.holidays_in(Some(step));
+            }
+            holidays
+        }))
     }
 
     /// The step with the target's wall-clock time on the day of the same holiday of the year before.

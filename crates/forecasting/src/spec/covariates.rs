@@ -24,7 +24,7 @@ pub struct CovariateSpec {
     attributes: BTreeSet<CovariateName>,
 }
 
-/// More than these make more features than a model may have.
+/// Each makes two or three features, or one for every text of an attribute, of the 256 that a model may have.
 const MOST_COVARIATES: usize = 50;
 
 impl CovariateSpec {

@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     examples::{dataset, grid, history, id, model, start},
-    models::{Predict, PredictError},
+    models::{Covered, Predict, PredictError},
     series::Series,
 };
 
@@ -26,21 +26,27 @@ fn train_with(
     learners: &[LearnerSpec],
 ) -> Result<Trained, TrainError> {
     let cut_off = frame.grid.advance(frame.grid.start_of_day(start(), days), -1);
-    let stop = StopFlag::default();
-    let (spec_hash, as_of) = ("hash", cut_off);
-    let covariates = Covariates::none();
-    let request = TrainingRequest {
+    train_up_to(dataset, model, frame, cut_off, learners)
+}
+
+fn train_up_to(
+    dataset: &DatasetSpec,
+    model: &ModelSpec,
+    frame: &Frame,
+    cut_off: Timestamp,
+    learners: &[LearnerSpec],
+) -> Result<Trained, TrainError> {
+    train(&TrainingRequest {
         dataset,
         model,
-        spec_hash,
+        spec_hash: "hash",
         frame,
-        covariates,
-        as_of,
+        covariates: Covariates::none(),
+        as_of: cut_off,
         cut_off,
         learners,
-        stop: &stop,
-    };
-    train(&request)
+        stop: &StopFlag::default(),
+    })
 }
 
 fn bytes(frame: &Frame, days: i64) -> Vec<u8> {
@@ -107,7 +113,7 @@ fn trees_learn_what_the_fallback_cannot_and_take_a_series_that_they_never_saw() 
 }
 
 fn error_of(model: &dyn Predict, series: &Series, origin: Timestamp) -> f64 {
-    let forecast = model.predict(series, &grid(), origin, 24).expect("has history");
+    let forecast = model.predict(Covered::alone(series), &grid(), origin, 24).expect("has history");
     let actual = &series.values[series.index_of(&grid(), origin)..];
     forecast.iter().zip(actual).map(|(one, other)| (one - other).abs()).sum()
 }
@@ -117,13 +123,13 @@ fn a_model_needs_only_the_history_that_it_likes() {
     let frame = history(90);
     let bundle = train_on(&frame, 70, &learners(&[TREES])).expect("is enough").bundle;
     let (series, origin) = (&frame.series[1], frame.grid.start_of_day(start(), 85));
-    let whole = bundle.primary.predict(series, &frame.grid, origin, 24);
+    let whole = bundle.primary.predict(Covered::alone(series), &frame.grid, origin, 24);
     let liked_steps = i64::try_from(bundle.primary.requirement().liked_steps).expect("is small");
     let newest = series.window(&frame.grid, frame.grid.advance(origin, -liked_steps), origin);
-    assert_eq!(bundle.primary.predict(&newest, &frame.grid, origin, 24), whole);
+    assert_eq!(bundle.primary.predict(Covered::alone(&newest), &frame.grid, origin, 24), whole);
     let day = series.window(&frame.grid, frame.grid.advance(origin, -24), origin);
     let too_short = PredictError::HistoryTooShort { needed_steps: 168, has_steps: 24 };
-    assert_eq!(bundle.primary.predict(&day, &frame.grid, origin, 24), Err(too_short));
+    assert_eq!(bundle.primary.predict(Covered::alone(&day), &frame.grid, origin, 24), Err(too_short));
 }
 
 #[test]
@@ -136,7 +142,7 @@ fn forecasts_fall_below_zero_only_where_values_do() {
     let lowest = |frame: &Frame| {
         let model = train_on(frame, 60, &learners(&[TREES])).expect("is enough").bundle.primary;
         let series = &frame.series[0];
-        let forecast = model.predict(series, &frame.grid, series.end(&frame.grid), 168);
+        let forecast = model.predict(Covered::alone(series), &frame.grid, series.end(&frame.grid), 168);
         forecast.expect("has history").into_iter().fold(f64::INFINITY, f64::min)
     };
     assert!(lowest(&frame) >= 0.0);
@@ -170,10 +176,10 @@ fn values_that_arrive_late_are_not_counted_on() {
     let trained = train_with(&late, &model(), &frame, 60, &learners(&[TREES])).expect("is enough");
     let mut series = frame.series[0].clone();
     let origin = series.end(&frame.grid);
-    let before = trained.bundle.primary.predict(&series, &frame.grid, origin, 24);
+    let before = trained.bundle.primary.predict(Covered::alone(&series), &frame.grid, origin, 24);
     let known = series.values.len() - 48;
     series.values[known..].fill(1e6);
-    assert_eq!(trained.bundle.primary.predict(&series, &frame.grid, origin, 24), before);
+    assert_eq!(trained.bundle.primary.predict(Covered::alone(&series), &frame.grid, origin, 24), before);
 }
 
 #[test]
@@ -190,20 +196,9 @@ fn trees_fit_days_and_quarter_hours_too() {
         let series = Series { id: id("a"), start: start(), values };
         let end = series.end(&dataset.grid());
         let frame = Frame::new(dataset.grid(), vec![series]).expect("one series");
-        let stop = StopFlag::default();
-        let request = TrainingRequest {
-            dataset: &dataset,
-            model: &model,
-            spec_hash: "hash",
-            frame: &frame,
-            covariates: Covariates::none(),
-            as_of: end,
-            cut_off: end,
-            learners: &learners(&[TREES]),
-            stop: &stop,
-        };
-        let bundle = train(&request).expect("is enough").bundle;
-        let forecast = bundle.primary.predict(&frame.series[0], &frame.grid, end, horizon);
+        let trained = train_up_to(&dataset, &model, &frame, end, &learners(&[TREES]));
+        let bundle = trained.expect("is enough").bundle;
+        let forecast = bundle.primary.predict(Covered::alone(&frame.series[0]), &frame.grid, end, horizon);
         let in_range = |value: &f64| (15.0..35.0).contains(value);
         assert!(forecast.expect("has history").iter().all(in_range), "{frequency}");
     }
@@ -284,22 +279,12 @@ fn what_a_version_was_off_before_the_cut_off_makes_its_intervals() {
 
 #[test]
 fn learners_compete_as_well_where_the_cut_off_is_no_step_of_the_data() {
-    let (dataset, model, frame, stop) = (dataset(), model(), history(60), StopFlag::default());
+    let (dataset, model, frame) = (dataset(), model(), history(60));
     let two = learners(&["learner = 'seasonal-naive'", "learner = 'weekly-mean'"]);
     let competed = |after_last_step| {
         let cut_off = frame.last_target().expect("has values") + after_last_step;
-        let request = TrainingRequest {
-            dataset: &dataset,
-            model: &model,
-            spec_hash: "hash",
-            frame: &frame,
-            covariates: Covariates::none(),
-            as_of: cut_off,
-            cut_off,
-            learners: &two,
-            stop: &stop,
-        };
-        train(&request).expect("is enough").competition.competed
+        let trained = train_up_to(&dataset, &model, &frame, cut_off, &two);
+        trained.expect("is enough").competition.competed
     };
     let on_the_grid = competed(SignedDuration::ZERO);
     assert_eq!(on_the_grid.len(), 2);
