@@ -60,8 +60,7 @@ async fn a_candidate_that_lacked_evidence_is_judged_again_once_there_is_more_and
     train_late(&stack, &model).await;
     let mut events =
         stack.environment.broker.listen(&["model-promoted.*", "candidate-refused.*"]).await.expect("listens");
-    let mut asked = Asked::new();
-    second_looks::ask(&stack.environment, &mut asked).await; // nothing was observed since: it would be look 2
+    second_looks::ask(&stack.environment, &mut Asked::new()).await; // nothing was observed since: it would be look 2
 
     bring_four_weeks(&stack, &model).await;
     for _gatekeeper in 0..2 {
@@ -81,6 +80,6 @@ async fn a_candidate_that_lacked_evidence_is_judged_again_once_there_is_more_and
     assert!(second.judgement.evidence.origins >= 28 && first.judgement.evidence.origins < 28);
     assert_eq!(second.as_of, first.as_of + SignedDuration::from_hours(1), "it saw what came since");
 
-    second_looks::ask(&stack.environment, &mut asked).await;
+    assert_eq!(stack.environment.registry.waiting().await.expect("reads"), [], "nothing more to ask for");
     stack.finish().await;
 }

@@ -79,9 +79,11 @@ impl Stack {
             }
             Ok(other) => panic!("STACK={other}: memory, embedded or services are expected"),
         };
-        let environment = Arc::new(environment);
+        let mut environment = environment;
+        // What is to be heard as an event must not be found by the look that comes anyway.
+        environment.config.forecaster.poll = Duration::from_hours(1);
         Self {
-            environment,
+            environment: Arc::new(environment),
             clock,
             stop: CancellationToken::new(),
             running: None,

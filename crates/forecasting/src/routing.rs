@@ -293,7 +293,8 @@ fn answer_series(
         horizon_steps: asked_steps,
     };
     let incumbent = serving.incumbent.as_ref();
-    if covariates.is_none() && incumbent.is_some_and(|live| live.bundle.primary.needs_covariates()) {
+    let lacks = |live: &Live| live.bundle.primary.needs_covariates() && unfit(&live.bundle, &task).is_none();
+    if covariates.is_none() && incumbent.is_some_and(lacks) {
         return Err(Refusal::NeedsCovariates);
     }
     let forecast = incumbent.map_or_else(

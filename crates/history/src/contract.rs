@@ -68,6 +68,7 @@ macro_rules! history_contract {
             covariates_are_no_values
             values_and_covariates_are_recorded_together_or_not_at_all
             covariates_lie_on_the_grid_of_their_values
+            a_series_of_which_nothing_is_said_is_not_there
             a_range_cuts_covariates_as_it_cuts_values
         );
     };

@@ -78,16 +78,6 @@ impl MemoryHistory {
 
 #[async_trait]
 impl History for MemoryHistory {
-    async fn record(
-        &self,
-        dataset: &DatasetName,
-        grid: &Grid,
-        observations: &[Observation],
-        recorded_at: Timestamp,
-    ) -> Result<Recorded, RecordError> {
-        self.state().datasets.entry(dataset.clone()).or_default().record(grid, observations, recorded_at)
-    }
-
     async fn record_rows(
         &self,
         dataset: &DatasetName,
@@ -252,8 +242,11 @@ impl Dataset {
     ) -> Result<RecordedRows, RecordError> {
         let mut aside = self.clone(); // what is refused half-way leaves no trace
         let values = aside.record(grid, rows.observations, recorded_at)?;
-        for (id, _) in rows.covariates.all() {
-            aside.series.entry(id.clone()).or_default();
+        for (id, of_series) in rows.covariates.all() {
+            let mut numbers = of_series.known.values().chain(of_series.past.values()).flatten();
+            if numbers.any(|number| !number.is_nan()) || !of_series.attributes.is_empty() {
+                aside.series.entry(id.clone()).or_default();
+            }
         }
         let covariates = aside.beside.record(&aside.series, grid, rows.covariates, recorded_at)?;
         aside.revise(covariates, recorded_at);

@@ -116,7 +116,7 @@ pub enum ActRefusal {
     #[error("nothing keeps candidates out, it is not frozen")]
     NotFrozen,
     /// There is nothing to go back to by itself.
-    #[error("no earlier version can be rolled back to: each is vetoed or unusable, or there is none")]
+    #[error("no earlier version can be rolled back to: each is vetoed, or there is none")]
     NothingEarlier,
     /// A roll back goes back.
     #[error("version {version} was never in use, only a force puts it there")]

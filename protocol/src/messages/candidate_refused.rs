@@ -16,7 +16,7 @@ pub struct CandidateRefused {
     pub version: Option<u32>,
     /// Which of the refusing verdicts.
     pub verdict: RefusingVerdict,
-    /// Every objection, as a sentence with numbers.
+    /// Why, in sentences with numbers.
     pub reasons: Vec<String>,
     /// The candidate's errors on the holdout, where they could be computed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -36,7 +36,7 @@ pub struct CandidateRefused {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum RefusingVerdict {
-    /// The candidate did not beat it on both errors.
+    /// The candidate did not beat it on both errors, or a person kept it out: the reasons say which.
     KeepIncumbent,
     /// The holdout is too small to tell.
     NotEnoughEvidence,

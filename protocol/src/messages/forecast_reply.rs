@@ -120,7 +120,7 @@ pub enum RefusalReason {
     BadRequest,
     /// There is no value before the origin.
     NothingToGoOn,
-    /// A covariate that is known in advance is missing within the horizon.
+    /// A covariate that is known in advance is missing within the horizon, or the request brought a history without any.
     MissingCovariate,
 }
 

@@ -1,4 +1,3 @@
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{Destination, EncodeError, Message, Properties, Publication, Queue, Reply};
@@ -27,8 +26,6 @@ pub struct JudgeAgain {
     pub job: String,
     /// Which look it is: 2 or 3.
     pub look: u32,
-    /// Only what was recorded by this instant counts.
-    pub as_of: Timestamp,
 }
 
 /// Candidate or none.

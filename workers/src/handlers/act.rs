@@ -53,7 +53,7 @@ impl Handler for ActHandler {
         loop {
             // Load.
             let scene = self.scene(&wanted.model, context.now).await?;
-            // Decide.
+            // Decide: who is preferred is pure (`Scene::choices`); whether it can serve is tried on what the stores have.
             let new = self.decide(&wanted, &scene, &model.spec, &expired).await?;
             // Save.
             match self.registry.act(&new, context.now).await.map_err(registry_error)? {
@@ -123,7 +123,7 @@ impl ActHandler {
             let Some(problem) = problem else {
                 return Ok(NewAct { kind: chosen(wanted.kind, version), refusal: None, ..new });
             };
-            new.refusal = Some(ActRefusal::Unusable { version, problem });
+            new.refusal.get_or_insert(ActRefusal::Unusable { version, problem }); // of the one that is preferred
         }
         Ok(new)
     }
@@ -395,8 +395,7 @@ mod tests {
 
     #[test]
     fn the_first_version_cannot_be_rolled_back() {
-        let nothing =
-            "no earlier version can be rolled back to: each is vetoed or unusable, or there is none";
+        let nothing = "no earlier version can be rolled back to: each is vetoed, or there is none";
         for incumbents in [history(&[(1, None)]), Vec::new()] {
             check(&Scene { incumbents, ..scene(&[]) }, BACK, Err(nothing));
         }

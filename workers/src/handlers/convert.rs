@@ -300,10 +300,8 @@ fn refusal(id: &SeriesId, why: &Refusal, serving: &Serving) -> SeriesRefusal {
     let reason = match why {
         Refusal::UnknownSeries => RefusalReason::UnknownSeries,
         Refusal::NothingToGoOn | Refusal::NotFinite => RefusalReason::NothingToGoOn,
-        Refusal::OffGrid { .. } | Refusal::HorizonOutOfRange { .. } | Refusal::NeedsCovariates => {
-            RefusalReason::BadRequest
-        }
-        Refusal::MissingCovariate(_) => RefusalReason::MissingCovariate,
+        Refusal::OffGrid { .. } | Refusal::HorizonOutOfRange { .. } => RefusalReason::BadRequest,
+        Refusal::MissingCovariate(_) | Refusal::NeedsCovariates => RefusalReason::MissingCovariate,
     };
     let message = format!("series {:?} of dataset {}: {why}", id.as_str(), serving.dataset.name);
     SeriesRefusal { id: id.to_string(), reason, message }
@@ -409,6 +407,11 @@ pub fn gate_decision(decision: &Decision, incumbents: &[Incumbent]) -> GateDecis
 fn reasons(decision: &Decision, opponent: Option<&Incumbent>) -> Vec<String> {
     let mut reasons = match &decision.barred_by {
         Some(act) => vec![acts::barred(act)],
+        None if decision.judgement.verdict == Verdict::Promote && decision.promoted.is_none() => {
+            let stays = "it is better on both errors, but a person put it into use before this verdict: what is in \
+                         use stays";
+            vec![stays.to_owned()]
+        }
         None => decision.judgement.reasons(),
     };
     if let Some(opponent) = opponent

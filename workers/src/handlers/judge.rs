@@ -48,7 +48,7 @@ impl Handler for JudgeHandler {
             return self.announcement(decision).await;
         }
         let model = ModelName::new(message.model.as_str()).map_err(rejected)?;
-        let look = self.look(&id, number, &message).await?;
+        let look = self.look(&id, number, context.now).await?;
         // Who loses the race for the decision judges again, against the new incumbent.
         loop {
             let incumbent = self.registry.incumbent(&model).await.map_err(registry_error)?;
@@ -123,7 +123,7 @@ impl Found {
     }
 }
 
-/// Which look at a candidate it is, and what it may see.
+/// A look at the candidate of a job, and what it may see: that is not for the message to say.
 struct Look {
     job: Job,
     /// A further look sees what was recorded since the job.
@@ -139,14 +139,14 @@ struct Case {
 }
 
 impl JudgeHandler {
-    async fn look(&self, id: &JobId, number: u32, message: &TrainResult) -> Result<Look, HandleError> {
+    async fn look(&self, id: &JobId, number: u32, now: Timestamp) -> Result<Look, HandleError> {
         let job = self.registry.job(id).await.map_err(registry_error)?;
         let job = job.ok_or_else(|| rejected(format!("train job {id} was not recorded")))?;
-        let as_of = message.again.as_ref().map_or(job.as_of, |again| again.as_of);
-        if number > 1 {
-            info!(model = %job.model, job = %id, look = number, "look {number} at the candidate of {id}");
+        if number == 1 {
+            return Ok(Look { as_of: job.as_of, job });
         }
-        Ok(Look { job, as_of })
+        info!(model = %job.model, job = %id, look = number, "look {number} at the candidate of {id}");
+        Ok(Look { job, as_of: now })
     }
 
     async fn version(&self, job: &JobId, model: &ModelName) -> Result<Version, HandleError> {

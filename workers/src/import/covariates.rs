@@ -13,7 +13,7 @@ use super::{
     ImportError, OnDuplicate,
     columns::{CovariateColumn, CovariateKind},
     error::{Place, Unit},
-    points::{Amount, Parsed, Row, SeriesPoints, number_problem, read_number, text},
+    points::{Amount, Parsed, Row, SeriesPoints, checked, read_number, text},
 };
 
 /// More numbers than this, gaps included, are not held: 800 MB.
@@ -101,8 +101,7 @@ fn number(amount: &Amount<'_>, column: &CovariateColumn, place: Place) -> Result
             })
         }
         Amount::Number(number) if number.is_nan() => Ok(f64::NAN),
-        Amount::Number(number) => number_problem(*number)
-            .map_or(Ok(*number), |problem| Err(ImportError::row(place, name, &number.to_string(), problem))),
+        Amount::Number(number) => checked(*number, name, place),
     }
 }
 
@@ -113,7 +112,10 @@ fn attribute<'a>(
 ) -> Result<Cow<'a, str>, ImportError> {
     match amount {
         Amount::Text(bytes) => text(bytes, &column.column.name, place).map(Cow::Borrowed),
-        Amount::Number(number) => Ok(Cow::Owned(number.to_string())),
+        Amount::Number(number) if number.is_nan() => Ok(Cow::Borrowed("")),
+        Amount::Number(number) => {
+            checked(*number, &column.column.name, place).map(|number| Cow::Owned(number.to_string()))
+        }
     }
 }
 

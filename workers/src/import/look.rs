@@ -90,7 +90,7 @@ pub fn look<'a>(
         last: times().max().unwrap_or_default(),
         unsorted_rows,
         duplicates,
-        zero_share: zeros as f64 / parsed.rows as f64,
+        zero_share: zeros as f64 / points().count() as f64,
         least: points().map(|point| point.y).fold(f64::INFINITY, f64::min),
         ignored_columns: parsed.columns.ignored,
         series: parsed.series.into_iter().map(|series| series.id).collect(),

@@ -143,6 +143,11 @@ impl Clock {
         }
     }
 
+    /// Whether it is for a file that nobody has described: which of its columns are covariates is not known yet.
+    pub(super) fn is_looking(&self) -> bool {
+        self.written.is_some()
+    }
+
     /// Refuses an instant that is too far ahead for a row with a value, or for one without.
     pub(super) fn check_ahead(&self, instant: Timestamp, has_value: bool) -> Result<(), String> {
         let ahead = if has_value { VALUES_AHEAD } else { COVARIATES_AHEAD };

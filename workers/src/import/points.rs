@@ -118,7 +118,8 @@ impl Table {
         let place = Place { unit: self.unit, number: at };
         let series = self.series(row.series, place)?;
         // A row may be there for its covariates alone: of a step to come, or of one that nobody counted.
-        let has_value = row.covariates.is_empty() || !row.y.is_empty();
+        let may_lack_value = !row.covariates.is_empty() || self.clock.is_looking();
+        let has_value = !may_lack_value || !row.y.is_empty();
         let y = has_value.then(|| self.value(&row.y, place)).transpose()?;
         let Some(ds) = self.time(&row.ds, series, has_value, place)? else { return Ok(()) };
         let covariates = &self.columns.covariates;
@@ -189,9 +190,7 @@ impl Table {
     fn value(&self, amount: &Amount<'_>, place: Place) -> Result<f64, ImportError> {
         let name = &self.columns.y.name;
         match amount {
-            Amount::Number(number) => number_problem(*number).map_or(Ok(*number), |problem| {
-                Err(ImportError::row(place, name, &number.to_string(), problem))
-            }),
+            Amount::Number(number) => checked(*number, name, place),
             Amount::Text(bytes) => {
                 let text = text(bytes, name, place)?;
                 read_number(text).map_err(|problem| ImportError::row(place, name, text, problem))
@@ -206,6 +205,12 @@ pub(super) fn read_number(text: &str) -> Result<f64, &'static str> {
     }
     let number: f64 = text.parse().map_err(|_| "is not a number")?;
     number_problem(number).map_or(Ok(number), Err)
+}
+
+/// A number as its format has it, if it may be one here.
+pub(super) fn checked(number: f64, field: &str, place: Place) -> Result<f64, ImportError> {
+    let refuse = |problem| Err(ImportError::row(place, field, &number.to_string(), problem));
+    number_problem(number).map_or(Ok(number), refuse)
 }
 
 /// Why a number is no value.

@@ -185,4 +185,12 @@ fn what_is_known_in_advance_must_reach_over_the_horizon_of_a_question() {
     let at = frame.grid.advance(frame.series[1].end(&frame.grid), 5);
     assert_eq!((missing.covariate.as_str(), missing.series, missing.at), ("toll", id("bridge"), at));
     assert_eq!(only_refusal(&ask(None)), Refusal::NeedsCovariates);
+    let further = question(25);
+    let at_hand = AtHand { history: &frame, covariates: None };
+    let too_far = answer_while(&serving, &further, at_hand, || true).expect("is wanted");
+    let route = only_forecast(too_far).route;
+    assert!(
+        matches!(route, Route::Fallback(FallbackReason::HorizonTooLong { .. })),
+        "the fallback needs no tolls"
+    );
 }

@@ -183,6 +183,11 @@ pub async fn values_and_covariates_are_recorded_together_or_not_at_all(
     assert!(price(&*other, &Range::default()).await.is_some());
 }
 
+pub async fn a_series_of_which_nothing_is_said_is_not_there(history: Arc<dyn History>, _: Arc<dyn History>) {
+    assert_eq!(record(&*history, &of(&[("a", prices(0, &[f64::NAN]))]), minute(0)).await, told(0, 0, 0));
+    assert!(covariates(&*history, &Range::default()).await.is_empty());
+}
+
 pub async fn covariates_lie_on_the_grid_of_their_values(history: Arc<dyn History>, _: Arc<dyn History>) {
     let half_past = |n| {
         let start = hour(n) + SignedDuration::from_mins(30);

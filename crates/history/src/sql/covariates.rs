@@ -44,8 +44,9 @@ pub(super) async fn record(
         let dataset = Dataset { id, beside: Some(values.id), grid, recorded_at };
         recorded.add(dataset.record(db, &numbers).await?);
     }
-    let said = said(db, name, i64::MAX).await?;
-    for (series, name, attribute) in attributes(covariates)? {
+    let attributes = attributes(covariates)?;
+    let said = if attributes.is_empty() { Said::new() } else { said(db, name, i64::MAX).await? };
+    for (series, name, attribute) in attributes {
         let known = said.get(&(series.clone(), name.clone())).map(|(at, attribute)| (*at, attribute));
         let change = Change::of_attribute(attribute, known, recorded_at);
         recorded.count(change);
@@ -134,9 +135,11 @@ pub(super) async fn read(
             }
         }
     }
-    let as_of = range.as_of.map_or(i64::MAX, to_micros);
-    for ((series, name), (_, attribute)) in said(&mut snapshot, dataset, as_of).await? {
-        columns.add_attribute(&series, name, attribute);
+    if !declared.attributes().is_empty() {
+        let as_of = range.as_of.map_or(i64::MAX, to_micros);
+        for ((series, name), (_, attribute)) in said(&mut snapshot, dataset, as_of).await? {
+            columns.add_attribute(&series, name, attribute);
+        }
     }
     Ok(columns.lay())
 }

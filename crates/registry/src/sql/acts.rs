@@ -18,8 +18,8 @@ use crate::{Act, ActKind, Acted, InForce, NewAct, RegistryError, VersionState, e
 
 /// Compares the generation and sets the incumbent under the write lock, as a decision does.
 pub(super) async fn act(store: &Store, new: &NewAct, now: Timestamp) -> Result<Acted, RegistryError> {
-    let refusal = storable_json("the refusal of an act", &new.refusal)?;
-    let refusal = new.refusal.as_ref().map(|_| refusal);
+    let refusal = new.refusal.as_ref();
+    let refusal = refusal.map(|refusal| storable_json("the refusal of an act", refusal)).transpose()?;
     let mut transaction = store.write(REGISTRY).await?;
     if let Some(act) = of_message(&mut transaction, &new.message_id).await? {
         return Ok(Acted::AlreadyRecorded(act));

@@ -50,6 +50,14 @@ fn what_cannot_be_guessed_is_asked() {
 }
 
 #[test]
+fn rows_to_come_without_a_value_are_no_fault_of_a_file_that_nobody_has_described() {
+    let rows = "unique_id,ds,y,price\na,2025-01-01,0,1\na,2025-01-02,1,1\na,2025-01-03,,2\n";
+    let look = look_at(rows, &ImportOptions::default()).expect("is daily");
+    assert_eq!((look.rows, look.zero_share, look.ignored_columns), (3, 0.5, vec!["price".to_owned()]));
+    assert_eq!(look.last, at("2025-01-02T00:00:00Z"), "the last value");
+}
+
+#[test]
 fn the_frequency_is_the_most_common_distance_of_rows() {
     let rows = "unique_id,ds,y\na,2025-01-01,0\na,2025-01-02,1\na,2025-01-03,0\na,2025-01-05,1\n";
     let look = look_at(rows, &ImportOptions::default()).expect("is daily");

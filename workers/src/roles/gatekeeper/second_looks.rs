@@ -37,7 +37,8 @@ pub(super) async fn keep(environment: &Environment, stop: CancellationToken) {
     }
 }
 
-/// Asks for every look that is due now, and was not asked for too often. What cannot be asked is logged, and tried again the next time.
+/// Asks for every look that is due now, and was not asked for too often. What cannot be asked is logged, and tried
+/// again the next time.
 pub async fn ask(environment: &Environment, asked: &mut Asked) {
     match ask_where_due(environment, asked).await {
         Ok(0) => {}
@@ -65,7 +66,9 @@ async fn is_due(environment: &Environment, decision: &Decision) -> anyhow::Resul
     let Verdict::NotEnoughEvidence(Shortage { expected, .. }) = decision.judgement.verdict else {
         return Ok(false);
     };
-    let Some(model) = environment.registry.model(&decision.model).await? else { return Ok(false) };
+    let registry = &environment.registry;
+    let Some(job) = registry.job(&decision.job).await? else { return Ok(false) };
+    let Some(model) = registry.model_by_hash(&job.model, &job.spec_hash).await? else { return Ok(false) };
     let newest = environment.history.newest(&model.spec.dataset).await?;
     Ok(newest.is_some_and(|newest| expected.is_none_or(|expected| newest >= expected)))
 }
@@ -84,7 +87,7 @@ async fn publish(environment: &Environment, decision: &Decision, version: u32) -
             left_out: Vec::new(),
             uncontested: None,
         },
-        again: Some(JudgeAgain { job: decision.job.to_string(), look, as_of: environment.clock.now() }),
+        again: Some(JudgeAgain { job: decision.job.to_string(), look }),
     };
     let name = format!("gatecast look {look} at {}", decision.job);
     let id = Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes()).to_string();
