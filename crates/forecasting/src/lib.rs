@@ -19,6 +19,7 @@ pub mod models;
 
 pub mod artifact;
 mod bounded;
+mod random;
 
 pub mod evaluation;
 pub mod intervals;

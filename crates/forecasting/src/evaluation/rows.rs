@@ -240,7 +240,16 @@ impl<'a> RowSet<'a> {
         scales: &LossScales,
     ) -> Result<PairedLosses, Unpaired> {
         let losses = |side| self.scored(side, scales).iter().map(Scored::loss).collect();
-        PairedLosses::new(losses(candidate), losses(incumbent))
+        PairedLosses::new(losses(candidate), losses(incumbent), self.scored_origin_of_rows())
+    }
+
+    /// Of each row the place of its origin among those that have rows.
+    pub(crate) fn scored_origin_of_rows(&self) -> Vec<u32> {
+        let mut place = vec![0; self.origins.len()];
+        for (next, origin) in (0_u32..).zip(self.rows_of_origins().into_keys()) {
+            place[origin] = next;
+        }
+        self.rows.iter().map(|row| place[row.origin]).collect()
     }
 
     fn scored(&self, forecasts: &Forecasts, scales: &LossScales) -> Vec<Scored> {

@@ -5,9 +5,12 @@
 //! least 28 origins that neither side's training has seen. A tie, a missing number or too little evidence
 //! keeps the incumbent. The gate computes every number itself, from the artifacts and the actuals.
 
+mod compare;
 mod legs;
 mod objection;
 mod scored;
+mod slice;
+mod statistics;
 mod verdict;
 
 use jiff::Timestamp;
@@ -24,8 +27,13 @@ use crate::{
 use legs::{Comparison, LEGS, veto};
 use scored::Scored;
 
+pub use compare::{Findings, Terms, compare};
 pub use objection::{Objection, Side};
 pub use scored::{Judged, ScoredRow};
+pub use slice::{Slice, SliceName};
+pub use statistics::{
+    AverageTest, Bootstrap, Exceedances, Largest, SearchedTest, SliceTest, Statistics, WorstCaseTest,
+};
 pub use verdict::{Evidence, Judgement, Shortage, Verdict};
 
 /// Judges a candidate.

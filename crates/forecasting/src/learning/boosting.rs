@@ -13,11 +13,11 @@ use forust_ml::{
     utils::map_bin,
 };
 
-use super::{
+use super::stop::{StopFlag, Stopped};
+use crate::{
+    models::{Forest, Node},
     random::Random,
-    stop::{StopFlag, Stopped},
 };
-use crate::models::{Forest, Node};
 
 /// What the trees come as close as possible to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -237,7 +237,7 @@ impl Table {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::learning::random::Random;
+    use crate::random::Random;
 
     const GROWTH: ClassGrowth = ClassGrowth { classes: 32, depth: 8, least_weight: 20.0 };
 

@@ -8,7 +8,6 @@ mod learner;
 
 mod boosting;
 mod class_tree;
-mod random;
 mod relative;
 mod rows;
 

@@ -5,9 +5,28 @@ use serde::{Deserialize, Serialize};
 use super::{SpecError, check_range};
 use crate::series::Grid;
 
-/// How much evidence the gate wants and how much history it may take for it.
+/// How much evidence the gate wants, how much history it may take for it, and how strict its legs are.
 ///
 /// That a candidate must be strictly better on average *and* in its worst case is no setting.
+///
+/// ```toml
+/// [gate]
+/// alpha = 0.05                       # how often luck may pass each leg
+/// tail_margin = 0.1                  # the worst case is, with confidence, at most 10 % worse
+/// slice_margin = 0.2                 # no slice is, with confidence, more than 20 % worse
+/// bootstrap = 2000                   # resamples
+/// max_ratio = 2.0                    # of the largest losses of both sides
+/// max_error = 500.0                  # the largest error, in units of the values; by default any
+/// range = [0, 20000]                 # what a forecast may be; by default anything
+/// coverage_tolerance = 0.1           # how far off the coverage of intervals may be
+/// exceedances = false                # whether a count of horrible errors is a leg
+/// search_slices = true               # whether bad slices are searched among series, weekdays and hours
+///
+/// [gate.slices]
+/// series = true                      # each series is a slice
+/// weekend = true                     # Saturdays and Sundays
+/// peak_hours = [7, 9]                # local hours, both included
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct GatePolicy {
@@ -18,6 +37,60 @@ pub struct GatePolicy {
     pub holdout_origins: Option<u32>,
     /// The largest part of the history that the holdout may take: 0.05 to 0.5, default a third.
     pub max_holdout_share: f64,
+    /// How often luck may pass each leg: 0.001 to 0.2, default 0.05. An appetite for risk: with less of it
+    /// better candidates are held back longer.
+    pub alpha: f64,
+    /// By how much the worst-case error may be larger for all that is known with confidence `1 - alpha`: 0 to
+    /// 1, default 0.1. (It must be lower as measured; this bounds what it may truly be.)
+    pub tail_margin: f64,
+    /// By how much the error on a slice may be larger: 0 to 2, default 0.2. A slice is held against a
+    /// candidate if the error there is larger than this with confidence `1 - alpha`.
+    pub slice_margin: f64,
+    /// Resamples of the bootstrap: 2000 (the default) to 20,000.
+    pub bootstrap: u32,
+    /// How many times as large as the incumbent's the candidate's largest loss may be: 1 to 100, default 2.
+    pub max_ratio: f64,
+    /// How large an error of a single point may be, in the unit of the values; by default any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_error: Option<f64>,
+    /// What a forecast may be at least and at most, for all series; by default anything.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub range: Option<[f64; 2]>,
+    /// How far the share of actuals that intervals hold may be from their level: 0.01 to 1, default 0.1.
+    pub coverage_tolerance: f64,
+    /// Whether a candidate is refused that exceeds the incumbent's 99.9 % quantile more often than the
+    /// incumbent; counted in any case. Default: no.
+    pub exceedances: bool,
+    /// Whether bad slices are also searched among series, weekdays and hours of the day. Default: yes.
+    pub search_slices: bool,
+    /// The slices that are looked at one by one.
+    #[serde(skip_serializing_if = "SlicePolicy::is_empty")]
+    pub slices: SlicePolicy,
+}
+
+/// Which parts of the rows are looked at on their own. By default none.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SlicePolicy {
+    /// Each series is a slice.
+    pub series: bool,
+    /// Saturdays and Sundays, in the dataset's time zone, are a slice.
+    pub weekend: bool,
+    /// The local hours from the first to the second, both included, are a slice; past midnight if the second is
+    /// the smaller.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub peak_hours: Option<[u8; 2]>,
+}
+
+impl SlicePolicy {
+    /// Whether no slice is declared.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    fn validate(&self) -> Result<(), SpecError> {
+        self.peak_hours.iter().flatten().try_for_each(|&hour| check_range("peak_hours", hour, 0..=23))
+    }
 }
 
 impl GatePolicy {
@@ -43,13 +116,56 @@ impl GatePolicy {
         if let Some(origins) = self.holdout_origins {
             check_range("holdout_origins", origins, self.min_origins..=Self::MOST_ORIGINS)?;
         }
-        check_range("max_holdout_share", self.max_holdout_share, 0.05..=0.5)
+        check_range("max_holdout_share", self.max_holdout_share, 0.05..=0.5)?;
+        check_range("alpha", self.alpha, 0.001..=0.2)?;
+        check_range("tail_margin", self.tail_margin, 0.0..=1.0)?;
+        check_range("slice_margin", self.slice_margin, 0.0..=2.0)?;
+        check_range("bootstrap", self.bootstrap, 2_000..=20_000)?;
+        check_range("max_ratio", self.max_ratio, 1.0..=100.0)?;
+        check_range("coverage_tolerance", self.coverage_tolerance, 0.01..=1.0)?;
+        self.check_max_error()?;
+        self.check_forecast_range()?;
+        self.slices.validate().map_err(|error| error.within("slices"))
+    }
+
+    fn check_max_error(&self) -> Result<(), SpecError> {
+        match self.max_error {
+            Some(most) if !(most.is_finite() && most > 0.0) => {
+                Err(SpecError::new("max_error", &most, "must be a number above 0"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn check_forecast_range(&self) -> Result<(), SpecError> {
+        match self.range {
+            Some([least, most]) if !(least.is_finite() && most.is_finite() && least < most) => {
+                let value = format!("[{least}, {most}]");
+                Err(SpecError::new("range", &value, "must be two numbers, the smaller one first"))
+            }
+            _ => Ok(()),
+        }
     }
 }
 
 impl Default for GatePolicy {
     fn default() -> Self {
-        Self { min_origins: Self::LEAST_ORIGINS, holdout_origins: None, max_holdout_share: 1.0 / 3.0 }
+        Self {
+            min_origins: Self::LEAST_ORIGINS,
+            holdout_origins: None,
+            max_holdout_share: 1.0 / 3.0,
+            alpha: 0.05,
+            tail_margin: 0.1,
+            slice_margin: 0.2,
+            bootstrap: 2_000,
+            max_ratio: 2.0,
+            max_error: None,
+            range: None,
+            coverage_tolerance: 0.1,
+            exceedances: false,
+            search_slices: true,
+            slices: SlicePolicy::default(),
+        }
     }
 }
 
@@ -95,8 +211,46 @@ mod tests {
 
     #[test]
     fn the_floor_is_no_setting() {
-        for key in ["floor = false", "worst_case = false", "tail_margin = 0.1"] {
+        // Margins bound what may truly be; that both errors are lower as measured stands in no key.
+        for key in ["floor = false", "worst_case = false", "average = false", "slack = 0.1"] {
             assert!(toml::from_str::<GatePolicy>(key).is_err(), "{key}");
+        }
+    }
+
+    #[test]
+    fn a_key_outside_its_range_is_refused() {
+        let cases = [
+            ("alpha = 0.0009", "alpha = 0.0009: must be from 0.001 to 0.2"),
+            ("alpha = 0.5", "alpha = 0.5: must be from 0.001 to 0.2"),
+            ("alpha = nan", "alpha = NaN: must be from 0.001 to 0.2"),
+            ("tail_margin = -0.1", "tail_margin = -0.1: must be from 0 to 1"),
+            ("slice_margin = 2.1", "slice_margin = 2.1: must be from 0 to 2"),
+            ("bootstrap = 1999", "bootstrap = 1999: must be from 2000 to 20000"),
+            ("bootstrap = 20001", "bootstrap = 20001: must be from 2000 to 20000"),
+            ("max_ratio = 0.9", "max_ratio = 0.9: must be from 1 to 100"),
+            ("max_error = 0.0", "max_error = 0: must be a number above 0"),
+            ("max_error = inf", "max_error = inf: must be a number above 0"),
+            ("range = [1, 1]", "range = [1, 1]: must be two numbers, the smaller one first"),
+            ("range = [0, inf]", "range = [0, inf]: must be two numbers, the smaller one first"),
+            ("coverage_tolerance = 0.0", "coverage_tolerance = 0: must be from 0.01 to 1"),
+            ("[slices]\npeak_hours = [7, 24]", "slices.peak_hours = 24: must be from 0 to 23"),
+        ];
+        for (toml, text) in cases {
+            assert_eq!(problem(toml).as_deref(), Some(text));
+        }
+        let all = "alpha = 0.2\ntail_margin = 0.0\nslice_margin = 2.0\nbootstrap = 20000\nmax_ratio = 1.0\n\
+                   max_error = 500\nrange = [-5, 20000]\ncoverage_tolerance = 1.0\nexceedances = true\n\
+                   search_slices = false\n[slices]\nseries = true\nweekend = true\npeak_hours = [22, 5]";
+        assert_eq!(problem(all), None);
+    }
+
+    #[test]
+    fn a_policy_survives_serialisation() {
+        let policy: GatePolicy =
+            toml::from_str("range = [0, 10]\n[slices]\nweekend = true").expect("is a policy");
+        for policy in [policy, GatePolicy::default()] {
+            let json = serde_json::to_string(&policy).expect("is JSON");
+            assert_eq!(serde_json::from_str::<GatePolicy>(&json).expect("was just written"), policy);
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::series::time_zone;
 pub use crate::learners::Algorithm;
 pub use covariates::CovariateSpec;
 pub use dataset::{DatasetSpec, Negative};
-pub use gate_policy::GatePolicy;
+pub use gate_policy::{GatePolicy, SlicePolicy};
 pub use learner::LearnerSpec;
 pub use model::{FallbackSpec, ModelSpec, Schedule, TrainSettings};
 

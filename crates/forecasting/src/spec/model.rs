@@ -222,7 +222,7 @@ mod tests {
     #[test]
     fn unknown_keys_are_named_in_every_table() {
         let lines =
-            ["[fallback]\ndays = 3", "[gate]\nalpha = 0.1", "[train]\nthreads = 2", "[slices]\na = 1"];
+            ["[fallback]\ndays = 3", "[gate]\nalhpa = 0.1", "[train]\nthreads = 2", "[slices]\na = 1"];
         for line in lines {
             let error = toml::from_str::<ModelSpec>(&format!("{BIKES}\n{line}")).expect_err(line).to_string();
             assert!(error.contains("unknown field"), "{error}");

@@ -30,7 +30,8 @@ mod tests {
     use super::*;
 
     fn promotes(candidate: &[f64], incumbent: &[f64]) -> bool {
-        let losses = PairedLosses::new(candidate.to_vec(), incumbent.to_vec()).expect("tests pair losses");
+        let losses = PairedLosses::new(candidate.to_vec(), incumbent.to_vec(), vec![0; candidate.len()])
+            .expect("tests pair losses");
         let comparison = Comparison { losses: &losses, opponent: Side::Incumbent };
         LEGS.iter().all(|leg| leg(&comparison).is_none())
     }
