@@ -117,24 +117,27 @@ impl Intervals {
 
     /// How many of the actuals of `rows` the intervals around `forecasts` hold; empty without any.
     pub(crate) fn coverage(&self, rows: &RowSet<'_>, forecasts: &Forecasts, levels: &[u8]) -> Vec<Coverage> {
-        let recent = levels_of_rows(rows, self.season_steps);
-        let of_series: Vec<&Quantiles> =
-            rows.frame().series.iter().map(|series| self.quantiles(&series.id)).collect();
         let coverage = |&level: &u8| {
-            let ends: Vec<(f64, f64)> = of_series.iter().map(|quantiles| quantiles.at(level)).collect();
-            let (mut held, mut all) = (0_u64, 0_u64);
-            for ((row, forecast), recent) in rows.rows().iter().zip(&forecasts.values).zip(&recent) {
-                let (below, above) = ends[row.series];
-                let (lower, upper) = (forecast + below * recent, forecast + above * recent);
-                if lower.is_finite() && upper.is_finite() {
-                    let upper = if self.non_negative { upper.max(0.0) } else { upper };
-                    all += 1;
-                    held += u64::from((lower..=upper).contains(&row.actual));
-                }
-            }
-            (all > 0).then(|| Coverage { level, held: held as f64 / all as f64 })
+            let known: Vec<bool> = self.held(rows, forecasts, level).into_iter().flatten().collect();
+            let held = known.iter().filter(|held| **held).count() as f64;
+            (!known.is_empty()).then(|| Coverage { level, held: held / known.len() as f64 })
         };
         levels.iter().filter_map(coverage).collect()
+    }
+
+    /// Whether the interval around each forecast holds the actual; `None` in rows without an interval.
+    pub(crate) fn held(&self, rows: &RowSet<'_>, forecasts: &Forecasts, level: u8) -> Vec<Option<bool>> {
+        let recent = levels_of_rows(rows, self.season_steps);
+        let ends = |series: &Series| self.quantiles(&series.id).at(level);
+        let ends: Vec<(f64, f64)> = rows.frame().series.iter().map(ends).collect();
+        let all = rows.rows().iter().zip(&forecasts.values).zip(&recent);
+        let held = all.map(|((row, forecast), recent)| {
+            let (below, above) = ends[row.series];
+            let (lower, upper) = (forecast + below * recent, forecast + above * recent);
+            let upper = if self.non_negative { upper.max(0.0) } else { upper };
+            (lower.is_finite() && upper.is_finite()).then(|| (lower..=upper).contains(&row.actual))
+        });
+        held.collect()
     }
 
     fn quantiles(&self, series: &SeriesId) -> &Quantiles {

@@ -67,6 +67,15 @@ impl Random {
 }
 
 #[cfg(test)]
+impl Random {
+    /// Of the standard normal distribution (Box and Muller 1958).
+    pub(crate) fn normal(&mut self) -> f64 {
+        let (radius, turn) = (1.0 - self.share(), self.share());
+        (-2.0 * radius.ln()).sqrt() * (std::f64::consts::TAU * turn).cos()
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -136,6 +136,11 @@ pub(super) fn quantile(ascending: &[f64], share: f64) -> f64 {
     below + (above - below) * rank.fract()
 }
 
+/// The same of values in any order, of which there is at least one.
+pub(crate) fn quantile_of(values: &[f64], share: f64) -> f64 {
+    quantile(&sorted(values.iter().copied()), share)
+}
+
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rank is a small whole number")]
 fn index(rank: f64) -> usize {
     rank as usize

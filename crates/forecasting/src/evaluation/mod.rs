@@ -12,6 +12,7 @@ mod scale;
 mod scores;
 
 pub use backtest::{Backtest, CannotBacktest};
+pub(crate) use errors::quantile_of;
 pub use errors::{Errors, Tail, average, worst_case};
 pub use holdout::{FrameCoverage, HoldoutPlan, TooLittleHistory, holdout_origins, size_holdout};
 pub use losses::{PairedLosses, Unpaired};

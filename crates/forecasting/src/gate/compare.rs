@@ -2,16 +2,31 @@
 
 use super::{
     Objection, Side, Slice, Statistics,
-    legs::{Comparison, LEGS},
+    legs::{average, exceedances, largest, slices, worst_case},
+    resampling::Resampling,
 };
 use crate::{evaluation::PairedLosses, spec::GatePolicy};
 
 /// Compares the losses of two sides. The floor comes first, then the average, the worst case, the slices: a
-/// candidate that has failed is not tested for luck any further.
+/// candidate that has failed is not resampled.
+///
+/// Each origin's losses count as one observation. Nothing here depends on a thread, a clock or the order of slices.
 pub fn compare(losses: &PairedLosses, terms: &Terms<'_>) -> Findings {
-    let comparison = Comparison { losses, opponent: terms.opponent };
-    let objections = LEGS.iter().filter_map(|leg| leg(&comparison)).collect();
-    Findings { objections, statistics: Statistics::default() }
+    let mut findings = on_every_point(losses, terms);
+    if let Some(too_few) = average::too_few(losses, terms) {
+        findings.objections.push(too_few);
+        return findings;
+    }
+    let test = average::test(losses, terms);
+    // A candidate that is worse as measured needs no test of luck to say so.
+    if findings.objections.is_empty() {
+        findings.objections.extend(average::object(&test, losses, terms));
+    }
+    findings.statistics.average = Some(test);
+    if findings.objections.is_empty() {
+        resample(losses, terms, &mut findings);
+    }
+    findings
 }
 
 /// By what terms losses are compared.
@@ -22,7 +37,7 @@ pub struct Terms<'a> {
     /// Strides that a horizon covers, at least 1: origins fewer strides apart share targets.
     pub overlap: u32,
     /// Neighbouring origins that the bootstrap draws together: the larger one of `overlap` and the origins of
-    /// seven days.
+    /// seven days. Cut to a quarter of all origins.
     pub block_origins: u32,
     /// Slices that are looked at one by one.
     pub declared: &'a [Slice],
@@ -42,3 +57,38 @@ pub struct Findings {
     /// What was computed on the way.
     pub statistics: Statistics,
 }
+
+/// The floor and the vetoes, which need no origins.
+fn on_every_point(losses: &PairedLosses, terms: &Terms<'_>) -> Findings {
+    let (largest, exceedances) = (largest::measure(losses, terms), exceedances::measure(losses));
+    let objections = [
+        average::floor(losses, terms),
+        worst_case::floor(losses, terms),
+        largest::object(&largest, terms),
+        exceedances::object(&exceedances, terms),
+    ];
+    let statistics =
+        Statistics { largest: Some(largest), exceedances: Some(exceedances), ..Statistics::default() };
+    Findings { objections: objections.into_iter().flatten().collect(), statistics }
+}
+
+/// What may be luck in the tail and on slices.
+fn resample(losses: &PairedLosses, terms: &Terms<'_>, findings: &mut Findings) {
+    let Findings { objections, statistics } = findings;
+    let resampling = Resampling::new(losses, terms);
+    let worst_case = worst_case::test(losses, terms, &resampling);
+    let declared = slices::declared(losses, terms, &resampling);
+    let searched = slices::searched(losses, terms, &resampling);
+
+    objections.extend(worst_case.as_ref().and_then(|test| worst_case::object(test, terms)));
+    objections.extend(declared.iter().filter_map(|test| slices::object(test, terms, None)));
+    objections
+        .extend(searched.as_ref().and_then(|test| slices::object(&test.worst, terms, Some(test.slices))));
+    statistics.bootstrap = Some(resampling.describe());
+    statistics.worst_case = worst_case;
+    statistics.slices = declared;
+    statistics.searched = searched;
+}
+
+#[cfg(test)]
+mod tests;

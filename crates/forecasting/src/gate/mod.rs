@@ -4,12 +4,21 @@
 //! worst-case error are both strictly lower than those of the version in use, on the same rows, from at
 //! least 28 origins that neither side's training has seen. A tie, a missing number or too little evidence
 //! keeps the incumbent. The gate computes every number itself, from the artifacts and the actuals.
+//!
+//! Noise passes a bare comparison, so on top of the floor the average must be lower by more than luck, the worst
+//! case may with confidence not be much higher, no slice may with confidence be much worse ([`compare`]), and no hard
+//! fact may speak against a candidate. All must hold, so none needs a correction for the others, and each can only make
+//! the gate stricter. Another leg is a file in `legs/` and a line in [`compare()`].
 
 mod compare;
+mod fixed_b;
 mod legs;
 mod objection;
+mod resampling;
 mod scored;
+mod sentence;
 mod slice;
+mod slicing;
 mod statistics;
 mod verdict;
 
@@ -24,7 +33,7 @@ use crate::{
     series::{Covariates, Frame, Series},
     spec::{DatasetSpec, ModelSpec},
 };
-use legs::{Comparison, LEGS, veto};
+use legs::{coverage, limits, veto};
 use scored::Scored;
 
 pub use compare::{Findings, Terms, compare};
@@ -32,7 +41,8 @@ pub use objection::{Objection, Side};
 pub use scored::{Judged, ScoredRow};
 pub use slice::{Slice, SliceName};
 pub use statistics::{
-    AverageTest, Bootstrap, Exceedances, Largest, SearchedTest, SliceTest, Statistics, WorstCaseTest,
+    AverageTest, Bootstrap, CoverageTest, Exceedances, Largest, SearchedTest, SliceTest, Statistics,
+    WorstCaseTest,
 };
 pub use verdict::{Evidence, Judgement, Shortage, Verdict};
 
@@ -189,11 +199,14 @@ impl<'a> Contest<'a> {
             candidate_coverage: coverage.unwrap_or_default(),
             ..gather(rows, scales, candidate, opponent)
         };
+        let (verdict, statistics) =
+            self.find(rows, scales, &evidence, [&candidate.forecasts, &opponent.forecasts]);
         Judgement {
-            verdict: self.find(rows, scales, &evidence, [&candidate.forecasts, &opponent.forecasts]),
+            verdict,
             candidate: rows.errors(&candidate.forecasts, scales),
             incumbent: rows.errors(&opponent.forecasts, scales),
             evidence,
+            statistics,
         }
     }
 
@@ -203,23 +216,70 @@ impl<'a> Contest<'a> {
         scales: &LossScales,
         evidence: &Evidence,
         [candidate, opponent]: [&Forecasts; 2],
-    ) -> Verdict {
+    ) -> (Verdict, Statistics) {
+        let on_nothing = |verdict| (verdict, Statistics::default());
         // A hard fact counts however little else is known.
-        let faults = veto::faults([(Side::Candidate, candidate), (self.opponent(), opponent)]);
-        if !faults.is_empty() {
-            return Verdict::KeepIncumbent(faults);
+        let mut facts = veto::faults([(Side::Candidate, candidate), (self.opponent(), opponent)]);
+        facts.extend(limits::object(rows, candidate, &self.model.gate));
+        if !facts.is_empty() {
+            return on_nothing(Verdict::KeepIncumbent(facts));
         }
         let (origins, needed_origins) = (evidence.origins, self.needed_origins());
         if origins < needed_origins {
-            return Verdict::NotEnoughEvidence(self.shortage(origins, needed_origins));
+            return on_nothing(Verdict::NotEnoughEvidence(self.shortage(origins, needed_origins)));
         }
         let losses = match rows.pair(candidate, opponent, scales) {
             Ok(losses) => losses,
-            Err(unpaired) => return Verdict::KeepIncumbent(vec![veto::not_comparable(&unpaired)]),
+            Err(unpaired) => {
+                return on_nothing(Verdict::KeepIncumbent(vec![veto::not_comparable(&unpaired)]));
+            }
         };
-        let comparison = Comparison { losses: &losses, opponent: self.opponent() };
-        let objections: Vec<Objection> = LEGS.iter().filter_map(|leg| leg(&comparison)).collect();
-        if objections.is_empty() { Verdict::Promote } else { Verdict::KeepIncumbent(objections) }
+        let policy = &self.model.gate;
+        let declared = slicing::declared(rows, &policy.slices);
+        let searched = if policy.search_slices { slicing::searched(rows) } else { Vec::new() };
+        let terms = self.terms(evidence, &declared, &searched);
+        let Findings { mut objections, mut statistics } = compare(&losses, &terms);
+        let (coverage, off) = self.coverage(rows, [candidate, opponent], &terms);
+        objections.extend(off);
+        statistics.coverage = coverage;
+        let is_better = objections.is_empty();
+        (if is_better { Verdict::Promote } else { Verdict::KeepIncumbent(objections) }, statistics)
+    }
+
+    fn terms<'t>(&'t self, evidence: &Evidence, declared: &'t [Slice], searched: &'t [Slice]) -> Terms<'t> {
+        let grid = &self.frame.grid;
+        let overlap = grid.strides_of(self.model.horizon_steps);
+        Terms {
+            policy: &self.model.gate,
+            overlap,
+            block_origins: overlap.max(grid.strides_per_week()),
+            declared,
+            searched,
+            // The same rows are resampled alike, whenever and wherever.
+            seed: seed(&evidence.rows_hash),
+            opponent: self.opponent(),
+        }
+    }
+
+    /// What the candidate's intervals held at each level, and what speaks against them.
+    fn coverage(
+        &self,
+        rows: &RowSet<'_>,
+        [candidate, opponent]: [&Forecasts; 2],
+        terms: &Terms<'_>,
+    ) -> (Vec<CoverageTest>, Vec<Objection>) {
+        let Some(intervals) = &self.candidate.intervals else { return Default::default() };
+        let in_use = self.incumbent.and_then(|incumbent| incumbent.intervals.as_ref());
+        let (mut tests, mut objections) = (Vec::new(), Vec::new());
+        for level in LEVELS {
+            let Some(test) = coverage::test(intervals, rows, candidate, level, terms) else { continue };
+            let held = in_use
+                .and_then(|intervals| coverage::test(intervals, rows, opponent, level, terms))
+                .map(|test| test.held);
+            objections.extend(coverage::object(&test, held, terms));
+            tests.push(test);
+        }
+        (tests, objections)
     }
 
     fn shortage(&self, origins: u32, needed_origins: u32) -> Shortage {
@@ -229,6 +289,11 @@ impl<'a> Contest<'a> {
         let expected = self.frame.last_target().map(|last| grid.advance(last, missing_steps));
         Shortage { origins, needed_origins, expected }
     }
+}
+
+fn seed(rows_hash: &str) -> u64 {
+    let digits = rows_hash.get(..16).unwrap_or_default();
+    u64::from_str_radix(digits, 16).expect("a SHA-256 in hex has 64 digits")
 }
 
 fn gather(

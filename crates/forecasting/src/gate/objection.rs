@@ -5,6 +5,7 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::SliceName;
 use crate::names::SeriesId;
 
 /// What one leg of the gate holds against a candidate; displayed as a sentence with its numbers.
@@ -20,6 +21,26 @@ pub enum Objection {
         /// Which side that is.
         against: Side,
     },
+    /// The average error is lower, but luck may have made it so.
+    AverageMayBeLuck {
+        /// Average error of the candidate.
+        candidate: f64,
+        /// Average error of the side that it competes with.
+        opponent: f64,
+        /// Which side that is.
+        against: Side,
+        /// How often luck alone does as well.
+        p: f64,
+        /// How often it may.
+        alpha: f64,
+    },
+    /// So few origins that luck cannot be told from anything.
+    TooFewOrigins {
+        /// Origins that were compared.
+        origins: u32,
+        /// Origins that are needed.
+        needed: u32,
+    },
     /// The worst-case error is not lower.
     WorstCaseNotBetter {
         /// Worst-case error of the candidate.
@@ -32,6 +53,107 @@ pub enum Objection {
         tail_points: u64,
         /// All points.
         points: u64,
+    },
+    /// The worst-case error is lower, but may truly be much higher.
+    WorstCaseUnsure {
+        /// Candidate over opponent, as measured.
+        ratio: f64,
+        /// What the ratio may be with confidence `1 - alpha`.
+        upper: f64,
+        /// What it must be below.
+        allowed: f64,
+        /// One less the confidence.
+        alpha: f64,
+        /// Which side it competes with.
+        against: Side,
+    },
+    /// The error on a slice is much higher, and not by luck.
+    WorseOnSlice {
+        /// Which slice.
+        slice: SliceName,
+        /// Mean loss there, candidate over opponent, as measured.
+        ratio: f64,
+        /// What the ratio is at least with confidence `1 - alpha`.
+        lower: f64,
+        /// What that may be at most.
+        allowed: f64,
+        /// One less the confidence.
+        alpha: f64,
+        /// Which side it competes with.
+        against: Side,
+        /// Of how many slices that were searched it is the worst; `None` if it was declared.
+        searched: Option<u32>,
+    },
+    /// The largest loss is far beyond the other side's.
+    LargestTooLarge {
+        /// Largest loss of the candidate.
+        candidate: f64,
+        /// Largest loss of the side that it competes with.
+        opponent: f64,
+        /// How many times as large it may be.
+        allowed_ratio: f64,
+        /// Which side it competes with.
+        against: Side,
+    },
+    /// Huge errors are more frequent.
+    ExceedsTooOften {
+        /// The 99.9 % quantile of the losses of the side that it competes with.
+        above: f64,
+        /// Points where the candidate alone exceeds it.
+        candidate_alone: u32,
+        /// Points where the other side alone does.
+        opponent_alone: u32,
+        /// How often luck alone has as large a part.
+        p: f64,
+        /// How often it may.
+        alpha: f64,
+        /// Which side it competes with.
+        against: Side,
+    },
+    /// The candidate forecast what cannot be.
+    OutOfRange {
+        /// Of which series: the first such forecast.
+        series: SeriesId,
+        /// From when.
+        origin: Timestamp,
+        /// For when.
+        target: Timestamp,
+        /// What it said.
+        value: f64,
+        /// The least that is possible.
+        least: f64,
+        /// The most that is possible.
+        most: f64,
+        /// How many more points are out of range.
+        others: u64,
+    },
+    /// The candidate is further off than it may ever be.
+    ErrorTooLarge {
+        /// On which series: the first such error.
+        series: SeriesId,
+        /// From when it was forecast.
+        origin: Timestamp,
+        /// When that was.
+        target: Timestamp,
+        /// The absolute error, in the unit of the values.
+        error: f64,
+        /// The largest that is allowed.
+        allowed: f64,
+        /// How many more errors are as large.
+        others: u64,
+    },
+    /// Intervals hold fewer or more of the actuals than they say.
+    CoverageOff {
+        /// How many they say, in percent.
+        level: u8,
+        /// How many they did, from 0 to 1.
+        held: f64,
+        /// How far off that may be by luck with confidence `1 - alpha`.
+        reach: f64,
+        /// How far from the level is allowed.
+        tolerance: f64,
+        /// One less the confidence.
+        alpha: f64,
     },
     /// A side left out a forecast, or gave one that is no number.
     ForecastUnusable {
@@ -88,95 +210,5 @@ impl fmt::Display for Side {
             Side::Incumbent => "incumbent",
             Side::Fallback => "fallback",
         })
-    }
-}
-
-impl fmt::Display for Objection {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Objection::AverageNotBetter { candidate, opponent, against } => {
-                write!(f, "average error {}", not_below(*candidate, *opponent, *against))
-            }
-            Objection::WorstCaseNotBetter { candidate, opponent, against, tail_points, points } => {
-                let numbers = not_below(*candidate, *opponent, *against);
-                write!(f, "worst-case error (mean of the worst {tail_points} of {points} points) {numbers}")
-            }
-            Objection::ForecastUnusable { side, series, origin, problem, others } => {
-                write!(f, "the {side}'s forecast of series {series} from {origin} {problem}")?;
-                match others {
-                    0 => Ok(()),
-                    1 => write!(f, "; 1 other forecast cannot be used either"),
-                    _ => write!(f, "; {others} other forecasts cannot be used either"),
-                }
-            }
-            Objection::NotComparable { problem } => write!(f, "the two sides cannot be compared: {problem}"),
-            Objection::WrongArtifact { side, problem } => write!(f, "the {side} {problem}"),
-            Objection::NotAsRecorded { field, candidate, recorded } => {
-                write!(f, "the candidate's {field} is {candidate}, but {recorded} is recorded for its job")
-            }
-        }
-    }
-}
-
-/// The two numbers with as many digits as show their difference.
-fn not_below(candidate: f64, opponent: f64, against: Side) -> String {
-    if candidate == opponent {
-        return format!("{candidate:.4} equals the {against}'s; a tie keeps the {against}");
-    }
-    let digits = (4..17).find(|&digits| format!("{candidate:.digits$}") != format!("{opponent:.digits$}"));
-    let digits = digits.unwrap_or(17);
-    let percent = 100.0 * (candidate / opponent - 1.0);
-    let change = if percent.is_finite() { format!(" ({percent:+.1} %)") } else { String::new() };
-    format!("{candidate:.digits$} is not below the {against}'s {opponent:.digits$}{change}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_objection_is_a_sentence_with_its_numbers() {
-        let series = SeriesId::new("akl-1").expect("is an id");
-        let origin = "2025-03-01T00:00:00Z".parse().expect("is a time");
-        let unusable = |others| Objection::ForecastUnusable {
-            side: Side::Candidate,
-            series: series.clone(),
-            origin,
-            problem: "is NaN at step 3".to_owned(),
-            others,
-        };
-        let cases = [
-            (
-                Objection::AverageNotBetter { candidate: 0.82, opponent: 0.8, against: Side::Incumbent },
-                "average error 0.8200 is not below the incumbent's 0.8000 (+2.5 %)",
-            ),
-            (
-                Objection::AverageNotBetter { candidate: 0.8, opponent: 0.8, against: Side::Fallback },
-                "average error 0.8000 equals the fallback's; a tie keeps the fallback",
-            ),
-            (
-                Objection::WorstCaseNotBetter {
-                    candidate: 7.500_001,
-                    opponent: 7.500_000,
-                    against: Side::Incumbent,
-                    tail_points: 142,
-                    points: 14_112,
-                },
-                "worst-case error (mean of the worst 142 of 14112 points) 7.500001 is not below the incumbent's \
-                 7.500000 (+0.0 %)",
-            ),
-            (
-                unusable(0),
-                "the candidate's forecast of series akl-1 from 2025-03-01T00:00:00Z is NaN at step 3",
-            ),
-            (
-                unusable(12),
-                "the candidate's forecast of series akl-1 from 2025-03-01T00:00:00Z is NaN at step 3; 12 other \
-                 forecasts cannot be used either",
-            ),
-        ];
-        for (objection, sentence) in cases {
-            assert_eq!(objection.to_string(), sentence);
-        }
     }
 }

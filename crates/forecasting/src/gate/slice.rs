@@ -25,8 +25,6 @@ pub enum SliceName {
     Weekend,
     /// They lie in the declared hours.
     PeakHours,
-    /// They lie on that day of the week: 0 is Monday.
-    Weekday(u8),
     /// They lie in the local hours from the first to the second, both included.
     Hours(u8, u8),
     /// They are of slices that are too small to be looked at one by one: so many.
@@ -35,13 +33,10 @@ pub enum SliceName {
 
 impl fmt::Display for SliceName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const DAYS: [&str; 7] =
-            ["Mondays", "Tuesdays", "Wednesdays", "Thursdays", "Fridays", "Saturdays", "Sundays"];
         match self {
             SliceName::Series(id) => write!(f, "series {id}"),
             SliceName::Weekend => f.write_str("weekends"),
             SliceName::PeakHours => f.write_str("peak hours"),
-            SliceName::Weekday(day) => f.write_str(DAYS[usize::from(*day) % DAYS.len()]),
             SliceName::Hours(first, last) => write!(f, "hours {first} to {last}"),
             SliceName::Small(1) => f.write_str("1 small slice"),
             SliceName::Small(count) => write!(f, "{count} small slices together"),

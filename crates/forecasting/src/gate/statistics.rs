@@ -6,8 +6,8 @@ use super::SliceName;
 
 /// Everything that the legs of one comparison computed; what was not computed is `None` or empty.
 ///
-/// Ratios are candidate over opponent: below 1 the candidate is better. A bound that is not finite (the
-/// opponent has no error at all in some resample) is `None`.
+/// Ratios are candidate over opponent: below 1 the candidate is better. Where the opponent has no error at all they are
+/// a million.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Statistics {
@@ -25,6 +25,8 @@ pub struct Statistics {
     pub largest: Option<Largest>,
     /// How often each side exceeds the opponent's 99.9 % quantile.
     pub exceedances: Option<Exceedances>,
+    /// Whether the candidate's intervals keep their promise; one per level, none without intervals.
+    pub coverage: Vec<CoverageTest>,
 }
 
 /// A one-sided test that the mean over origins of the differences of losses is positive.
@@ -63,9 +65,9 @@ pub struct WorstCaseTest {
     /// All points.
     pub points: u32,
     /// As measured.
-    pub ratio: Option<f64>,
+    pub ratio: f64,
     /// Upper bound of the ratio with confidence `1 - alpha`.
-    pub upper: Option<f64>,
+    pub upper: f64,
     /// What the bound must be below.
     pub allowed: f64,
 }
@@ -78,6 +80,8 @@ pub struct Bootstrap {
     pub resamples: u32,
     /// What the random numbers start from.
     pub seed: u64,
+    /// Bounds hold with confidence `1 - alpha`.
+    pub alpha: f64,
     /// Neighbouring origins that are drawn together.
     pub block_origins: u32,
     /// Blocks of a resample; the last one may be cut.
@@ -96,14 +100,17 @@ pub struct SliceTest {
     pub points: u32,
     /// Origins that have such points.
     pub origins: u32,
-    /// As measured; `None` if the opponent's loss there is 0.
-    pub ratio: Option<f64>,
-    /// Lower bound with confidence `1 - alpha`: above what is allowed, it is held against the candidate.
+    /// As measured.
+    pub ratio: f64,
+    /// Lower bound with confidence `1 - alpha`: above what is allowed, it is held against the candidate. `None` if
+    /// the slice is too small to be judged.
     pub lower: Option<f64>,
-    /// Upper bound with confidence `1 - alpha`.
+    /// Upper bound with confidence `1 - alpha`; `None` likewise.
     pub upper: Option<f64>,
     /// What the lower bound must not be above.
     pub allowed: f64,
+    /// Whether the candidate's loss there is so small that it does no harm, whatever the ratio.
+    pub is_negligible: bool,
 }
 
 /// The worst of many slices, judged as the worst of many.
@@ -146,4 +153,18 @@ pub struct Exceedances {
     pub both: u32,
     /// How often luck alone gives the candidate as large a part of the points where one side exceeds it.
     pub p: f64,
+}
+
+/// How many of the actuals the candidate's intervals hold.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CoverageTest {
+    /// How many they say, in percent.
+    pub level: u8,
+    /// How many they did, from 0 to 1: the mean over the origins.
+    pub held: f64,
+    /// How far off that may be by luck, with confidence `1 - alpha`.
+    pub reach: f64,
+    /// How far from the level is allowed.
+    pub tolerance: f64,
 }

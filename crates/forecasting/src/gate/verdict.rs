@@ -3,7 +3,10 @@
 use jiff::{Timestamp, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 
-use super::Objection;
+use super::{
+    AverageTest, Objection, Statistics, WorstCaseTest,
+    sentence::{confidence, times},
+};
 use crate::{evaluation::Errors, intervals::Coverage};
 
 /// A verdict with everything that it rests on. Kept in the registry, as JSON.
@@ -19,6 +22,9 @@ pub struct Judgement {
     pub incumbent: Option<Errors>,
     /// What both were scored on.
     pub evidence: Evidence,
+    /// What the legs computed; empty where they were not asked, and in judgements from before they were there.
+    #[serde(default)]
+    pub statistics: Statistics,
 }
 
 /// What was found about a candidate.
@@ -93,13 +99,21 @@ impl Judgement {
         };
         let Evidence { origins, rows, series, tail_points, .. } = &self.evidence;
         let mut reasons = vec![
-            format!("average error {:.4} is below {:.4}", candidate.average, opponent.average),
             format!(
-                "worst-case error (mean of the worst {tail_points} of {rows} points) {:.4} is below {:.4}",
-                candidate.worst_case, opponent.worst_case
+                "average error {}{}",
+                below(candidate.average, opponent.average),
+                self.statistics.average.as_ref().map(luck).unwrap_or_default()
             ),
-            format!("both were scored on the same {rows} points of {series} series from {origins} origins"),
+            format!(
+                "worst-case error (mean of the worst {tail_points} of {rows} points) {}{}",
+                below(candidate.worst_case, opponent.worst_case),
+                self.at_most().unwrap_or_default()
+            ),
         ];
+        reasons.extend(self.on_slices());
+        reasons.push(format!(
+            "both were scored on the same {rows} points of {series} series from {origins} origins"
+        ));
         let held = |coverage: &Coverage| {
             format!("its {} % intervals held {:.1} %", coverage.level, 100.0 * coverage.held)
         };
@@ -110,6 +124,27 @@ impl Judgement {
         reasons
     }
 
+    fn at_most(&self) -> Option<String> {
+        let Statistics { worst_case, bootstrap, .. } = &self.statistics;
+        let (WorstCaseTest { upper, allowed, .. }, bootstrap) = (worst_case.as_ref()?, bootstrap.as_ref()?);
+        let (upper, confidence) = (times(*upper, *allowed), confidence(bootstrap.alpha));
+        Some(format!(", and with {confidence} confidence at most {upper} × as large ({allowed:.2} allowed)"))
+    }
+
+    /// None where no slice was looked at.
+    fn on_slices(&self) -> Option<String> {
+        let Statistics { slices, searched, .. } = &self.statistics;
+        let worst = searched.iter().map(|searched| &searched.worst).chain(slices);
+        let worst = worst.max_by(|one, other| one.ratio.total_cmp(&other.ratio))?;
+        let looked_at = slices.len() + searched.as_ref().map_or(0, |searched| searched.slices as usize);
+        let (ratio, allowed) = (times(worst.ratio, 1.0), worst.allowed);
+        Some(format!(
+            "on none of {looked_at} slices is the error more than {allowed:.2} × as large with confidence; most on \
+             {}, measured {ratio} ×",
+            worst.slice
+        ))
+    }
+
     /// The judgement on sides of which one cannot even be loaded: what is in use stays.
     pub fn not_comparable(problem: impl Into<String>) -> Self {
         Self::without_evidence(Verdict::KeepIncumbent(vec![Objection::NotComparable {
@@ -118,7 +153,25 @@ impl Judgement {
     }
 
     pub(super) fn without_evidence(verdict: Verdict) -> Self {
-        Self { verdict, candidate: None, incumbent: None, evidence: Evidence::default() }
+        Self {
+            verdict,
+            candidate: None,
+            incumbent: None,
+            evidence: Evidence::default(),
+            statistics: Statistics::default(),
+        }
+    }
+}
+
+fn below(candidate: f64, opponent: f64) -> String {
+    format!("{candidate:.4} is below {opponent:.4} ({:+.1} %)", 100.0 * (candidate / opponent - 1.0))
+}
+
+fn luck(test: &AverageTest) -> String {
+    match test.p {
+        Some(p) if p < 0.001 => ", and luck does as well with a probability below 0.001".to_owned(),
+        Some(p) => format!(", and luck does as well with a probability of {p:.3}"),
+        None => String::new(),
     }
 }
 

@@ -145,6 +145,20 @@ impl Grid {
         self.frequency.steps_per_day().unwrap_or(1)
     }
 
+    /// Strides that a horizon covers, at least 1: origins fewer strides apart share targets.
+    pub fn strides_of(&self, horizon_steps: u32) -> u32 {
+        let stride = u32::try_from(self.steps_per_stride()).expect("a day has at most 1440 steps");
+        horizon_steps.div_ceil(stride).max(1)
+    }
+
+    /// Forecast origins in seven days, rounded up.
+    pub fn strides_per_week(&self) -> u32 {
+        match self.frequency {
+            Frequency::Minutes(_) => 7,
+            Frequency::Days(days) => 7_u32.div_ceil(days.into()),
+        }
+    }
+
     fn date(&self, at: Timestamp) -> Date {
         self.zone.to_datetime(at).date()
     }

@@ -13,14 +13,14 @@ use crate::series::Grid;
 /// [gate]
 /// alpha = 0.05                       # how often luck may pass each leg
 /// tail_margin = 0.1                  # the worst case is, with confidence, at most 10 % worse
-/// slice_margin = 0.2                 # no slice is, with confidence, more than 20 % worse
+/// slice_margin = 0.1                 # no slice is, with confidence, more than 10 % worse
 /// bootstrap = 2000                   # resamples
 /// max_ratio = 2.0                    # of the largest losses of both sides
 /// max_error = 500.0                  # the largest error, in units of the values; by default any
 /// range = [0, 20000]                 # what a forecast may be; by default anything
 /// coverage_tolerance = 0.1           # how far off the coverage of intervals may be
 /// exceedances = false                # whether a count of horrible errors is a leg
-/// search_slices = true               # whether bad slices are searched among series, weekdays and hours
+/// search_slices = true               # whether bad slices are searched among series, weekends and hours
 ///
 /// [gate.slices]
 /// series = true                      # each series is a slice
@@ -28,12 +28,11 @@ use crate::series::Grid;
 /// peak_hours = [7, 9]                # local hours, both included
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default, deny_unknown_fields, into = "WrittenPolicy")]
 pub struct GatePolicy {
     /// Paired origins without which nothing is promoted: 28 (the default and the least) to 3660.
     pub min_origins: u32,
     /// Origins to keep for the holdout; by default the trainer counts out how many are needed.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub holdout_origins: Option<u32>,
     /// The largest part of the history that the holdout may take: 0.05 to 0.5, default a third.
     pub max_holdout_share: f64,
@@ -43,7 +42,7 @@ pub struct GatePolicy {
     /// By how much the worst-case error may be larger for all that is known with confidence `1 - alpha`: 0 to
     /// 1, default 0.1. (It must be lower as measured; this bounds what it may truly be.)
     pub tail_margin: f64,
-    /// By how much the error on a slice may be larger: 0 to 2, default 0.2. A slice is held against a
+    /// By how much the error on a slice may be larger: 0 to 2, default 0.1. A slice is held against a
     /// candidate if the error there is larger than this with confidence `1 - alpha`.
     pub slice_margin: f64,
     /// Resamples of the bootstrap: 2000 (the default) to 20,000.
@@ -51,20 +50,17 @@ pub struct GatePolicy {
     /// How many times as large as the incumbent's the candidate's largest loss may be: 1 to 100, default 2.
     pub max_ratio: f64,
     /// How large an error of a single point may be, in the unit of the values; by default any.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub max_error: Option<f64>,
     /// What a forecast may be at least and at most, for all series; by default anything.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub range: Option<[f64; 2]>,
     /// How far the share of actuals that intervals hold may be from their level: 0.01 to 1, default 0.1.
     pub coverage_tolerance: f64,
     /// Whether a candidate is refused that exceeds the incumbent's 99.9 % quantile more often than the
     /// incumbent; counted in any case. Default: no.
     pub exceedances: bool,
-    /// Whether bad slices are also searched among series, weekdays and hours of the day. Default: yes.
+    /// Whether bad slices are also searched among series, weekends and each three hours of the day. Default: yes.
     pub search_slices: bool,
     /// The slices that are looked at one by one.
-    #[serde(skip_serializing_if = "SlicePolicy::is_empty")]
     pub slices: SlicePolicy,
 }
 
@@ -83,11 +79,6 @@ pub struct SlicePolicy {
 }
 
 impl SlicePolicy {
-    /// Whether no slice is declared.
-    pub fn is_empty(&self) -> bool {
-        *self == Self::default()
-    }
-
     fn validate(&self) -> Result<(), SpecError> {
         self.peak_hours.iter().flatten().try_for_each(|&hour| check_range("peak_hours", hour, 0..=23))
     }
@@ -101,14 +92,18 @@ impl GatePolicy {
     /// The paired origins without which nothing is promoted on this grid: [`GatePolicy::min_origins`], and
     /// enough for overlapping horizons.
     pub fn needed_origins(&self, grid: &Grid, horizon_steps: u32) -> u32 {
-        self.min_origins.max(Self::LEAST_ORIGINS).max(Self::origins_for_horizon(grid, horizon_steps))
+        self.needed_origins_for(grid.strides_of(horizon_steps))
+    }
+
+    /// The same where a horizon covers so many strides.
+    pub fn needed_origins_for(&self, overlap: u32) -> u32 {
+        self.min_origins.max(Self::LEAST_ORIGINS).max(Self::origins_for_overlap(overlap))
     }
 
     /// Four times the strides that a horizon covers: neighbouring origins whose horizons overlap say
     /// nearly the same, so longer horizons need more of them.
-    pub(super) fn origins_for_horizon(grid: &Grid, horizon_steps: u32) -> u32 {
-        let stride = u32::try_from(grid.steps_per_stride()).expect("a day has at most 1440 steps");
-        horizon_steps.div_ceil(stride).saturating_mul(4)
+    pub(super) fn origins_for_overlap(overlap: u32) -> u32 {
+        overlap.saturating_mul(4)
     }
 
     pub(super) fn validate(&self) -> Result<(), SpecError> {
@@ -156,7 +151,7 @@ impl Default for GatePolicy {
             max_holdout_share: 1.0 / 3.0,
             alpha: 0.05,
             tail_margin: 0.1,
-            slice_margin: 0.2,
+            slice_margin: 0.1,
             bootstrap: 2_000,
             max_ratio: 2.0,
             max_error: None,
@@ -165,6 +160,63 @@ impl Default for GatePolicy {
             exceedances: false,
             search_slices: true,
             slices: SlicePolicy::default(),
+        }
+    }
+}
+
+/// What is written of a policy. Keys that came later are left out where they are at their default, so that a
+/// specification which does not name them keeps its hash.
+#[derive(Serialize)]
+struct WrittenPolicy {
+    min_origins: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    holdout_origins: Option<u32>,
+    max_holdout_share: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    alpha: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tail_margin: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    slice_margin: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bootstrap: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_ratio: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_error: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    range: Option<[f64; 2]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    coverage_tolerance: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exceedances: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    search_slices: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    slices: Option<SlicePolicy>,
+}
+
+impl From<GatePolicy> for WrittenPolicy {
+    fn from(policy: GatePolicy) -> Self {
+        fn unless<T: PartialEq>(value: T, default: &T) -> Option<T> {
+            (value != *default).then_some(value)
+        }
+        let default = GatePolicy::default();
+        Self {
+            min_origins: policy.min_origins,
+            holdout_origins: policy.holdout_origins,
+            max_holdout_share: policy.max_holdout_share,
+            alpha: unless(policy.alpha, &default.alpha),
+            tail_margin: unless(policy.tail_margin, &default.tail_margin),
+            slice_margin: unless(policy.slice_margin, &default.slice_margin),
+            bootstrap: unless(policy.bootstrap, &default.bootstrap),
+            max_ratio: unless(policy.max_ratio, &default.max_ratio),
+            max_error: policy.max_error,
+            range: policy.range,
+            coverage_tolerance: unless(policy.coverage_tolerance, &default.coverage_tolerance),
+            exceedances: unless(policy.exceedances, &default.exceedances),
+            search_slices: unless(policy.search_slices, &default.search_slices),
+            slices: unless(policy.slices, &default.slices),
         }
     }
 }
@@ -238,19 +290,27 @@ mod tests {
         for (toml, text) in cases {
             assert_eq!(problem(toml).as_deref(), Some(text));
         }
-        let all = "alpha = 0.2\ntail_margin = 0.0\nslice_margin = 2.0\nbootstrap = 20000\nmax_ratio = 1.0\n\
-                   max_error = 500\nrange = [-5, 20000]\ncoverage_tolerance = 1.0\nexceedances = true\n\
-                   search_slices = false\n[slices]\nseries = true\nweekend = true\npeak_hours = [22, 5]";
-        assert_eq!(problem(all), None);
     }
 
+    const ALL_KEYS: &str = "min_origins = 35\nholdout_origins = 56\nmax_holdout_share = 0.25\nalpha = 0.2\n\
+                            tail_margin = 0.0\nslice_margin = 2.0\nbootstrap = 20000\nmax_ratio = 1.0\n\
+                            max_error = 500\nrange = [-5, 20000]\ncoverage_tolerance = 1.0\nexceedances = true\n\
+                            search_slices = false\n[slices]\nseries = true\nweekend = true\n\
+                            peak_hours = [22, 5]";
+
     #[test]
-    fn a_policy_survives_serialisation() {
-        let policy: GatePolicy =
-            toml::from_str("range = [0, 10]\n[slices]\nweekend = true").expect("is a policy");
+    fn every_key_can_be_set_and_survives_serialisation() {
+        assert_eq!(problem(ALL_KEYS), None);
+        let policy: GatePolicy = toml::from_str(ALL_KEYS).expect("is a policy");
         for policy in [policy, GatePolicy::default()] {
             let json = serde_json::to_string(&policy).expect("is JSON");
             assert_eq!(serde_json::from_str::<GatePolicy>(&json).expect("was just written"), policy);
         }
+    }
+
+    #[test]
+    fn keys_at_their_default_are_not_written_so_that_hashes_last() {
+        let json = serde_json::to_string(&GatePolicy::default()).expect("is JSON");
+        assert_eq!(json, r#"{"min_origins":28,"max_holdout_share":0.3333333333333333}"#);
     }
 }

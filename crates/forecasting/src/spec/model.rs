@@ -128,7 +128,7 @@ impl ModelSpec {
     }
 
     fn check_holdout_origins(&self, dataset: &DatasetSpec) -> Result<(), SpecError> {
-        let least = GatePolicy::origins_for_horizon(&dataset.grid(), self.horizon_steps);
+        let least = GatePolicy::origins_for_overlap(dataset.grid().strides_of(self.horizon_steps));
         match self.gate.holdout_origins {
             Some(origins) if origins < least => {
                 let problem = format!("must be at least {least}, four times the strides of a horizon");

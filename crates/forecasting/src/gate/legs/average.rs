@@ -1,13 +1,90 @@
-//! The average error must be strictly lower.
+//! The average error must be strictly lower, and not by luck.
 
-use super::{Comparison, Objection, veto};
-use crate::evaluation::average;
+use super::{Objection, Terms, veto};
+use crate::{
+    evaluation::{PairedLosses, average},
+    gate::{
+        fixed_b::{Reference, long_run_variance},
+        statistics::AverageTest,
+    },
+};
 
-pub(super) fn object(comparison: &Comparison<'_>) -> Option<Objection> {
-    let losses = comparison.losses;
+/// The floor; cannot be configured away.
+pub(in crate::gate) fn floor(losses: &PairedLosses, terms: &Terms<'_>) -> Option<Objection> {
     let (Some(candidate), Some(opponent)) = (average(losses.candidate()), average(losses.incumbent())) else {
         return Some(veto::not_comparable(&"the average error is too large for a number"));
     };
-    let against = comparison.opponent;
+    let against = terms.opponent;
     (candidate >= opponent).then_some(Objection::AverageNotBetter { candidate, opponent, against })
+}
+
+/// Diebold and Mariano's test on the mean differences of the origins. Each origin counts the same, however many
+/// points it has, and within it each point; see [`fixed_b`](crate::gate::fixed_b) for what it is compared with.
+pub(in crate::gate) fn test(losses: &PairedLosses, terms: &Terms<'_>) -> AverageTest {
+    let gains = gains(losses);
+    let origins = gains.len();
+    let bandwidth = bandwidth(origins, terms.overlap as usize);
+    let reference = Reference::new(origins, bandwidth, terms.overlap as usize);
+    let mean_gain = gains.iter().sum::<f64>() / origins as f64;
+    let standard_error = reference.standard_error(long_run_variance(&gains, bandwidth), origins);
+    // Differences that are the same at every origin leave nothing to chance.
+    let statistic = (standard_error > 0.0).then(|| mean_gain / standard_error);
+    let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+    AverageTest {
+        origins: count(origins),
+        mean_gain,
+        standard_error,
+        overlap: terms.overlap,
+        bandwidth: count(bandwidth),
+        statistic,
+        degrees_of_freedom: reference.degrees_of_freedom,
+        critical: reference.critical(terms.policy.alpha),
+        p: statistic.map(|statistic| reference.luck(statistic)),
+        alpha: terms.policy.alpha,
+    }
+}
+
+/// What the test holds against the candidate, whose average error is lower as measured.
+pub(in crate::gate) fn object(
+    test: &AverageTest,
+    losses: &PairedLosses,
+    terms: &Terms<'_>,
+) -> Option<Objection> {
+    let passes = test.statistic.map_or(test.mean_gain > 0.0, |statistic| statistic > test.critical);
+    if passes {
+        return None;
+    }
+    Some(Objection::AverageMayBeLuck {
+        candidate: average(losses.candidate())?,
+        opponent: average(losses.incumbent())?,
+        against: terms.opponent,
+        p: test.p.unwrap_or(1.0),
+        alpha: test.alpha,
+    })
+}
+
+/// So few origins that no test is made of them.
+pub(in crate::gate) fn too_few(losses: &PairedLosses, terms: &Terms<'_>) -> Option<Objection> {
+    let needed = terms.policy.needed_origins_for(terms.overlap);
+    let origins = u32::try_from(losses.origins()).unwrap_or(u32::MAX);
+    (origins < needed).then_some(Objection::TooFewOrigins { origins, needed })
+}
+
+/// Of each origin, the opponent's mean loss less the candidate's: positive where the candidate is better.
+fn gains(losses: &PairedLosses) -> Vec<f64> {
+    let mut sums = vec![(0.0, 0_u32); losses.origins()];
+    let sides = losses.candidate().iter().zip(losses.incumbent());
+    for (&origin, (candidate, opponent)) in losses.origin_of().iter().zip(sides) {
+        let (sum, points) = &mut sums[origin as usize];
+        *sum += opponent - candidate;
+        *points += 1;
+    }
+    sums.into_iter().map(|(sum, points)| sum / f64::from(points)).collect()
+}
+
+/// Differences of origins whose horizons overlap are correlated; the square root leaves room for what is correlated
+/// from day to day besides (Coroneo and Iacone 2020, "Comparing predictive accuracy in small samples using
+/// fixed-smoothing asymptotics").
+fn bandwidth(origins: usize, overlap: usize) -> usize {
+    origins.isqrt().max(overlap).max(1)
 }

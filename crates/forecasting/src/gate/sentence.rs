@@ -1,0 +1,305 @@
+//! Objections as people read them: one sentence each, with its numbers.
+
+use std::fmt::{self, Display, Formatter};
+
+use super::{Objection, Side};
+
+impl Display for Objection {
+    #[expect(clippy::too_many_lines, reason = "one sentence after the other")]
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Objection::AverageNotBetter { candidate, opponent, against } => {
+                write!(f, "average error {}", not_below(*candidate, *opponent, *against))
+            }
+            Objection::AverageMayBeLuck { candidate, opponent, against, p, alpha } => {
+                let lower = set_against(*candidate, "is below", *opponent, *against);
+                write!(
+                    f,
+                    "average error {lower}, but luck alone does as well with a probability of {p:.3} "
+                )?;
+                write!(f, "({alpha} allowed)")
+            }
+            Objection::TooFewOrigins { origins, needed } => {
+                write!(
+                    f,
+                    "{origins} origins cannot tell a better candidate from a lucky one; {needed} are needed"
+                )
+            }
+            Objection::WorstCaseNotBetter { candidate, opponent, against, tail_points, points } => {
+                let numbers = not_below(*candidate, *opponent, *against);
+                write!(f, "worst-case error (mean of the worst {tail_points} of {points} points) {numbers}")
+            }
+            Objection::WorstCaseUnsure { ratio, upper, allowed, alpha, against } => {
+                let (ratio, upper) = (times(*ratio, 1.0), times(*upper, *allowed));
+                write!(
+                    f,
+                    "worst-case error {ratio} × the {against}'s, but up to {upper} × cannot be ruled out "
+                )?;
+                write!(f, "with {} confidence ({allowed:.2} allowed)", confidence(*alpha))
+            }
+            Objection::WorseOnSlice { slice, ratio, lower, allowed, alpha, against, searched } => {
+                let (ratio, lower) = (times(*ratio, *allowed), times(*lower, *allowed));
+                write!(f, "on {slice}, error {ratio} × the {against}'s (at least {lower} × ")?;
+                write!(f, "with {} confidence; {allowed:.2} allowed)", confidence(*alpha))?;
+                let Some(slices) = searched else { return Ok(()) };
+                write!(f, ", the worst of {slices} slices that were searched")
+            }
+            Objection::LargestTooLarge { candidate, opponent, allowed_ratio, against } => {
+                write!(
+                    f,
+                    "largest error {candidate:.4} is more than {allowed_ratio} × the {against}'s {opponent:.4}"
+                )
+            }
+            Objection::ExceedsTooOften { above, candidate_alone, opponent_alone, p, alpha, against } => {
+                write!(
+                    f,
+                    "the {against}'s 99.9 % quantile {above:.4} is exceeded by the candidate alone at "
+                )?;
+                write!(
+                    f,
+                    "{candidate_alone} points, by the {against} alone at {opponent_alone}; luck alone does "
+                )?;
+                write!(f, "that with a probability of {p:.3} (more than {alpha} is needed)")
+            }
+            Objection::OutOfRange { series, origin, target, value, least, most, others } => {
+                write!(
+                    f,
+                    "the candidate's forecast of series {series} for {target} from {origin} is {value}, "
+                )?;
+                write!(f, "and only {least} to {most} can be{}", and_others(*others))
+            }
+            Objection::ErrorTooLarge { series, origin, target, error, allowed, others } => {
+                write!(
+                    f,
+                    "the candidate's forecast of series {series} for {target} from {origin} is off by "
+                )?;
+                write!(f, "{error}, and only {allowed} is allowed{}", and_others(*others))
+            }
+            Objection::CoverageOff { level, held, reach, tolerance, alpha } => {
+                let [held, reach, tolerance] = [held, reach, tolerance].map(|share| 100.0 * share);
+                write!(
+                    f,
+                    "the candidate's {level} % intervals held {held:.1} % of the actuals (± {reach:.1} "
+                )?;
+                write!(f, "with {} confidence; {level} ± {tolerance:.1} % allowed)", confidence(*alpha))
+            }
+            Objection::ForecastUnusable { side, series, origin, problem, others } => {
+                write!(f, "the {side}'s forecast of series {series} from {origin} {problem}")?;
+                match others {
+                    0 => Ok(()),
+                    1 => write!(f, "; 1 other forecast cannot be used either"),
+                    _ => write!(f, "; {others} other forecasts cannot be used either"),
+                }
+            }
+            Objection::NotComparable { problem } => write!(f, "the two sides cannot be compared: {problem}"),
+            Objection::WrongArtifact { side, problem } => write!(f, "the {side} {problem}"),
+            Objection::NotAsRecorded { field, candidate, recorded } => {
+                write!(f, "the candidate's {field} is {candidate}, but {recorded} is recorded for its job")
+            }
+        }
+    }
+}
+
+fn not_below(candidate: f64, opponent: f64, against: Side) -> String {
+    if candidate == opponent {
+        return format!("{candidate:.4} equals the {against}'s; a tie keeps the {against}");
+    }
+    set_against(candidate, "is not below", opponent, against)
+}
+
+/// The two numbers with as many digits as show their difference.
+fn set_against(candidate: f64, relation: &str, opponent: f64, against: Side) -> String {
+    let digits = telling_digits(candidate, opponent, 4);
+    let percent = 100.0 * (candidate / opponent - 1.0);
+    let change = if percent.is_finite() { format!(" ({percent:+.1} %)") } else { String::new() };
+    format!("{candidate:.digits$} {relation} the {against}'s {opponent:.digits$}{change}")
+}
+
+/// A ratio with as many digits as show on which side of a limit it is.
+pub(super) fn times(ratio: f64, limit: f64) -> String {
+    let digits = telling_digits(ratio, limit, 2);
+    format!("{ratio:.digits$}")
+}
+
+/// As `95 %`.
+pub(super) fn confidence(alpha: f64) -> String {
+    let percent = format!("{:.1}", 100.0 * (1.0 - alpha));
+    format!("{} %", percent.trim_end_matches(".0"))
+}
+
+fn telling_digits(one: f64, other: f64, least: usize) -> usize {
+    let differ = |digits: &usize| format!("{one:.digits$}") != format!("{other:.digits$}");
+    (least..17).find(differ).unwrap_or(least)
+}
+
+fn and_others(others: u64) -> String {
+    match others {
+        0 => String::new(),
+        1 => "; so it is at 1 other point".to_owned(),
+        _ => format!("; so it is at {others} other points"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::{gate::SliceName, names::SeriesId};
+
+    fn check(objection: &Objection, sentence: &str) {
+        assert_eq!(objection.to_string(), sentence);
+        let json = serde_json::to_string(objection).expect("is JSON");
+        assert_eq!(&serde_json::from_str::<Objection>(&json).expect("was just written"), objection);
+    }
+
+    fn akl() -> SeriesId {
+        SeriesId::new("akl-1").expect("is an id")
+    }
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().expect("is a time")
+    }
+
+    #[test]
+    fn what_is_not_better_says_by_how_much() {
+        let average =
+            |candidate, opponent, against| Objection::AverageNotBetter { candidate, opponent, against };
+        check(
+            &average(0.82, 0.8, Side::Incumbent),
+            "average error 0.8200 is not below the incumbent's 0.8000 (+2.5 %)",
+        );
+        check(
+            &average(0.8, 0.8, Side::Fallback),
+            "average error 0.8000 equals the fallback's; a tie keeps the fallback",
+        );
+        check(
+            &Objection::WorstCaseNotBetter {
+                candidate: 7.500_001,
+                opponent: 7.500_000,
+                against: Side::Incumbent,
+                tail_points: 142,
+                points: 14_112,
+            },
+            "worst-case error (mean of the worst 142 of 14112 points) 7.500001 is not below the incumbent's \
+             7.500000 (+0.0 %)",
+        );
+    }
+
+    #[test]
+    fn what_may_be_luck_says_how_likely_that_is() {
+        let against = Side::Incumbent;
+        check(
+            &Objection::AverageMayBeLuck { candidate: 0.49, opponent: 0.5, against, p: 0.1416, alpha: 0.05 },
+            "average error 0.4900 is below the incumbent's 0.5000 (-2.0 %), but luck alone does as well with a \
+             probability of 0.142 (0.05 allowed)",
+        );
+        check(
+            &Objection::TooFewOrigins { origins: 7, needed: 28 },
+            "7 origins cannot tell a better candidate from a lucky one; 28 are needed",
+        );
+        check(
+            &Objection::WorstCaseUnsure { ratio: 0.98, upper: 1.1004, allowed: 1.1, alpha: 0.05, against },
+            "worst-case error 0.98 × the incumbent's, but up to 1.1004 × cannot be ruled out with 95 % \
+             confidence (1.10 allowed)",
+        );
+    }
+
+    #[test]
+    fn what_is_worse_on_a_slice_names_it() {
+        let worse = |slice, searched| Objection::WorseOnSlice {
+            slice,
+            ratio: 1.34,
+            lower: 1.12,
+            allowed: 1.1,
+            alpha: 0.05,
+            against: Side::Fallback,
+            searched,
+        };
+        check(
+            &worse(SliceName::Series(akl()), None),
+            "on series akl-1, error 1.34 × the fallback's (at least 1.12 × with 95 % confidence; 1.10 allowed)",
+        );
+        check(
+            &worse(SliceName::Hours(6, 8), Some(30)),
+            "on hours 6 to 8, error 1.34 × the fallback's (at least 1.12 × with 95 % confidence; 1.10 allowed), \
+             the worst of 30 slices that were searched",
+        );
+        let names = [
+            (SliceName::Weekend, "on weekends, "),
+            (SliceName::PeakHours, "on peak hours, "),
+            (SliceName::Small(1), "on 1 small slice, "),
+            (SliceName::Small(3), "on 3 small slices together, "),
+        ];
+        for (name, start) in names {
+            assert!(worse(name, None).to_string().starts_with(start));
+        }
+    }
+
+    #[test]
+    fn what_is_too_large_or_too_frequent_says_what_is_allowed() {
+        let against = Side::Incumbent;
+        let largest =
+            Objection::LargestTooLarge { candidate: 9.0, opponent: 3.0, allowed_ratio: 2.0, against };
+        check(&largest, "largest error 9.0000 is more than 2 × the incumbent's 3.0000");
+        check(
+            &Objection::ExceedsTooOften {
+                above: 5.25,
+                candidate_alone: 14,
+                opponent_alone: 1,
+                p: 0.0005,
+                alpha: 0.05,
+                against,
+            },
+            "the incumbent's 99.9 % quantile 5.2500 is exceeded by the candidate alone at 14 points, by the \
+             incumbent alone at 1; luck alone does that with a probability of 0.001 (more than 0.05 is needed)",
+        );
+        let (origin, target) = (at("2025-03-01T00:00:00Z"), at("2025-03-01T05:00:00Z"));
+        check(
+            &Objection::OutOfRange {
+                series: akl(),
+                origin,
+                target,
+                value: -3.5,
+                least: 0.0,
+                most: 900.0,
+                others: 1,
+            },
+            "the candidate's forecast of series akl-1 for 2025-03-01T05:00:00Z from 2025-03-01T00:00:00Z is -3.5, \
+             and only 0 to 900 can be; so it is at 1 other point",
+        );
+        check(
+            &Objection::ErrorTooLarge {
+                series: akl(),
+                origin,
+                target,
+                error: 812.5,
+                allowed: 500.0,
+                others: 7,
+            },
+            "the candidate's forecast of series akl-1 for 2025-03-01T05:00:00Z from 2025-03-01T00:00:00Z is off \
+             by 812.5, and only 500 is allowed; so it is at 7 other points",
+        );
+        check(
+            &Objection::CoverageOff { level: 80, held: 0.612, reach: 0.041, tolerance: 0.1, alpha: 0.025 },
+            "the candidate's 80 % intervals held 61.2 % of the actuals (± 4.1 with 97.5 % confidence; 80 ± 10.0 % \
+             allowed)",
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_compared_says_why() {
+        let unusable = |others| Objection::ForecastUnusable {
+            side: Side::Candidate,
+            series: akl(),
+            origin: at("2025-03-01T00:00:00Z"),
+            problem: "is NaN at step 3".to_owned(),
+            others,
+        };
+        let sentence = "the candidate's forecast of series akl-1 from 2025-03-01T00:00:00Z is NaN at step 3";
+        check(&unusable(0), sentence);
+        check(&unusable(12), &format!("{sentence}; 12 other forecasts cannot be used either"));
+        let nothing = Objection::NotComparable { problem: "there are no losses".to_owned() };
+        check(&nothing, "the two sides cannot be compared: there are no losses");
+    }
+}
