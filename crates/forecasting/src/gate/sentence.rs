@@ -30,7 +30,7 @@ impl Display for Objection {
                 write!(f, "worst-case error (mean of the worst {tail_points} of {points} points) {numbers}")
             }
             Objection::WorstCaseUnsure { ratio, upper, allowed, alpha, against } => {
-                let (ratio, upper) = (times(*ratio, 1.0), times(*upper, *allowed));
+                let (ratio, upper) = (beside(*ratio, 1.0), beside(*upper, *allowed));
                 write!(
                     f,
                     "worst-case error {ratio} × the {against}'s, but up to {upper} × cannot be ruled out "
@@ -38,7 +38,7 @@ impl Display for Objection {
                 write!(f, "with {} confidence ({allowed:.2} allowed)", confidence(*alpha))
             }
             Objection::WorseOnSlice { slice, ratio, lower, allowed, alpha, against, searched } => {
-                let (ratio, lower) = (times(*ratio, *allowed), times(*lower, *allowed));
+                let (ratio, lower) = (beside(*ratio, *allowed), beside(*lower, *allowed));
                 write!(f, "on {slice}, error {ratio} × the {against}'s (at least {lower} × ")?;
                 write!(f, "with {} confidence; {allowed:.2} allowed)", confidence(*alpha))?;
                 let Some(slices) = searched else { return Ok(()) };
@@ -62,6 +62,7 @@ impl Display for Objection {
                 write!(f, "that with a probability of {p:.3} (more than {alpha} is needed)")
             }
             Objection::OutOfRange { series, origin, target, value, least, most, others } => {
+                let value = beside(*value, if value < least { *least } else { *most });
                 write!(
                     f,
                     "the candidate's forecast of series {series} for {target} from {origin} is {value}, "
@@ -69,6 +70,7 @@ impl Display for Objection {
                 write!(f, "and only {least} to {most} can be{}", and_others(*others))
             }
             Objection::ErrorTooLarge { series, origin, target, error, allowed, others } => {
+                let error = beside(*error, *allowed);
                 write!(
                     f,
                     "the candidate's forecast of series {series} for {target} from {origin} is off by "
@@ -115,10 +117,10 @@ fn set_against(candidate: f64, relation: &str, opponent: f64, against: Side) -> 
     format!("{candidate:.digits$} {relation} the {against}'s {opponent:.digits$}{change}")
 }
 
-/// A ratio with as many digits as show on which side of a limit it is.
-pub(super) fn times(ratio: f64, limit: f64) -> String {
-    let digits = telling_digits(ratio, limit, 2);
-    format!("{ratio:.digits$}")
+/// A number with as many digits as show on which side of a limit it is.
+pub(super) fn beside(number: f64, limit: f64) -> String {
+    let digits = telling_digits(number, limit, 2);
+    format!("{number:.digits$}")
 }
 
 /// As `95 %`.
@@ -265,7 +267,7 @@ mod tests {
                 most: 900.0,
                 others: 1,
             },
-            "the candidate's forecast of series akl-1 for 2025-03-01T05:00:00Z from 2025-03-01T00:00:00Z is -3.5, \
+            "the candidate's forecast of series akl-1 for 2025-03-01T05:00:00Z from 2025-03-01T00:00:00Z is -3.50, \
              and only 0 to 900 can be; so it is at 1 other point",
         );
         check(
@@ -278,7 +280,7 @@ mod tests {
                 others: 7,
             },
             "the candidate's forecast of series akl-1 for 2025-03-01T05:00:00Z from 2025-03-01T00:00:00Z is off \
-             by 812.5, and only 500 is allowed; so it is at 7 other points",
+             by 812.50, and only 500 is allowed; so it is at 7 other points",
         );
         check(
             &Objection::CoverageOff { level: 80, held: 0.612, reach: 0.041, tolerance: 0.1, alpha: 0.025 },

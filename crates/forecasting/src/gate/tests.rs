@@ -9,7 +9,13 @@ const DAYS: i64 = 60;
 const TRAINED: i64 = 30;
 
 fn judge_on(frame: &Frame, candidate: &Bundle, incumbent: Option<&Bundle>) -> Judgement {
-    let (model, dataset, stop) = (model(), dataset(), StopFlag::default());
+    judge_by("", frame, candidate, incumbent)
+}
+
+/// By a policy of these lines.
+fn judge_by(policy: &str, frame: &Frame, candidate: &Bundle, incumbent: Option<&Bundle>) -> Judgement {
+    let (mut model, dataset, stop) = (model(), dataset(), StopFlag::default());
+    model.gate = toml::from_str(policy).expect("is a policy");
     let job = recorded(candidate);
     let covariates = Covariates::none();
     let contest = Contest {
@@ -322,4 +328,139 @@ fn a_forecast_that_is_no_number_is_none_in_the_rows() {
     let judged = judge(&contest).expect("nobody stops it");
     assert!(judged.rows().count() > 0);
     assert!(judged.rows().all(|row| row.candidate.is_none() && row.incumbent.is_some()));
+}
+
+#[test]
+fn a_promotion_says_in_a_few_sentences_what_it_rests_on() {
+    let (better, worse) = (version(long_mean(), TRAINED), version(seasonal_naive(), TRAINED));
+    let judgement = judge_on(&history(DAYS), &better, Some(&worse));
+    let reasons = judgement.reasons();
+    assert_eq!(reasons.len(), 4, "{reasons:?}");
+    let starts = [
+        "average error ",
+        "worst-case error (mean of the worst 30 of 2160 points) ",
+        "on none of 12 slices",
+        "both",
+    ];
+    for (reason, start) in reasons.iter().zip(starts) {
+        assert!(reason.starts_with(start), "{reason}");
+    }
+    assert!(reasons[0].ends_with("and luck does as well with a probability below 0.001"), "{reasons:?}");
+    assert!(reasons[1].contains(" %), and with 95 % confidence at most 0."), "{reasons:?}");
+    let statistics = judgement.statistics;
+    let bootstrap = statistics.bootstrap.expect("ran");
+    assert_eq!((bootstrap.resamples, bootstrap.block_origins, bootstrap.blocks), (2000, 7, 5));
+    assert_eq!(statistics.average.map(|test| (test.origins, test.overlap)), Some((30, 1)));
+}
+
+#[test]
+fn a_longer_horizon_overlaps_and_its_origins_are_drawn_in_longer_blocks() {
+    let (mut model, dataset, stop) = (model(), dataset(), StopFlag::default());
+    model.horizon_steps = 24 * 9;
+    let (mut better, mut worse) = (version(long_mean(), TRAINED), version(seasonal_naive(), TRAINED));
+    (better.horizon_steps, worse.horizon_steps) = (model.horizon_steps, model.horizon_steps);
+    let frame = history(TRAINED + 50);
+    let contest = Contest {
+        model: &model,
+        dataset: &dataset,
+        candidate: &better,
+        job: recorded(&better),
+        incumbent: Some(&worse),
+        frame: &frame,
+        stop: &stop,
+    };
+    let statistics = judge(&contest).expect("nobody stops it").judgement.statistics;
+    assert_eq!(statistics.average.map(|test| (test.origins, test.overlap, test.bandwidth)), Some((42, 9, 9)));
+    assert_eq!(statistics.bootstrap.map(|bootstrap| bootstrap.block_origins), Some(9));
+}
+
+#[test]
+fn declared_slices_are_judged_each() {
+    let (better, worse) = (version(long_mean(), TRAINED), version(seasonal_naive(), TRAINED));
+    let policy = "search_slices = false\n[slices]\nseries = true\nweekend = true\npeak_hours = [7, 9]";
+    let statistics = judge_by(policy, &history(DAYS), &better, Some(&worse)).statistics;
+    let names: Vec<String> = statistics.slices.iter().map(|test| test.slice.to_string()).collect();
+    assert_eq!(names, ["series arcade", "series bridge", "series court", "weekends", "peak hours"]);
+    assert!(statistics.slices.iter().all(|test| test.upper < Some(1.0)), "{statistics:?}");
+    assert_eq!(statistics.searched, None);
+}
+
+#[test]
+fn a_forecast_that_cannot_be_or_is_too_far_off_is_refused_whatever_the_other_side_does() {
+    let (better, worse) = (version(long_mean(), TRAINED), version(seasonal_naive(), TRAINED));
+    // There are fewer than 28 origins, and it counts all the same.
+    let reasons = |policy: &str| judge_by(policy, &history(40), &better, Some(&worse)).verdict.reasons();
+    let out_of_range = reasons("range = [0, 100]");
+    let start = "the candidate's forecast of series arcade for 2025-02-0";
+    assert!(out_of_range.len() == 1 && out_of_range[0].starts_with(start), "{out_of_range:?}");
+    assert!(out_of_range[0].contains(" and only 0 to 100 can be; so it is at "), "{out_of_range:?}");
+    let too_far_off = reasons("max_error = 3");
+    assert!(too_far_off.len() == 1 && too_far_off[0].starts_with(start), "{too_far_off:?}");
+    assert!(too_far_off[0].contains(", and only 3 is allowed"), "{too_far_off:?}");
+    assert_eq!(reasons("range = [0, 1000]\nmax_error = 1000").len(), 1, "not enough evidence");
+    // What is no number is told once.
+    let broken = version(level_times(f64::MAX), TRAINED);
+    let reasons = judge_by("range = [0, 100]", &history(DAYS), &broken, Some(&worse)).verdict.reasons();
+    assert!(reasons.len() == 1 && reasons[0].contains("not a finite number"), "{reasons:?}");
+}
+
+#[test]
+fn a_side_without_a_forecast_of_one_series_is_told_so() {
+    let frame = history(DAYS);
+    let origins = vec![frame.grid.start_of_day(frame.series[0].start, TRAINED)];
+    let rows = RowSet::new(&frame, origins, 24, jiff::SignedDuration::ZERO);
+    let without_court = rows.forecast(|history, _| -> Result<_, Stopped> {
+        let is_court = history.id == id("court");
+        Ok(if is_court { Err(crate::models::PredictError::NothingKnown) } else { Ok(vec![1.0; 24]) })
+    });
+    let without_court = without_court.expect("nobody stops it");
+    let all = Forecasts { values: vec![1.0; rows.rows().len()], faults: Vec::new() };
+    let objections = veto::faults([(Side::Candidate, &all), (Side::Incumbent, &without_court)]);
+    let sentences: Vec<String> = objections.iter().map(ToString::to_string).collect();
+    let start = "the incumbent's forecast of series court from 2025-02-04T23:00:00Z is missing";
+    assert!(sentences.len() == 1 && sentences[0].starts_with(start), "{sentences:?}");
+}
+
+/// Intervals from errors that are this part of those on the rows.
+fn with_intervals(mut bundle: Bundle, part: f64) -> Bundle {
+    let frame = history(DAYS);
+    let origins = (20..TRAINED).map(|day| frame.grid.start_of_day(frame.series[0].start, day)).collect();
+    let rows = RowSet::new(&frame, origins, 24, jiff::SignedDuration::ZERO);
+    let forecasts = rows.forecast(|history, origin| -> Result<_, Stopped> {
+        let task = Task {
+            dataset: &bundle.dataset,
+            history,
+            covariates: SeriesCovariates::nothing(),
+            grid: &frame.grid,
+            origin,
+            horizon_steps: 24,
+        };
+        Ok(forecast(&bundle, &task).map(|(values, _)| values))
+    });
+    let mut forecasts = forecasts.expect("nobody stops it");
+    for (forecast, row) in forecasts.values.iter_mut().zip(rows.rows()) {
+        *forecast = row.actual + part * (*forecast - row.actual);
+    }
+    bundle.intervals = crate::intervals::Intervals::calibrate(&rows, &forecasts);
+    assert!(bundle.intervals.is_some());
+    bundle
+}
+
+#[test]
+fn intervals_that_hold_far_fewer_actuals_than_they_say_are_refused() {
+    let frame = history(DAYS);
+    let worse = version(seasonal_naive(), TRAINED);
+    let right = with_intervals(version(long_mean(), TRAINED), 1.0);
+    let narrow = with_intervals(version(long_mean(), TRAINED), 0.4);
+    let judgement = judge_on(&frame, &right, Some(&worse));
+    assert_eq!(judgement.verdict, Verdict::Promote, "{:?}", judgement.statistics.coverage);
+    assert_eq!(judgement.statistics.coverage.iter().map(|test| test.level).collect::<Vec<_>>(), LEVELS);
+    let reasons = judge_on(&frame, &narrow, Some(&worse)).verdict.reasons();
+    assert_eq!(reasons.len(), 2, "{reasons:?}");
+    assert!(reasons[0].starts_with("the candidate's 80 % intervals held "), "{reasons:?}");
+    assert!(reasons[1].ends_with("with 95 % confidence; 95 ± 10.0 % allowed)"), "{reasons:?}");
+    assert_eq!(judge_by("coverage_tolerance = 0.7", &frame, &narrow, Some(&worse)).verdict, Verdict::Promote);
+    // Intervals that are off, but less than those in use, are no reason to keep the latter.
+    let narrower = with_intervals(worse, 0.1);
+    assert_eq!(judge_on(&frame, &narrow, Some(&narrower)).verdict, Verdict::Promote);
 }

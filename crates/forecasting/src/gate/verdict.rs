@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AverageTest, Objection, Statistics, WorstCaseTest,
-    sentence::{confidence, times},
+    sentence::{beside, confidence},
 };
 use crate::{evaluation::Errors, intervals::Coverage};
 
@@ -127,7 +127,7 @@ impl Judgement {
     fn at_most(&self) -> Option<String> {
         let Statistics { worst_case, bootstrap, .. } = &self.statistics;
         let (WorstCaseTest { upper, allowed, .. }, bootstrap) = (worst_case.as_ref()?, bootstrap.as_ref()?);
-        let (upper, confidence) = (times(*upper, *allowed), confidence(bootstrap.alpha));
+        let (upper, confidence) = (beside(*upper, *allowed), confidence(bootstrap.alpha));
         Some(format!(", and with {confidence} confidence at most {upper} × as large ({allowed:.2} allowed)"))
     }
 
@@ -137,7 +137,7 @@ impl Judgement {
         let worst = searched.iter().map(|searched| &searched.worst).chain(slices);
         let worst = worst.max_by(|one, other| one.ratio.total_cmp(&other.ratio))?;
         let looked_at = slices.len() + searched.as_ref().map_or(0, |searched| searched.slices as usize);
-        let (ratio, allowed) = (times(worst.ratio, 1.0), worst.allowed);
+        let (ratio, allowed) = (beside(worst.ratio, 1.0), worst.allowed);
         Some(format!(
             "on none of {looked_at} slices is the error more than {allowed:.2} × as large with confidence; most on \
              {}, measured {ratio} ×",
@@ -233,6 +233,14 @@ mod tests {
             assert_eq!(serde_json::from_str::<Judgement>(&json).expect("was just written"), judgement);
             assert!(json.contains(judgement.verdict.name()), "{json}");
         }
+    }
+
+    #[test]
+    fn a_judgement_from_before_there_were_statistics_is_read() {
+        let judgement = Judgement::without_evidence(Verdict::Promote);
+        let mut json = serde_json::to_value(&judgement).expect("is JSON");
+        json.as_object_mut().and_then(|fields| fields.remove("statistics")).expect("is a field");
+        assert_eq!(serde_json::from_value::<Judgement>(json).expect("is a judgement"), judgement);
     }
 
     #[test]

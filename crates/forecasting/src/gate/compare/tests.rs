@@ -152,6 +152,17 @@ fn a_gain_that_luck_explains_keeps_the_incumbent() {
     assert!(lenient.promotes(&candidate, &incumbent), "alpha is an appetite for risk");
 }
 
+/// On its own each side's average varies by far more than they differ.
+#[test]
+fn what_makes_a_day_hard_for_both_sides_is_no_noise() {
+    let hard_days = |losses: &[f64]| multiplied(losses, 3.0, |point| (point / POINTS).is_multiple_of(5));
+    let (candidate, incumbent) = (hard_days(&noisy(1, 0.9)), hard_days(&noisy(2, 1.0)));
+    assert_eq!(Case::default().sentences(&candidate, &incumbent), [""; 0]);
+    let days_later = [&incumbent[POINTS as usize * 2..], &incumbent[..POINTS as usize * 2]].concat();
+    let sentences = Case::default().sentences(&candidate, &days_later);
+    assert!(sentences.iter().any(|sentence| sentence.contains("but luck alone")), "{sentences:?}");
+}
+
 #[test]
 fn a_gain_that_is_the_same_every_day_leaves_nothing_to_luck() {
     let case = Case::default();

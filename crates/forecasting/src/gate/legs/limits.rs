@@ -34,7 +34,9 @@ fn first<'r>(
     is_wrong: impl Fn(&Row, f64) -> bool,
 ) -> Option<(&'r Row, f64, u64)> {
     let values = forecasts.values.iter().copied();
-    let mut wrong = rows.rows().iter().zip(values).filter(|(row, value)| is_wrong(row, *value));
+    // What is no number is a fault already.
+    let usable = rows.rows().iter().zip(values).filter(|(_, value)| value.is_finite());
+    let mut wrong = usable.filter(|(row, value)| is_wrong(row, *value));
     let (row, value) = wrong.next()?;
     Some((row, value, wrong.count() as u64))
 }
