@@ -20,9 +20,9 @@ pub fn compare(losses: &PairedLosses, terms: &Terms<'_>) -> Findings {
     let test = average::test(losses, terms);
     // A candidate that is worse as measured needs no test of luck to say so.
     if findings.objections.is_empty() {
-        findings.objections.extend(average::object(&test, losses, terms));
+        findings.objections.extend(average::object(test.as_ref(), losses, terms));
     }
-    findings.statistics.average = Some(test);
+    findings.statistics.average = test;
     if findings.objections.is_empty() {
         resample(losses, terms, &mut findings);
     }

@@ -98,8 +98,10 @@ pub(super) fn long_run_variance(values: &[f64], bandwidth: usize) -> f64 {
         |lag: usize| centred.iter().zip(&centred[lag..]).map(|(one, other)| one * other).sum::<f64>() / count;
     let lags = 1..bandwidth.min(values.len());
     let between: f64 = lags.map(|lag| triangle(lag, bandwidth as f64) * covariance(lag)).sum();
-    // The sum is a square by construction; rounding may leave it below zero where it is none.
-    (covariance(0) + 2.0 * between).max(0.0)
+    let sum = covariance(0) + 2.0 * between;
+    // It is a square by construction; rounding may leave it below zero where it is none. (`max` would take what is no
+    // number for zero: for certainty.)
+    if sum < 0.0 { 0.0 } else { sum }
 }
 
 /// One less the distance in parts of the width; nothing beyond.
@@ -195,6 +197,7 @@ mod tests {
         // Alternating numbers cancel in sums: an unweighted sum of autocovariances would be negative.
         let alternating: Vec<f64> = (0..28).map(|at| if at % 2 == 0 { 1.0 } else { -1.0 }).collect();
         assert!((0..40).all(|bandwidth| long_run_variance(&alternating, bandwidth) >= 0.0));
+        assert!(!long_run_variance(&[1e200, -1e200, 2e200], 3).is_finite(), "too large is not certain");
     }
 
     /// How often luck passes at level 0.05, on sums over `overlap` independent normal numbers.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use forecasting::{
     artifact::ArtifactName,
     evaluation::Errors,
-    gate::{Evidence, Judgement, Verdict},
+    gate::{Bootstrap, Evidence, Judgement, Statistics, Verdict},
     intervals::Coverage,
     names::{LearnerName, ModelName},
     spec::{DatasetSpec, ModelSpec},
@@ -112,7 +112,16 @@ pub(super) fn judgement(verdict: Verdict) -> Judgement {
         rows_hash: "7045".to_owned(),
         ..Evidence::default()
     };
-    Judgement { verdict, candidate: Some(errors()), incumbent: Some(errors()), evidence }
+    let bootstrap = Bootstrap {
+        resamples: 2_000,
+        seed: u64::MAX,
+        alpha: 0.05,
+        block_origins: 7,
+        blocks: 8,
+        stretch: 1.0 / 3.0,
+    };
+    let statistics = Statistics { bootstrap: Some(bootstrap), ..Statistics::default() };
+    Judgement { verdict, candidate: Some(errors()), incumbent: Some(errors()), evidence, statistics }
 }
 
 /// Scored rows of a job, as if they were stored.

@@ -125,6 +125,9 @@ fn losses_too_large_for_a_number_keep_the_incumbent() {
     let incumbent = losses(1.0, 10.0);
     assert!(!promotes(&losses(0.5, f64::MAX), &incumbent));
     assert!(!promotes(&losses(0.5, 9.0), &losses(1.0, f64::MAX)));
+    // Their squares are none.
+    let huge = Case::default().sentences(&noisy(1, 1e200), &noisy(2, 2e200));
+    assert_eq!(huge, ["the two sides cannot be compared: the losses are too large for a test"]);
 }
 
 // The average.
@@ -386,13 +389,27 @@ fn more_horrible_errors_keep_the_incumbent_only_where_the_policy_says_so() {
 // Whatever the losses are.
 
 #[test]
-fn a_comparison_repeats_bit_by_bit_and_its_seed_matters() {
+fn a_comparison_repeats_bit_by_bit() {
     let (candidate, incumbent) = (noisy(1, 0.9), noisy(2, 1.0));
-    let case = Case::default();
-    let once = case.compare(&candidate, &incumbent);
-    assert_eq!(once, case.compare(&candidate, &incumbent));
-    let json = serde_json::to_string(&once.statistics).expect("is JSON");
-    assert_eq!(serde_json::from_str::<Statistics>(&json).expect("was just written"), once.statistics);
+    let once = Case::default().compare(&candidate, &incumbent);
+    assert_eq!(once, Case::default().compare(&candidate, &incumbent));
+    assert!(once.statistics.worst_case.is_some(), "it was resampled: {:?}", once.objections);
+}
+
+/// A registry refuses what does not come back as it was, and an infinite number does not.
+#[test]
+fn whatever_is_compared_its_statistics_can_be_stored() {
+    let points = (0..ORIGINS * POINTS).filter(|point| point.is_multiple_of(2)).collect();
+    let searched = vec![Slice { name: SliceName::PeakHours, points }];
+    let case = Case { searched, ..Case::default() };
+    let nothing = vec![0.0; 672];
+    let sides =
+        [nothing, losses(1.0, 10.0), losses(0.9, 9.0), noisy(1, 0.9), noisy(2, 1e200), losses(0.5, f64::MAX)];
+    for (candidate, incumbent) in sides.iter().flat_map(|one| sides.iter().map(move |other| (one, other))) {
+        let statistics = case.compare(candidate, incumbent).statistics;
+        let json = serde_json::to_string(&statistics).expect("is JSON");
+        assert_eq!(serde_json::from_str::<Statistics>(&json).expect("was just written"), statistics);
+    }
 }
 
 /// The t statistic knows no such rule: who loses an outlier in his favour loses mean and noise. The floor does.

@@ -20,17 +20,21 @@ pub(in crate::gate) fn floor(losses: &PairedLosses, terms: &Terms<'_>) -> Option
 
 /// Diebold and Mariano's test on the mean differences of the origins. Each origin counts the same, however many
 /// points it has, and within it each point; see [`fixed_b`](crate::gate::fixed_b) for what it is compared with.
-pub(in crate::gate) fn test(losses: &PairedLosses, terms: &Terms<'_>) -> AverageTest {
+/// `None` if losses are so large that the test has no numbers.
+pub(in crate::gate) fn test(losses: &PairedLosses, terms: &Terms<'_>) -> Option<AverageTest> {
     let gains = gains(losses);
     let origins = gains.len();
     let bandwidth = bandwidth(origins, terms.overlap as usize);
     let reference = Reference::new(origins, bandwidth, terms.overlap as usize);
     let mean_gain = gains.iter().sum::<f64>() / origins as f64;
     let standard_error = reference.standard_error(long_run_variance(&gains, bandwidth), origins);
+    if !(mean_gain.is_finite() && standard_error.is_finite()) {
+        return None;
+    }
     // Differences that are the same at every origin leave nothing to chance.
     let statistic = (standard_error > 0.0).then(|| mean_gain / standard_error);
     let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
-    AverageTest {
+    Some(AverageTest {
         origins: count(origins),
         mean_gain,
         standard_error,
@@ -41,15 +45,18 @@ pub(in crate::gate) fn test(losses: &PairedLosses, terms: &Terms<'_>) -> Average
         critical: reference.critical(terms.policy.alpha),
         p: statistic.map(|statistic| reference.luck(statistic)),
         alpha: terms.policy.alpha,
-    }
+    })
 }
 
 /// What the test holds against the candidate, whose average error is lower as measured.
 pub(in crate::gate) fn object(
-    test: &AverageTest,
+    test: Option<&AverageTest>,
     losses: &PairedLosses,
     terms: &Terms<'_>,
 ) -> Option<Objection> {
+    let Some(test) = test else {
+        return Some(veto::not_comparable(&"the losses are too large for a test"));
+    };
     let passes = test.statistic.map_or(test.mean_gain > 0.0, |statistic| statistic > test.critical);
     if passes {
         return None;
