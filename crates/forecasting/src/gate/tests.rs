@@ -367,6 +367,7 @@ fn a_longer_horizon_overlaps_and_its_origins_are_drawn_in_longer_blocks() {
         job: recorded(&better),
         incumbent: Some(&worse),
         frame: &frame,
+        covariates: Covariates::none(),
         stop: &stop,
     };
     let statistics = judge(&contest).expect("nobody stops it").judgement.statistics;
@@ -430,7 +431,7 @@ fn with_intervals(mut bundle: Bundle, part: f64) -> Bundle {
         let task = Task {
             dataset: &bundle.dataset,
             history,
-            covariates: SeriesCovariates::nothing(),
+            covariates: Covariates::none().of(&history.id),
             grid: &frame.grid,
             origin,
             horizon_steps: 24,

@@ -36,8 +36,8 @@ pub struct GatePolicy {
     pub holdout_origins: Option<u32>,
     /// The largest part of the history that the holdout may take: 0.05 to 0.5, default a third.
     pub max_holdout_share: f64,
-    /// How often luck may pass each leg: 0.001 to 0.2, default 0.05. An appetite for risk: with less of it
-    /// better candidates are held back longer.
+    /// How often luck may decide a leg: 0.001 to 0.2, default 0.05. An appetite for risk: with less of it better
+    /// candidates are held back longer. With more, slices and intervals that are off are proven sooner, too.
     pub alpha: f64,
     /// By how much the worst-case error may be larger for all that is known with confidence `1 - alpha`: 0 to
     /// 1, default 0.1. (It must be lower as measured; this bounds what it may truly be.)

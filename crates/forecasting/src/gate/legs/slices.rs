@@ -46,6 +46,7 @@ pub(in crate::gate) fn declared(
     terms: &Terms<'_>,
     resampling: &Resampling,
 ) -> Vec<SliceTest> {
+    let whole = Whole::new(losses, terms);
     let slices = merge_small(losses, terms.declared);
     let test = |slice: &Slice| {
         let part = Part::of(losses, slice);
@@ -53,7 +54,7 @@ pub(in crate::gate) fn declared(
         let mut drawn = resampling.log_ratios(&part.candidate, &part.opponent);
         let lower = resampling.lower(measured, &mut drawn);
         let upper = resampling.upper(measured, &mut drawn);
-        part.tell(slice, terms, [lower, upper])
+        part.tell(slice, &whole, [lower, upper])
     };
     slices.iter().map(test).collect()
 }
@@ -65,8 +66,9 @@ pub(in crate::gate) fn searched(
     terms: &Terms<'_>,
     resampling: &Resampling,
 ) -> Option<SearchedTest> {
+    let whole = Whole::new(losses, terms);
     let slices = merge_small(losses, terms.searched);
-    let allowed = (1.0 + terms.policy.slice_margin).ln();
+    let allowed = whole.allowed.ln();
     let mut largest = vec![f64::NEG_INFINITY; resampling.resamples().len()];
     let mut worst: Option<(f64, f64, &Slice, Part)> = None;
     for slice in &slices {
@@ -89,7 +91,7 @@ pub(in crate::gate) fn searched(
     let (statistic, error, slice, part) = worst?;
     let critical = resampling.critical(&mut largest);
     let (measured, reach) = (part.measured(), critical * error);
-    let worst = part.tell(slice, terms, [measured - reach, measured + reach]);
+    let worst = part.tell(slice, &whole, [measured - reach, measured + reach]);
     let slices = u32::try_from(slices.len()).unwrap_or(u32::MAX);
     Some(SearchedTest { slices, worst, statistic, critical })
 }
@@ -115,13 +117,27 @@ pub(in crate::gate) fn object(
 /// What never varies is known exactly, but for rounding.
 const LEAST_ERROR: f64 = 1e-9;
 
+/// What a slice is measured by.
+struct Whole {
+    /// The opponent's average error on all points.
+    average: f64,
+    /// How many times as large the error on a slice may be.
+    allowed: f64,
+}
+
+impl Whole {
+    fn new(losses: &PairedLosses, terms: &Terms<'_>) -> Self {
+        let average = average(losses.incumbent()).unwrap_or(f64::INFINITY);
+        Self { average, allowed: 1.0 + terms.policy.slice_margin }
+    }
+}
+
 /// The losses of both sides on a slice, added up per origin.
 struct Part {
     candidate: Vec<f64>,
     opponent: Vec<f64>,
     points: usize,
     origins: usize,
-    is_negligible: bool,
 }
 
 impl Part {
@@ -136,14 +152,11 @@ impl Part {
             opponent[origin] += losses.incumbent()[point];
             has_points[origin] = true;
         }
-        let mean = candidate.iter().sum::<f64>() / slice.points.len() as f64;
-        let whole = average(losses.incumbent()).unwrap_or(f64::INFINITY);
         Self {
             candidate,
             opponent,
             points: slice.points.len(),
             origins: has_points.into_iter().filter(|has_points| *has_points).count(),
-            is_negligible: mean < NEGLIGIBLE * whole,
         }
     }
 
@@ -155,7 +168,8 @@ impl Part {
         self.points < LEAST_POINTS || self.origins < LEAST_ORIGINS
     }
 
-    fn tell(&self, slice: &Slice, terms: &Terms<'_>, [lower, upper]: [f64; 2]) -> SliceTest {
+    fn tell(&self, slice: &Slice, whole: &Whole, [lower, upper]: [f64; 2]) -> SliceTest {
+        let mean = self.candidate.iter().sum::<f64>() / self.points as f64;
         let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
         let bound = |bound: f64| (!self.is_small()).then(|| bound.exp());
         SliceTest {
@@ -165,8 +179,8 @@ impl Part {
             ratio: self.measured().exp(),
             lower: bound(lower),
             upper: bound(upper),
-            allowed: 1.0 + terms.policy.slice_margin,
-            is_negligible: self.is_negligible,
+            allowed: whole.allowed,
+            is_negligible: mean < NEGLIGIBLE * whole.average,
         }
     }
 }
