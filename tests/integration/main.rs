@@ -88,6 +88,8 @@ mod command_line;
 
 mod backtested;
 
+mod certified;
+
 mod covered;
 
 mod data_files;

@@ -4,7 +4,8 @@
 //! ([`spec`]), series on their grids ([`series`]), which days are [`holidays`], what a learner sees
 //! ([`preprocessing`]), which learners there are ([`learners`]), how they fit ([`learning`]), what they produce
 //! ([`models`], stored as an [`artifact`]), how good that is ([`evaluation`]) and how far off it may be
-//! ([`intervals`]), whether it goes live ([`gate`]), and how a request is answered ([`routing`]).
+//! ([`intervals`]), whether it goes live ([`gate`]) and how often that is a mistake ([`certification`]), and how a
+//! request is answered ([`routing`]).
 
 pub mod holidays;
 pub mod names;
@@ -25,6 +26,8 @@ pub mod evaluation;
 pub mod intervals;
 
 pub mod gate;
+
+pub mod certification;
 
 pub mod routing;
 

@@ -1,7 +1,7 @@
 //! `gatecast backtest`: which learner would have forecast a file best. Needs no broker and no store.
 
 mod compared;
-mod reading;
+pub(super) mod reading;
 mod rows_file;
 
 use std::{
@@ -76,7 +76,7 @@ pub(super) async fn backtest(arguments: &cli::Backtest, now: Timestamp, json: bo
 }
 
 /// Whoever gives up waiting (ctrl-c) takes the work with it.
-struct StopOnDrop(StopFlag);
+pub(super) struct StopOnDrop(pub(super) StopFlag);
 
 impl Drop for StopOnDrop {
     fn drop(&mut self) {

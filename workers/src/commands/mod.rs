@@ -9,6 +9,7 @@ mod decisions;
 mod demo;
 mod doctor;
 mod forecast;
+mod gate;
 mod healthcheck;
 mod import;
 mod init;
@@ -34,6 +35,7 @@ use crate::{
 };
 
 pub use backtest::ALL_LEARNERS;
+pub use gate::ALL_RULES;
 
 /// Runs the command that was given.
 ///
@@ -84,6 +86,9 @@ async fn run_briefly(cli: &Cli, config: Config, settings: Vec<Setting>) -> Comma
     if let Command::Backtest(arguments) = &cli.command {
         return backtest::backtest(arguments, SystemClock.now(), global.json).await;
     }
+    if let Command::Gate(command) = &cli.command {
+        return gate::gate(command, SystemClock.now(), global.json).await;
+    }
     let environment = &Environment::visit(config, Arc::new(SystemClock)).await?;
     match &cli.command {
         Command::Datasets(SpecCommand::Apply { file }) => {
@@ -100,6 +105,7 @@ async fn run_briefly(cli: &Cli, config: Config, settings: Vec<Setting>) -> Comma
             decisions::decisions(environment, model, *limit, global.json).await
         }
         Command::Backtest(_)
+        | Command::Gate(_)
         | Command::Config(_)
         | Command::Completions { .. }
         | Command::Man { .. }

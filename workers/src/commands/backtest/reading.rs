@@ -16,16 +16,16 @@ use crate::{
 };
 
 /// What a file holds.
-pub(super) struct Contents {
+pub(in crate::commands) struct Contents {
     /// What its series make: the frequency is the most common step.
-    pub(super) dataset: DatasetSpec,
-    pub(super) frame: Frame,
-    pub(super) covariates: Covariates,
-    pub(super) report: ImportReport,
+    pub(in crate::commands) dataset: DatasetSpec,
+    pub(in crate::commands) frame: Frame,
+    pub(in crate::commands) covariates: Covariates,
+    pub(in crate::commands) report: ImportReport,
 }
 
 /// Reads the series of a file and their covariates.
-pub(super) async fn read(
+pub(in crate::commands) async fn read(
     file: &str,
     mut options: ImportOptions,
     now: Timestamp,

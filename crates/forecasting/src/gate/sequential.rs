@@ -1,0 +1,190 @@
+//! After a declared change of regime: a test that may be looked at every night.
+//!
+//! A candidate that is held back four weeks has not seen the new regime, and four weeks of mostly old data cannot
+//! speak for it. So after a declared drift the holdout is the origins since the shift that the candidate has not
+//! seen, and they decide as soon as they can: few where the incumbent is broken, many where it is not.
+//!
+//! The test bets against the candidate being no better (Waudby-Smith & Ramdas 2024, "Estimating means of bounded
+//! random variables by betting", JRSS B 86:1; Choe & Ramdas 2024, "Comparing sequential forecasters", Operations
+//! Research 72:4). At each origin the gain `g = (L_incumbent − L_candidate) / (L_incumbent + L_candidate)` lies
+//! between −1 and 1, whatever the unit and however heavy the tail of the losses. Whoever stakes the share `λ` of a
+//! wealth of 1 has `Π (1 + λ g)` after a while. If no origin is expected to bring a gain, given those before it, no
+//! stake is expected to grow, and by Ville's inequality (1939) the wealth ever reaches `1 / α` with probability
+//! `α` at most, however often somebody looks. Nobody knows the best stake, so the wealth is spread over a few.
+//!
+//! Luck is ruled out for the gain of a typical origin, not for the tail: so the floor stays as it is.
+
+use crate::evaluation::{PairedLosses, average, worst_case};
+
+/// What the origins since a shift say about a candidate.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SinceShift {
+    /// Whether its average error is strictly lower.
+    pub average_is_lower: bool,
+    /// Whether its worst-case error is.
+    pub worst_case_is_lower: bool,
+    /// The most that the bets were ever worth; they began at 1.
+    pub wealth: f64,
+    /// What they must have been worth: `1 / α`.
+    pub needed_wealth: f64,
+    /// After how many of the origins they were; `None` if never.
+    pub decided_after: Option<u32>,
+    /// Origins whose horizons do not overlap.
+    pub origins: u32,
+}
+
+impl SinceShift {
+    /// Tests losses of origins that come in the order of time.
+    ///
+    /// `overlap`: how many origins one horizon reaches over. What neighbours say of each other's hours is no news,
+    /// so only every `overlap`-th origin counts here; the floor counts every point.
+    pub fn test(losses: &PairedLosses, overlap: u32, alpha: f64) -> Self {
+        let gains: Vec<f64> = gains(losses).into_iter().step_by(overlap.max(1) as usize).collect();
+        let needed_wealth = 1.0 / alpha;
+        let wealth: Vec<f64> = wealth(&gains).collect();
+        let count = |origins: usize| u32::try_from(origins).unwrap_or(u32::MAX);
+        let is_lower = |number: fn(&[f64]) -> Option<f64>| {
+            matches!((number(losses.candidate()), number(losses.incumbent())), (Some(ours), Some(theirs)) if ours < theirs)
+        };
+        Self {
+            average_is_lower: is_lower(average),
+            worst_case_is_lower: is_lower(worst_case),
+            wealth: wealth.iter().copied().fold(1.0, f64::max),
+            needed_wealth,
+            decided_after: wealth.iter().position(|&now| now >= needed_wealth).map(|index| count(index + 1)),
+            origins: count(gains.len()),
+        }
+    }
+
+    /// Whether the candidate goes live.
+    pub fn promotes(&self) -> bool {
+        self.average_is_lower && self.worst_case_is_lower && self.decided_after.is_some()
+    }
+}
+
+/// Shares of the wealth to stake. An origin gains a few percent where models are alike and up to a half where one
+/// of them is broken, so large stakes are the better ones; the smaller survive an origin that loses everything.
+const STAKES: [f64; 4] = [0.25, 0.5, 0.75, 1.0];
+
+/// The wealth after each gain, with the stakes given equal parts at the start.
+fn wealth(gains: &[f64]) -> impl Iterator<Item = f64> {
+    gains.iter().scan([1.0; STAKES.len()], |purses, gain| {
+        for (purse, stake) in purses.iter_mut().zip(STAKES) {
+            *purse *= 1.0 + stake * gain;
+        }
+        Some(purses.iter().sum::<f64>() / STAKES.len() as f64)
+    })
+}
+
+/// The gain of each origin, from −1 to 1.
+fn gains(losses: &PairedLosses) -> Vec<f64> {
+    let mut sums: Vec<[f64; 2]> = Vec::new();
+    for ((candidate, incumbent), &origin) in
+        losses.candidate().iter().zip(losses.incumbent()).zip(losses.origin_of())
+    {
+        let origin = origin as usize;
+        if sums.len() <= origin {
+            sums.resize(origin + 1, [0.0; 2]);
+        }
+        sums[origin][0] += candidate;
+        sums[origin][1] += incumbent;
+    }
+    // Two sides without any error gain nothing on each other, and neither does an origin without a point.
+    let gain = |[candidate, incumbent]: [f64; 2]| {
+        let gain = (incumbent - candidate) / (incumbent + candidate);
+        if gain.is_finite() { gain } else { 0.0 }
+    };
+    sums.into_iter().map(gain).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::Random;
+
+    /// One point per origin.
+    fn test(candidate: Vec<f64>, incumbent: Vec<f64>, alpha: f64) -> SinceShift {
+        let origin_of = (0..u32::try_from(candidate.len()).expect("is small")).collect();
+        let losses = PairedLosses::new(candidate, incumbent, origin_of).expect("tests pair losses");
+        SinceShift::test(&losses, 1, alpha)
+    }
+
+    /// A loss with a heavy tail, between 0.1 and 1000.
+    fn loss(random: &mut Random) -> f64 {
+        (0.1 / (1.0 - random.share()).max(1e-4)).min(1000.0)
+    }
+
+    #[test]
+    fn looking_every_night_lets_an_equal_candidate_in_less_often_than_alpha() {
+        let mut random = Random::new(11);
+        for alpha in [0.05, 0.2] {
+            let mut let_in = 0;
+            for _ in 0..2000 {
+                let (ours, theirs) = (0..200).map(|_| (loss(&mut random), loss(&mut random))).unzip();
+                let_in += i32::from(test(ours, theirs, alpha).decided_after.is_some());
+            }
+            // 2000 α are allowed on average; three standard deviations more are luck.
+            let allowed = 2000.0 * alpha + 3.0 * (2000.0 * alpha * (1.0 - alpha)).sqrt();
+            assert!(f64::from(let_in) <= allowed, "{let_in} of 2000 at alpha {alpha}");
+            assert!(let_in > 0, "a test that never decides is no test");
+        }
+    }
+
+    #[test]
+    fn the_larger_the_gain_the_fewer_origins_are_needed() {
+        let after = |ratio: f64| {
+            let outcome = test(vec![1.0; 400], vec![ratio; 400], 0.05);
+            outcome.decided_after.expect("decides")
+        };
+        let (broken, better, alike) = (after(5.0), after(1.5), after(1.1));
+        assert!(broken <= 8, "{broken}");
+        assert!((9..28).contains(&better), "{better}");
+        assert!(alike > 28, "{alike}");
+    }
+
+    #[test]
+    fn one_origin_never_decides_however_large_its_gain() {
+        let outcome = test(vec![0.0], vec![1e9], 0.05);
+        assert_eq!((outcome.decided_after, outcome.wealth), (None, 1.0 + 0.625));
+    }
+
+    #[test]
+    fn the_floor_holds_whatever_the_bets_are_worth() {
+        let (mut ours, theirs) = (vec![1.0; 60], vec![2.0; 60]);
+        assert!(test(ours.clone(), theirs.clone(), 0.05).promotes());
+        ours[59] = 50.0;
+        let horrible = test(ours, theirs, 0.05);
+        assert!(horrible.decided_after.is_some() && horrible.average_is_lower);
+        assert!(!horrible.worst_case_is_lower && !horrible.promotes());
+    }
+
+    #[test]
+    fn a_tie_and_two_perfect_sides_gain_nothing() {
+        for losses in [vec![1.0; 50], vec![0.0; 50]] {
+            let outcome = test(losses.clone(), losses, 0.05);
+            assert_eq!((outcome.wealth, outcome.promotes()), (1.0, false));
+        }
+    }
+
+    #[test]
+    fn the_unit_of_the_losses_does_not_matter_and_the_sides_do() {
+        let mut random = Random::new(5);
+        let ours: Vec<f64> = (0..60).map(|_| loss(&mut random)).collect();
+        let theirs: Vec<f64> = ours.iter().map(|loss| 1.7 * loss).collect();
+        let outcome = test(ours.clone(), theirs.clone(), 0.05);
+        let by = |factor: f64, losses: &[f64]| losses.iter().map(|loss| factor * loss).collect::<Vec<_>>();
+        assert!(outcome.promotes());
+        let larger = test(by(1024.0, &ours), by(1024.0, &theirs), 0.05);
+        assert_eq!(larger, outcome);
+        assert!(!test(theirs, ours, 0.05).promotes());
+    }
+
+    #[test]
+    fn of_overlapping_horizons_only_every_so_many_origins_count() {
+        let losses = PairedLosses::new(vec![1.0; 60], vec![3.0; 60], (0..60).collect()).expect("are paired");
+        let outcome = SinceShift::test(&losses, 7, 0.05);
+        assert_eq!(outcome.origins, 9);
+        let alone = SinceShift::test(&losses, 1, 0.05);
+        assert_eq!((alone.origins, alone.decided_after), (60, Some(10)));
+    }
+}
