@@ -1,8 +1,8 @@
 //! Where candidates of a known kind are judged: pairs of different fits, windows, planted effects.
 
 use super::{
-    certificate::{CertifySettings, Horror, MOST_NIGHTS, NightsToPromote, Outcome, Pairs, Row},
     cells::{CELLS, Effect},
+    certificate::{CertifySettings, Horror, MOST_NIGHTS, NightsToPromote, Outcome, Pairs, Row},
     fits::Fits,
     rules::RULES,
     spread::{Stage, Work},
@@ -71,7 +71,8 @@ impl<'a> Bench<'a> {
         let matched = work.spread(Stage::Pairing, couples.len(), |number| {
             let (candidate, incumbent) = couples[number];
             let (ours, theirs) = (&fits.fitted[candidate].errors, &fits.fitted[incumbent].errors);
-            let pair = |rescaling| Pair { candidate, incumbent, rescaling, correlation: correlation(ours, theirs) };
+            let pair =
+                |rescaling| Pair { candidate, incumbent, rescaling, correlation: correlation(ours, theirs) };
             Ok(Rescaling::to_match(ours, theirs).map(pair))
         })?;
         let pairs: Vec<Pair> = matched.into_iter().flatten().collect();
@@ -100,10 +101,15 @@ impl<'a> Bench<'a> {
 
     /// Every cell on the usual windows, and horrors on longer ones.
     pub(super) fn judge_all(&self, work: &Work<'_>) -> Result<(Vec<Row>, Vec<Horror>), Stopped> {
-        let usual = (0..CELLS.len()).map(|cell| Batch { cell, origins: self.window, draws: self.settings.draws });
+        let usual =
+            (0..CELLS.len()).map(|cell| Batch { cell, origins: self.window, draws: self.settings.draws });
         let horrors = (0..CELLS.len()).filter(|&cell| CELLS[cell].is_horror());
         let longer = horrors.clone().flat_map(|cell| {
-            LENGTHS.map(|times| Batch { cell, origins: times * self.window, draws: self.settings.draws_per_length })
+            LENGTHS.map(|times| Batch {
+                cell,
+                origins: times * self.window,
+                draws: self.settings.draws_per_length,
+            })
         });
         let batches: Vec<Batch> = usual.chain(longer).collect();
         let pieces: Vec<(Batch, usize)> = batches
@@ -112,7 +118,9 @@ impl<'a> Bench<'a> {
             .collect();
         let judged = work.spread(Stage::Judging, pieces.len(), |piece| {
             let (batch, first) = pieces[piece];
-            Ok((first..batch.draws.min(first + PIECE)).map(|draw| self.judge(batch, draw)).collect::<Vec<_>>())
+            Ok((first..batch.draws.min(first + PIECE))
+                .map(|draw| self.judge(batch, draw))
+                .collect::<Vec<_>>())
         })?;
         let of_batch = |wanted: Batch| -> Vec<Findings> {
             let pieces = pieces.iter().zip(&judged).filter(|((batch, _), _)| *batch == wanted);
@@ -182,7 +190,8 @@ impl<'a> Bench<'a> {
     fn trial<'o>(&self, pair: &Pair, origins: &'o [usize], effect: Effect, random: &mut Random) -> Trial<'o> {
         let points = &self.fits.points;
         let mut trial = Trial::on(points, origins);
-        let (ours, theirs) = (&self.fits.fitted[pair.candidate].errors, &self.fits.fitted[pair.incumbent].errors);
+        let (ours, theirs) =
+            (&self.fits.fitted[pair.candidate].errors, &self.fits.fitted[pair.incumbent].errors);
         trial.candidate = trial.places.iter().map(|&point| pair.rescaling.apply(ours[point])).collect();
         trial.incumbent = trial.places.iter().map(|&point| theirs[point]).collect();
         effect.plant(&mut trial, points, random);

@@ -153,15 +153,81 @@ fn each_forecast(trial: &mut Trial<'_>, points: &Points, mut change: impl FnMut(
     let of = |at: usize| (trial.origin_of[at], points.series[trial.places[at]]);
     let mut start = 0;
     while start < trial.candidate.len() {
-        let end = (start..trial.candidate.len()).find(|&at| of(at) != of(start)).unwrap_or(trial.candidate.len());
+        let end =
+            (start..trial.candidate.len()).find(|&at| of(at) != of(start)).unwrap_or(trial.candidate.len());
         change(&mut trial.candidate[start..end], &trial.actual[start..end]);
         start = end;
     }
 }
 
 /// One of several series, or the weekends of a single one.
-fn worse_slice<'p>(trial: &Trial<'_>, points: &'p Points, random: &mut Random) -> impl Fn(usize) -> bool + 'p {
+fn worse_slice<'p>(
+    trial: &Trial<'_>,
+    points: &'p Points,
+    random: &mut Random,
+) -> impl Fn(usize) -> bool + use<'p> {
     let chosen = points.series[trial.places[random.below(trial.places.len())]];
     let is_single = trial.places.iter().all(|&point| points.series[point] == chosen);
     move |point| if is_single { points.is_weekend(point) } else { points.series[point] == chosen }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::certification::{trial::tests::points, windows::random_of};
+
+    /// The candidate's errors on 28 days of two series with 24 points a day, all 1 before; actuals are the hour.
+    fn planted(effect: Effect, series: u32) -> Vec<f64> {
+        let points = points(28, series);
+        let origins: Vec<usize> = (0..28).collect();
+        let mut trial = Trial::on(&points, &origins);
+        trial.candidate = vec![1.0; trial.places.len()];
+        trial.incumbent = vec![2.0; trial.places.len()];
+        effect.plant(&mut trial, &points, &mut random_of(1, [0, 0]));
+        trial.candidate
+    }
+
+    fn count(errors: &[f64], is: impl Fn(f64) -> bool) -> usize {
+        errors.iter().filter(|&&error| is(error)).count()
+    }
+
+    #[test]
+    fn plain_effects_change_every_point_or_none() {
+        assert!(planted(Effect::Nothing, 2).iter().all(|&error| error == 1.0));
+        assert!(planted(Effect::Scaled(0.9), 2).iter().all(|&error| error == 0.9));
+        assert!(planted(Effect::Leak, 2).iter().all(|&error| error == 0.5));
+        assert!(planted(Effect::Duplicate, 2).iter().all(|&error| error == 2.0));
+        assert_eq!(count(&planted(Effect::Missing, 2), f64::is_nan), 1);
+    }
+
+    #[test]
+    fn horrors_are_rare_and_whole_forecasts_fail_together() {
+        let errors = planted(Effect::HorriblePoints(25.0), 40);
+        let horrible = count(&errors, |error| error == 25.9);
+        assert!((10..50).contains(&horrible), "{horrible} of 26,880");
+        assert_eq!(horrible + count(&errors, |error| error == 0.9), errors.len());
+        let errors = planted(Effect::HorribleForecasts(10.0), 40);
+        assert_eq!(count(&errors, |error| error == 10.9) % 24, 0);
+    }
+
+    #[test]
+    fn the_worse_part_is_one_of_several_series_or_the_weekends_of_one() {
+        let of_several = planted(Effect::WorseSlice, 2);
+        assert_eq!(count(&of_several, |error| error == 1.3), 28 * 24);
+        let of_one = planted(Effect::WorseSlice, 1);
+        assert_eq!(count(&of_one, |error| error == 1.3), 8 * 24);
+        let season = planted(Effect::WorseSeason, 1);
+        let worse = count(&season, |error| error == 1.3);
+        assert!(worse == 0 || worse == season.len(), "28 days of one month");
+    }
+
+    #[test]
+    fn a_stuck_forecast_repeats_its_first_value_and_a_shifted_one_comes_late() {
+        // Forecasts are actual + 1: 1, 2, 3, …
+        let stuck = planted(Effect::Stuck, 2);
+        assert_eq!(stuck[..4], [1.0, 0.0, -1.0, -2.0]);
+        assert_eq!(stuck[24..26], [1.0, 0.0], "the next forecast begins anew");
+        let shifted = planted(Effect::Shifted, 2);
+        assert_eq!(shifted[..4], [1.0, 0.0, 0.0, 0.0]);
+    }
 }

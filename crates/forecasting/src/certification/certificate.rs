@@ -53,13 +53,16 @@ pub enum CertifyError {
         needed: usize,
     },
     /// Too few of the recipes can be fitted.
-    #[error("{fitted} of the fits can forecast this history, at least {LEAST_FITS} are needed ({})", left_out.join("; "))]
+    #[error("{fitted} of the fits can forecast this history, at least 8 are needed ({})", left_out.join("; "))]
     TooFewFits {
         /// How many can.
         fitted: usize,
         /// Why the others cannot.
         left_out: Vec<String>,
     },
+    /// The fits are too different.
+    #[error("no two of the fits can be made equally good")]
+    NoPairs,
     /// Asked to stop.
     #[error(transparent)]
     Stopped(#[from] Stopped),
@@ -188,6 +191,9 @@ pub fn certify(
         return Err(CertifyError::TooFewFits { fitted: fits.fitted.len(), left_out: fits.left_out });
     }
     let bench = Bench::new(frame, &fits, settings, work)?;
+    if bench.pairs().pairs == 0 {
+        return Err(CertifyError::NoPairs);
+    }
     let (rows, horrors) = bench.judge_all(work)?;
     let nights = bench.follow(work)?;
     let series: std::collections::BTreeSet<u32> = fits.points.series.iter().copied().collect();

@@ -71,7 +71,9 @@ impl Fits {
             };
             let forecasts = model.forecast(&rows, work.stop)?;
             Ok(match forecasts.faults.first() {
-                Some(fault) => Err(format!("{name}: {} from {} {}", fault.series, fault.origin, fault.problem)),
+                Some(fault) => {
+                    Err(format!("{name}: {} from {} {}", fault.series, fault.origin, fault.problem))
+                }
                 None => Ok(Fitted { name, errors: errors(&rows, &forecasts, &scales).concat() }),
             })
         })?;
@@ -113,8 +115,9 @@ impl Effort {
             ("elastic-net", Algorithm::ElasticNet(ElasticNetSpec::default())),
             ("blend", Algorithm::Blend(blend)),
         ];
-        recipes.map(|(name, algorithm)| {
-            LearnerSpec { name: LearnerName::new(name).expect("is a name"), algorithm }
+        recipes.map(|(name, algorithm)| LearnerSpec {
+            name: LearnerName::new(name).expect("is a name"),
+            algorithm,
         })
     }
 }

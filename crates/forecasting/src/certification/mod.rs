@@ -25,11 +25,15 @@ mod spread;
 
 mod nights;
 
-pub use certificate::{
-    Certificate, CertifyError, CertifySettings, Horror, MOST_NIGHTS, NightsToPromote, Outcome, Pairs, Row, certify,
-};
 pub use cells::Wish;
+pub use certificate::{
+    Certificate, CertifyError, CertifySettings, Horror, MOST_NIGHTS, NightsToPromote, Outcome, Pairs, Row,
+    certify,
+};
 pub use nights::{NightsError, NightsSettings, Replay, RuleReplay, Shift, replay};
 pub use rules::{JudgesOn, RULES, Rule};
 pub use spread::{Stage, Work};
 pub use tally::Share;
+
+#[cfg(test)]
+mod tests;

@@ -86,7 +86,10 @@ mod tests {
         let two_too_high = rows.forecast(|history, origin| -> Result<_, Infallible> {
             let at = history.index_of(&frame.grid, origin);
             let series = frame.series(&history.id).expect("is there");
-            Ok(Ok(series.values[at..at + 24].iter().map(|value| if value.is_nan() { 0.0 } else { value + 2.0 }).collect()))
+            Ok(Ok(series.values[at..at + 24]
+                .iter()
+                .map(|value| if value.is_nan() { 0.0 } else { value + 2.0 })
+                .collect()))
         });
         let errors = errors(&rows, &two_too_high.expect("never stops"), &scales).concat();
         let off = |(error, scale): (&f64, &f64)| (error * scale - 2.0).abs() < 1e-9;

@@ -109,3 +109,47 @@ fn r2(errors: &[f64], actual: &[f64]) -> f64 {
     let unexplained: f64 = errors.iter().map(|error| error * error).sum();
     1.0 - unexplained / actual.iter().map(|value| (value - mean).powi(2)).sum::<f64>()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::certification::trial::tests::on_28_days;
+
+    /// What the rules say, in their order, of errors on 28 days of 24 points.
+    fn found(candidate: impl Fn(usize) -> f64, incumbent: impl Fn(usize) -> f64) -> [bool; RULES.len()] {
+        on_28_days(candidate, incumbent, |trial, terms| {
+            RULES.map(|rule| (rule.decide)(trial, terms) == Finding::Promote)
+        })
+    }
+
+    /// Errors of both signs between 0.5 and 1.5 that differ from day to day.
+    fn usual(point: usize) -> f64 {
+        let size = 0.5 + (point * 7919 % 1000) as f64 / 1000.0;
+        if point % 2 == 0 { size } else { -size }
+    }
+
+    #[test]
+    fn every_rule_decides_as_it_says() {
+        let half = |point| 0.5 * usual(point);
+        let a_little = |point| 0.995 * usual(point);
+        let horrible = |point| if point == 100 { 40.0 } else { 0.8 * usual(point) };
+        let missing = |point| if point == 100 { f64::NAN } else { 0.5 * usual(point) };
+        let worse = |point| 1.05 * usual(point);
+        // gatecast, newest-wins, mean-only, mean-and-max, one-percent, r2-slack
+        assert_eq!(found(half, usual), [true; 6]);
+        assert_eq!(found(usual, usual), [false, true, false, false, false, true], "a tie");
+        assert!(!found(a_little, usual)[4] && found(a_little, usual)[2]);
+        let [gatecast, _, mean_only, mean_and_max, ..] = found(horrible, usual);
+        assert_eq!((gatecast, mean_only, mean_and_max), (false, true, false));
+        assert_eq!(found(missing, usual), [false, true, false, false, false, true]);
+        assert_eq!(found(worse, usual), [false, true, false, false, false, true], "slack");
+    }
+
+    #[test]
+    fn rules_are_found_by_name() {
+        for rule in RULES {
+            assert_eq!(Rule::named(rule.name).map(|found| found.promotes_if), Some(rule.promotes_if));
+        }
+        assert!(Rule::named("luck").is_none());
+    }
+}

@@ -62,3 +62,49 @@ impl<'a> Trial<'a> {
 fn losses(errors: &[f64]) -> Vec<f64> {
     errors.iter().map(|error| error.abs()).collect()
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::spec::GatePolicy;
+
+    /// Days from a Monday in January on, each with 24 points of so many series, whose actuals are the hour.
+    pub(in crate::certification) fn points(days: usize, series: u32) -> Points {
+        let a_day = 24 * series as usize;
+        let all = || 0..days * a_day;
+        let week_hour =
+            |point: usize| u8::try_from(point / a_day % 7 * 24 + point % 24).expect("is below 168");
+        Points {
+            actual: all().map(|point| (point % 24) as f64).collect(),
+            scale: vec![1.0; days * a_day],
+            series: all().map(|point| u32::try_from(point % a_day / 24).expect("is small")).collect(),
+            week_hour: all().map(week_hour).collect(),
+            of_origin: (0..days).map(|day| day * a_day..(day + 1) * a_day).collect(),
+            month: vec![1; days],
+        }
+    }
+
+    /// Shows a trial on 28 days of one series, with the errors that are given for each point.
+    pub(in crate::certification) fn on_28_days<T>(
+        candidate: impl Fn(usize) -> f64,
+        incumbent: impl Fn(usize) -> f64,
+        look: impl Fn(&Trial<'_>, &GateTerms<'_>) -> T,
+    ) -> T {
+        let points = points(28, 1);
+        let origins: Vec<usize> = (0..28).collect();
+        let mut trial = Trial::on(&points, &origins);
+        trial.candidate = trial.places.iter().map(|&point| candidate(point)).collect();
+        trial.incumbent = trial.places.iter().map(|&point| incumbent(point)).collect();
+        let policy = GatePolicy::default();
+        let terms = GateTerms { policy: &policy, points: &points, overlap: 1, block_origins: 7, seed: 1 };
+        look(&trial, &terms)
+    }
+
+    #[test]
+    fn a_window_may_hold_an_origin_twice() {
+        let points = points(3, 1);
+        let trial = Trial::on(&points, &[2, 0, 2]);
+        assert_eq!(trial.origin_of[..], [[0; 24], [1; 24], [2; 24]].concat());
+        assert_eq!(trial.places[..24], trial.places[48..]);
+    }
+}

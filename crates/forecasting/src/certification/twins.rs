@@ -107,7 +107,8 @@ mod tests {
         let losses = |errors: &[f64]| errors.iter().map(|error| error.abs()).collect::<Vec<_>>();
         let (twin_losses, their_losses) = (losses(&twin), losses(&theirs));
         for number in [average, worst_case] {
-            let (one, other) = (number(&twin_losses).expect("is one"), number(&their_losses).expect("is one"));
+            let (one, other) =
+                (number(&twin_losses).expect("is one"), number(&their_losses).expect("is one"));
             assert!((one / other - 1.0).abs() < 1e-6, "{one} {other}");
         }
         assert!(twin.iter().zip(&ours).all(|(one, other)| one.signum() == other.signum()));

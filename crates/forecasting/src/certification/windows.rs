@@ -39,7 +39,9 @@ impl Windows {
 
 /// Starts the random choices of one piece of work; pieces with other numbers have nothing to do with it.
 pub(super) fn random_of(seed: u64, numbers: [usize; 2]) -> Random {
-    numbers.into_iter().fold(Random::new(seed), |mut random, number| Random::new(random.next() ^ number as u64))
+    numbers
+        .into_iter()
+        .fold(Random::new(seed), |mut random, number| Random::new(random.next() ^ number as u64))
 }
 
 #[cfg(test)]

@@ -1,11 +1,14 @@
 //! The nights of one rule.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, btree_map},
+    ops::Range,
+};
 
 use super::{
     super::{
         rules::Rule,
-        trial::{Finding, Trial},
+        trial::{Finding, GateTerms, Trial},
     },
     NightsSettings,
     entry::{Entry, Key},
@@ -71,6 +74,17 @@ impl Contest<'_> {
         Ok(played)
     }
 
+    fn terms(&self) -> GateTerms<'_> {
+        let count = |origins: usize| u32::try_from(origins).expect("was a number of steps");
+        GateTerms {
+            policy: &self.settings.model.gate,
+            points: &self.trained.points,
+            overlap: count(self.timeline.overlap),
+            block_origins: count(self.timeline.block_origins),
+            seed: self.settings.model.train.seed,
+        }
+    }
+
     fn serve(&self, night: usize, errors: &[f64]) -> Served {
         let points = &self.trained.points;
         let mut served = Served::default();
@@ -107,7 +121,7 @@ impl Errors<'_> {
         })
     }
 
-    fn mean(&mut self, key: Key, origins: std::ops::Range<usize>) -> Result<f64, Stopped> {
+    fn mean(&mut self, key: Key, origins: Range<usize>) -> Result<f64, Stopped> {
         let (mut sum, mut count) = (0.0, 0.0);
         for origin in origins {
             for error in self.of(key, origin)? {
@@ -119,10 +133,13 @@ impl Errors<'_> {
     }
 
     fn of(&mut self, key: Key, origin: usize) -> Result<&[f64], Stopped> {
-        if !self.known.contains_key(&(key, origin)) {
-            let errors = self.contest.trained.errors(key, origin..origin + 1, self.contest.stop)?;
-            self.known.insert((key, origin), errors.concat());
-        }
-        Ok(&self.known[&(key, origin)])
+        let contest = self.contest;
+        Ok(match self.known.entry((key, origin)) {
+            btree_map::Entry::Occupied(known) => known.into_mut(),
+            btree_map::Entry::Vacant(unknown) => {
+                let errors = contest.trained.errors(key, origin..origin + 1, contest.stop)?;
+                unknown.insert(errors.concat())
+            }
+        })
     }
 }

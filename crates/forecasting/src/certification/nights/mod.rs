@@ -120,7 +120,8 @@ pub fn replay(frame: &Frame, settings: &NightsSettings<'_>, work: &Work<'_>) -> 
     let frame = shifted.as_ref().unwrap_or(frame);
     let trained = Trained::all(frame, &timeline, settings, work)?;
     let contest = Contest { timeline: &timeline, trained: &trained, settings, stop: work.stop };
-    let played = work.spread(Stage::Judging, settings.rules.len(), |rule| contest.play(&settings.rules[rule]))?;
+    let played =
+        work.spread(Stage::Judging, settings.rules.len(), |rule| contest.play(&settings.rules[rule]))?;
     Ok(report::sum_up(&timeline, settings, played))
 }
 

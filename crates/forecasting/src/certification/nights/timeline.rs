@@ -22,6 +22,8 @@ pub(super) struct Timeline {
     pub(super) holdout: usize,
     /// How many origins a horizon reaches over.
     pub(super) overlap: usize,
+    /// Origins of a block that is drawn as a whole.
+    pub(super) block_origins: usize,
     /// The first origin in the new regime.
     pub(super) shift: Option<usize>,
 }
@@ -40,6 +42,7 @@ impl Timeline {
         let third = grid.advance(first_target, grid.steps_up_to(first_target, last_target) / 3);
         let origins = holdout_origins(grid, third, SignedDuration::ZERO, last_target, horizon_steps);
         let overlap = (horizon_steps as usize).div_ceil(grid.steps_per_stride());
+        let block_origins = overlap.max(grid.steps_per_season() / grid.steps_per_stride());
         let needed = holdout + overlap + nights + FOLLOW;
         if origins.len() < needed {
             let (follow, has) = (FOLLOW, origins.len());
@@ -47,7 +50,9 @@ impl Timeline {
         }
         let dates: Vec<Date> = origins.iter().map(|&origin| grid.local(origin).date()).collect();
         let first_night = origins.len() - FOLLOW - nights;
-        let mut timeline = Self { origins, dates, first_night, nights, holdout, overlap, shift: None };
+        let shift = None;
+        let mut timeline =
+            Self { origins, dates, first_night, nights, holdout, overlap, block_origins, shift };
         if let Some(shift) = settings.shift {
             timeline.shift = Some(timeline.night_of(shift)?);
         }

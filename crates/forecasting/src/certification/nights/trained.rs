@@ -46,19 +46,21 @@ impl<'a> Trained<'a> {
         work: &Work<'_>,
     ) -> Result<Self, NightsError> {
         let nights = || timeline.first_night..timeline.first_night + timeline.nights;
-        let entries = settings.rules.iter().flat_map(|rule| {
-            nights().map(move |night| Entry::of(timeline, settings, rule, night).key)
-        });
+        let entries = settings
+            .rules
+            .iter()
+            .flat_map(|rule| nights().map(move |night| Entry::of(timeline, settings, rule, night).key));
         let keys: BTreeSet<Key> = entries.chain([Key::first(timeline)]).collect();
         let keys: Vec<Key> = keys.into_iter().collect();
         let scales = timeline.scales(frame);
         let points = timeline.points(frame, settings.model.horizon_steps);
         let mut trained = Self { points, frame, timeline, settings, scales, models: BTreeMap::new() };
-        let fitted = work.spread(Stage::Fitting, keys.len(), |index| match trained.train(keys[index], work.stop) {
-            Ok(model) => Ok(Ok((keys[index], Forecaster::new(model, frame)))),
-            Err(FitError::Stopped(stopped)) => Err(stopped),
-            Err(error) => Ok(Err(error)),
-        })?;
+        let fitted =
+            work.spread(Stage::Fitting, keys.len(), |index| match trained.train(keys[index], work.stop) {
+                Ok(model) => Ok(Ok((keys[index], Forecaster::new(model, frame)))),
+                Err(FitError::Stopped(stopped)) => Err(stopped),
+                Err(error) => Ok(Err(error)),
+            })?;
         let models: Result<_, FitError> = fitted.into_iter().collect();
         trained.models = models.map_err(|error| NightsError::NotFitted {
             learner: settings.model.learners[0].name.to_string(),

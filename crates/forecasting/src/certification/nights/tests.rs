@@ -1,0 +1,101 @@
+use std::num::NonZeroUsize;
+
+use super::{super::RULES, *};
+use crate::{
+    examples::{dataset, grid, history, model, start},
+    learning::StopFlag,
+    series::Frame,
+};
+
+const DAYS: i64 = 150;
+
+fn played(frame: &Frame, settings: &NightsSettings<'_>, threads: usize) -> Result<Replay, NightsError> {
+    let threads = NonZeroUsize::new(threads).expect("is positive");
+    let work = Work { threads, stop: &StopFlag::default(), tell: &|_, _, _| () };
+    replay(frame, settings, &work)
+}
+
+fn elastic_net() -> ModelSpec {
+    let mut model = model();
+    model.learners = vec![crate::spec::LearnerSpec::with_defaults("elastic-net")];
+    model
+}
+
+fn date(day: i64) -> Date {
+    grid().local(grid().start_of_day(start(), day)).date()
+}
+
+fn of<'r>(replay: &'r Replay, rule: &str) -> &'r RuleReplay {
+    replay.rules.iter().find(|one| one.rule == rule).expect("was played")
+}
+
+#[test]
+fn every_rule_plays_the_same_nights() {
+    let (dataset, model, frame) = (dataset(), elastic_net(), history(DAYS));
+    let settings = NightsSettings {
+        dataset: &dataset,
+        model: &model,
+        nights: 12,
+        rules: &RULES,
+        shift: None,
+        harmful_every: 4,
+    };
+    let replay = played(&frame, &settings, 2).expect("is long enough");
+    assert_eq!((replay.first, replay.last), (date(DAYS - 40), date(DAYS - 29)));
+    assert_eq!((replay.nights, replay.harmful_candidates, replay.rules.len()), (12, 3, RULES.len()));
+    let newest = of(&replay, "newest-wins");
+    assert_eq!((newest.promotions, newest.harmful_promotions, newest.harmful_nights), (12, 3, 3));
+    let gatecast = of(&replay, "gatecast");
+    assert_eq!(gatecast.harmful_promotions, 0, "{gatecast:?}");
+    // The noise is the same for ever: there is nothing to gain from a newer model.
+    assert!(gatecast.live_wape < newest.live_wape && gatecast.live_cvar99 < newest.live_cvar99);
+    assert!(replay.rules.iter().all(|rule| rule.turned_out_worse <= rule.promotions));
+    assert_eq!(played(&frame, &settings, 1).expect("is long enough"), replay, "with one thread");
+}
+
+#[test]
+fn after_a_declared_shift_a_broken_incumbent_is_replaced_within_days() {
+    let (dataset, frame) = (dataset(), history(DAYS));
+    let mut model = elastic_net();
+    // A learner that remembers a year does not follow a level.
+    model.learners = vec![toml::from_str("learner = 'weekly-mean'\nweeks = 26").expect("is a learner")];
+    let shift = Some(Shift { date: date(100), factor: 0.3 });
+    let rules = [RULES[0], RULES[1]];
+    let settings = NightsSettings {
+        dataset: &dataset,
+        model: &model,
+        nights: 30,
+        rules: &rules,
+        shift,
+        harmful_every: 0,
+    };
+    let replay = played(&frame, &settings, 2).expect("is long enough");
+    assert_eq!(replay.shift, shift);
+    assert!(replay.rules.iter().all(|rule| rule.live_wape.is_finite() && rule.harmful_nights == 0));
+}
+
+#[test]
+fn what_cannot_be_played_says_why() {
+    let (dataset, model) = (dataset(), elastic_net());
+    let settings = NightsSettings {
+        dataset: &dataset,
+        model: &model,
+        nights: 60,
+        rules: &RULES[..1],
+        shift: None,
+        harmful_every: 0,
+    };
+    let problem = |frame: &Frame, settings: &NightsSettings<'_>| {
+        played(frame, settings, 1).expect_err("cannot be played").to_string()
+    };
+    let short = problem(&history(100), &settings);
+    assert!(short.starts_with("159 origins are needed: 60 nights, 70 before"), "{short}");
+    let none = problem(&history(0), &settings);
+    assert_eq!(none, "there is no value");
+    let far =
+        NightsSettings { shift: Some(Shift { date: date(3), factor: 0.3 }), nights: 12, ..settings.clone() };
+    assert!(problem(&history(DAYS), &far).starts_with("shift 2025-01-09: is not one of the nights from"));
+    let negative = Shift { date: date(DAYS - 35), factor: -1.0 };
+    let negative = NightsSettings { shift: Some(negative), nights: 12, ..settings };
+    assert_eq!(problem(&history(DAYS), &negative), "shift factor -1: must be a positive number");
+}
