@@ -11,7 +11,10 @@ use super::{
     twins::{Rescaling, correlation},
     windows::{Windows, random_of},
 };
-use crate::{learning::Stopped, random::Random, series::Frame};
+use crate::{
+    learning::{Random, Stopped},
+    series::Frame,
+};
 
 pub(super) struct Bench<'a> {
     fits: &'a Fits,

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{points::Points, trial::Trial};
-use crate::random::Random;
+use crate::learning::Random;
 
 /// A candidate of a known kind.
 #[derive(Debug, Clone, Copy)]

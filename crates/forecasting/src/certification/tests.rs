@@ -101,7 +101,7 @@ fn a_history_that_is_too_short_says_how_short() {
     let work = Work { threads: NonZeroUsize::MIN, stop: &stop, tell: &|_, _, _| () };
     let short = crate::examples::history(60);
     let problem = certify(&short, &CertifySettings::quick(&model), &work).expect_err("is short").to_string();
-    assert_eq!(problem, "the newer half of the history has 29 origins, at least 56 are needed");
+    assert_eq!(problem, "the newer half of the history has 30 origins, at least 56 are needed");
     stop.stop();
     let stopped = certify(&crate::examples::history(200), &CertifySettings::quick(&model), &work);
     assert_eq!(stopped, Err(CertifyError::Stopped(crate::learning::Stopped)));

@@ -2,8 +2,9 @@
 
 use super::points::Points;
 use crate::{
-    evaluation::{PairedLosses, average},
-    gate::{GateTerms, Side, compare},
+    evaluation::PairedLosses,
+    gate::{Side, SinceShift, Slice, Terms, compare},
+    spec::GatePolicy,
 };
 
 /// What a rule says.
@@ -15,6 +16,18 @@ pub(super) enum Finding {
     Keep,
     /// It does not, for want of evidence: nothing speaks against it.
     NotEnough,
+}
+
+/// What the gate must know about a trial.
+pub(super) struct GateTerms<'a> {
+    pub(super) policy: &'a GatePolicy,
+    /// What slices are made of.
+    pub(super) points: &'a Points,
+    /// How many origins a horizon reaches over.
+    pub(super) overlap: u32,
+    /// Origins that are drawn as a whole.
+    pub(super) block_origins: u32,
+    pub(super) seed: u64,
 }
 
 /// The errors of two sides on the points of some origins.
@@ -31,6 +44,8 @@ pub(super) struct Trial<'a> {
     /// The place of each point among all points.
     pub(super) places: Vec<usize>,
 }
+
+const ALPHA: f64 = 0.05;
 
 impl<'a> Trial<'a> {
     /// The points of these origins, without errors.
@@ -52,15 +67,48 @@ impl<'a> Trial<'a> {
         trial
     }
 
+    /// What Gatecast's gate says; errors that cannot be paired keep the incumbent.
+    pub(super) fn ask_the_gate(&self, terms: &GateTerms<'_>) -> Finding {
+        let Some(losses) = self.losses() else { return Finding::Keep };
+        let declared = self.slices(terms.points);
+        let found = compare(
+            &losses,
+            &Terms {
+                policy: terms.policy,
+                overlap: terms.overlap,
+                block_origins: terms.block_origins,
+                declared: &declared,
+                searched: &[],
+                seed: terms.seed,
+                opponent: Side::Incumbent,
+            },
+        );
+        if found.objections.is_empty() { Finding::Promote } else { Finding::Keep }
+    }
+
+    /// What it says of the origins since a declared shift.
+    pub(super) fn promotes_since_shift(&self, terms: &GateTerms<'_>) -> bool {
+        let test = |losses| SinceShift::test(&losses, terms.overlap, ALPHA);
+        self.losses().map(test).is_some_and(|found| found.promotes())
+    }
+
+    fn losses(&self) -> Option<PairedLosses> {
+        let losses = |errors: &[f64]| errors.iter().map(|error| error.abs()).collect();
+        PairedLosses::new(losses(&self.candidate), losses(&self.incumbent), self.origin_of.clone()).ok()
+    }
+
+    fn slices(&self, _points: &Points) -> Vec<Slice> {
+        Vec::new()
+    }
+
     /// The mean errors of candidate and incumbent; `None` if one cannot be computed.
     pub(super) fn means(&self) -> Option<(f64, f64)> {
-        let mean = |errors: &[f64]| average(&losses(errors));
+        let mean = |errors: &[f64]| {
+            let sum: f64 = errors.iter().map(|error| error.abs()).sum();
+            Some(sum / errors.len() as f64).filter(|mean| mean.is_finite())
+        };
         Some((mean(&self.candidate)?, mean(&self.incumbent)?))
     }
-}
-
-fn losses(errors: &[f64]) -> Vec<f64> {
-    errors.iter().map(|error| error.abs()).collect()
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Windows of origins, drawn by blocks.
 
-use crate::random::Random;
+use crate::learning::Random;
 
 /// How windows are drawn: whole blocks of neighbouring origins, put together (the moving-block bootstrap,
 /// Künsch 1989, "The jackknife and the bootstrap for general stationary observations"). A block may begin at any

@@ -17,6 +17,7 @@ mod objection;
 mod resampling;
 mod scored;
 mod sentence;
+mod sequential;
 mod slice;
 mod slicing;
 mod statistics;
@@ -39,6 +40,7 @@ use scored::Scored;
 pub use compare::{Findings, Terms, compare};
 pub use objection::{Objection, Side};
 pub use scored::{Judged, ScoredRow};
+pub use sequential::SinceShift;
 pub use slice::{Slice, SliceName};
 pub use statistics::{
     AverageTest, Bootstrap, CoverageTest, Exceedances, Largest, SearchedTest, SliceTest, Statistics,

@@ -43,9 +43,7 @@ impl SinceShift {
         let needed_wealth = 1.0 / alpha;
         let wealth: Vec<f64> = wealth(&gains).collect();
         let count = |origins: usize| u32::try_from(origins).unwrap_or(u32::MAX);
-        let is_lower = |number: fn(&[f64]) -> Option<f64>| {
-            matches!((number(losses.candidate()), number(losses.incumbent())), (Some(ours), Some(theirs)) if ours < theirs)
-        };
+        let is_lower = |number: fn(&[f64]) -> Option<f64>| matches!((number(losses.candidate()), number(losses.incumbent())), (Some(ours), Some(theirs)) if ours < theirs);
         Self {
             average_is_lower: is_lower(average),
             worst_case_is_lower: is_lower(worst_case),
@@ -100,7 +98,7 @@ fn gains(losses: &PairedLosses) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::random::Random;
+    use crate::learning::Random;
 
     /// One point per origin.
     fn test(candidate: Vec<f64>, incumbent: Vec<f64>, alpha: f64) -> SinceShift {

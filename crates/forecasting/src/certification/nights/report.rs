@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::{
     NightsSettings, Shift,
     contest::{Played, Served},
-    timeline::{FOLLOW, Timeline},
+    timeline::Timeline,
 };
 use crate::evaluation::worst_case;
 

@@ -1,6 +1,6 @@
 use std::num::NonZeroUsize;
 
-use super::{super::RULES, *};
+use super::{super::RULES, entry::Entry, *};
 use crate::{
     examples::{dataset, grid, history, model, start},
     learning::StopFlag,
@@ -54,21 +54,33 @@ fn every_rule_plays_the_same_nights() {
 }
 
 #[test]
-fn after_a_declared_shift_a_broken_incumbent_is_replaced_within_days() {
-    let (dataset, frame) = (dataset(), history(DAYS));
-    let mut model = elastic_net();
-    // A learner that remembers a year does not follow a level.
-    model.learners = vec![toml::from_str("learner = 'weekly-mean'\nweeks = 26").expect("is a learner")];
-    let shift = Some(Shift { date: date(100), factor: 0.3 });
-    let rules = [RULES[0], RULES[1]];
+fn after_a_declared_shift_the_days_since_then_teach_and_judge() {
+    let (dataset, model, frame) = (dataset(), elastic_net(), history(200));
+    // The last night is 29 days before the end.
+    let shift = Some(Shift { date: date(200 - 28 - 30), factor: 0.3 });
     let settings = NightsSettings {
         dataset: &dataset,
         model: &model,
-        nights: 30,
-        rules: &rules,
+        nights: 40,
+        rules: &RULES[..2],
         shift,
         harmful_every: 0,
     };
+    let timeline = Timeline::lay(&frame, &settings).expect("is long enough");
+    let at = timeline.first_night + 10;
+    assert_eq!(timeline.shift, Some(at));
+    let entry = |night, rule| Entry::of(&timeline, &settings, &RULES[rule], night);
+    let usual = |night: usize| (night - timeline.holdout, night - timeline.holdout..night, false);
+    for (night, expected) in [
+        (at + 2, usual(at + 2)),
+        (at + 3, (at + 1, at + 1..at + 3, true)),
+        (at + 10, (at + 5, at + 5..at + 10, true)),
+        (at + 29, (at + 14, at + 14..at + 29, true)),
+    ] {
+        let Entry { key, judged, since_shift } = entry(night, 0);
+        assert_eq!((key.cut_off, judged, since_shift), expected, "night {night}");
+    }
+    assert!(!entry(at + 10, 1).since_shift, "only Gatecast's gate is told");
     let replay = played(&frame, &settings, 2).expect("is long enough");
     assert_eq!(replay.shift, shift);
     assert!(replay.rules.iter().all(|rule| rule.live_wape.is_finite() && rule.harmful_nights == 0));
@@ -89,7 +101,7 @@ fn what_cannot_be_played_says_why() {
         played(frame, settings, 1).expect_err("cannot be played").to_string()
     };
     let short = problem(&history(100), &settings);
-    assert!(short.starts_with("159 origins are needed: 60 nights, 70 before"), "{short}");
+    assert!(short.starts_with("117 origins are needed: 60 nights, 28 before"), "{short}");
     let none = problem(&history(0), &settings);
     assert_eq!(none, "there is no value");
     let far =
