@@ -1,8 +1,8 @@
 //! Where candidates of a known kind are judged: pairs of different fits, windows, planted effects.
 
 use super::{
-    cells::{CELLS, Effect},
-    certificate::{CertifySettings, Horror, MOST_NIGHTS, NightsToPromote, Outcome, Pairs, Row},
+    cells::{CELLS, Cell, Effect, Wish},
+    certificate::{CertifySettings, Longer, MOST_NIGHTS, NightsToPromote, Outcome, Pairs, Row},
     fits::Fits,
     rules::RULES,
     spread::{Stage, Work},
@@ -46,9 +46,11 @@ struct Batch {
 /// What each rule says.
 type Findings = [Finding; RULES.len()];
 
-/// Times the usual window, for horrors.
+/// Times the usual window.
 const LENGTHS: [usize; 3] = [2, 4, 8];
+/// A rule has seen what a candidate is like when it promotes at most this share of it, or at least 0.9.
 const TOLERATED: f64 = 0.05;
+const EXPECTED: f64 = 0.9;
 const ALIKE: f64 = 0.9;
 /// Draws that a thread judges at a time.
 const PIECE: usize = 10;
@@ -102,12 +104,12 @@ impl<'a> Bench<'a> {
         }
     }
 
-    /// Every cell on the usual windows, and horrors on longer ones.
-    pub(super) fn judge_all(&self, work: &Work<'_>) -> Result<(Vec<Row>, Vec<Horror>), Stopped> {
+    /// Every cell on the usual windows, and what needs time on longer ones.
+    pub(super) fn judge_all(&self, work: &Work<'_>) -> Result<(Vec<Row>, Vec<Longer>), Stopped> {
         let usual =
             (0..CELLS.len()).map(|cell| Batch { cell, origins: self.window, draws: self.settings.draws });
-        let horrors = (0..CELLS.len()).filter(|&cell| CELLS[cell].is_horror());
-        let longer = horrors.clone().flat_map(|cell| {
+        let slow = (0..CELLS.len()).filter(|&cell| CELLS[cell].needs_time());
+        let longer = slow.clone().flat_map(|cell| {
             LENGTHS.map(|times| Batch {
                 cell,
                 origins: times * self.window,
@@ -131,14 +133,14 @@ impl<'a> Bench<'a> {
         };
         let (usual, longer) = batches.split_at(CELLS.len());
         let rows: Vec<Row> = usual.iter().map(|&batch| self.row(batch, &of_batch(batch))).collect();
-        let horrors = horrors.map(|cell| {
+        let slow = slow.map(|cell| {
             let at_first = (self.window, rows[cell].outcomes[0].promoted.share);
             let later = longer.iter().filter(|batch| batch.cell == cell);
             let later = later.map(|&batch| (batch.origins, promoted(&of_batch(batch), 0)));
-            horror(CELLS[cell].name, [at_first].into_iter().chain(later).collect())
+            on_longer(&CELLS[cell], [at_first].into_iter().chain(later).collect())
         });
-        let horrors = horrors.collect();
-        Ok((rows, horrors))
+        let slow = slow.collect();
+        Ok((rows, slow))
     }
 
     /// Candidates that are 5 % better, judged night after night on the newest window until they are promoted.
@@ -238,10 +240,14 @@ fn promoted(findings: &[Findings], rule: usize) -> f64 {
     findings.iter().filter(|found| found[rule] == Finding::Promote).count() as f64 / findings.len() as f64
 }
 
-fn horror(cell: &'static str, promoted: Vec<(usize, f64)>) -> Horror {
-    let tolerated = promoted.iter().rev().take_while(|(_, share)| *share <= TOLERATED);
-    let needed_origins = tolerated.last().map(|(origins, _)| *origins);
-    Horror { cell, promoted, needed_origins }
+fn on_longer(cell: &Cell, promoted: Vec<(usize, f64)>) -> Longer {
+    let is_right = |share: f64| match cell.wish {
+        Wish::Refuse => share <= TOLERATED,
+        Wish::Promote => share >= EXPECTED,
+    };
+    let right = promoted.iter().rev().take_while(|(_, share)| is_right(*share));
+    let needed_origins = right.last().map(|(origins, _)| *origins);
+    Longer { cell: cell.name, promoted, needed_origins }
 }
 
 #[cfg(test)]
@@ -249,13 +255,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_horror_needs_the_length_from_which_on_it_is_refused() {
-        let needed = |shares: [f64; 3]| {
-            horror("points-10", [28, 56, 112].into_iter().zip(shares).collect()).needed_origins
+    fn a_candidate_needs_the_length_from_which_on_it_is_told() {
+        let needed = |name: &str, shares: [f64; 3]| {
+            let cell = CELLS.iter().find(|cell| cell.name == name).expect("is a cell");
+            on_longer(cell, [28, 56, 112].into_iter().zip(shares).collect()).needed_origins
         };
-        assert_eq!(needed([0.2, 0.04, 0.01]), Some(56));
-        assert_eq!(needed([0.04, 0.2, 0.01]), Some(112), "once is luck");
-        assert_eq!(needed([0.04, 0.02, 0.01]), Some(28));
-        assert_eq!(needed([0.4, 0.3, 0.2]), None);
+        assert_eq!(needed("points-10", [0.2, 0.04, 0.01]), Some(56));
+        assert_eq!(needed("points-10", [0.04, 0.2, 0.01]), Some(112), "once is luck");
+        assert_eq!(needed("points-10", [0.4, 0.3, 0.2]), None);
+        assert_eq!(needed("better-10", [0.7, 0.9, 1.0]), Some(56));
+        assert_eq!(needed("better-10", [0.95, 1.0, 1.0]), Some(28));
     }
 }

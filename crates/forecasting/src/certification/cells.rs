@@ -85,8 +85,12 @@ pub(super) const CELLS: [Cell; 16] = [
 ];
 
 impl Cell {
-    pub(super) fn is_horror(&self) -> bool {
-        matches!(self.effect, Effect::HorriblePoints(_) | Effect::HorribleForecasts(_))
+    /// Whether it is judged on longer windows too: what is rare, small or nothing at all.
+    pub(super) fn needs_time(&self) -> bool {
+        matches!(
+            self.effect,
+            Effect::Nothing | Effect::Scaled(_) | Effect::HorriblePoints(_) | Effect::HorribleForecasts(_)
+        )
     }
 }
 
@@ -108,7 +112,9 @@ impl Effect {
                 scale(trial, |_, _| BETTER);
                 each_forecast(trial, points, |errors, _| {
                     if random.share() < HORRIBLE {
-                        errors.iter_mut().for_each(|error| *error += size.copysign(*error));
+                        for error in errors {
+                            *error += size.copysign(*error);
+                        }
                     }
                 });
             }
@@ -123,7 +129,9 @@ impl Effect {
             }
             Effect::Stuck => each_forecast(trial, points, |errors, actual| {
                 let first = errors[0] + actual[0];
-                errors.iter_mut().zip(actual).for_each(|(error, actual)| *error = first - actual);
+                for (error, actual) in errors.iter_mut().zip(actual) {
+                    *error = first - actual;
+                }
             }),
             Effect::Shifted => each_forecast(trial, points, |errors, actual| {
                 for step in (1..errors.len()).rev() {

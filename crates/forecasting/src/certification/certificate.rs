@@ -19,7 +19,7 @@ pub struct CertifySettings<'a> {
     pub model: &'a ModelSpec,
     /// Windows drawn for each cell.
     pub draws: usize,
-    /// Windows drawn for each length that a horror may need; longer windows cost more.
+    /// Windows drawn for each longer length; they cost more.
     pub draws_per_length: usize,
     /// Candidates that are followed until they are promoted.
     pub walks: usize,
@@ -93,8 +93,8 @@ pub struct Certificate {
     pub pairs: Pairs,
     /// What became of each kind of candidate.
     pub rows: Vec<Row>,
-    /// What longer windows make of horrors.
-    pub horrors: Vec<Horror>,
+    /// What longer windows make of candidates that need time.
+    pub longer: Vec<Longer>,
     /// Nights until a candidate that is 5 % better is promoted, for each rule.
     pub nights: Vec<NightsToPromote>,
 }
@@ -142,14 +142,15 @@ pub struct Outcome {
     pub not_enough: f64,
 }
 
-/// What Gatecast's gate makes of a horror on longer windows.
+/// What Gatecast's gate makes of a candidate on longer windows.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Horror {
+pub struct Longer {
     /// The kind of candidate.
     pub cell: &'static str,
     /// Origins of a window, and the share that is promoted on them.
     pub promoted: Vec<(usize, f64)>,
-    /// The first of these lengths from which on at most 0.05 are; `None` if that is none of them.
+    /// The first of these lengths from which on at most 0.05 are, or at least 0.9 of what is better; `None` if that
+    /// is none of them.
     pub needed_origins: Option<usize>,
 }
 
@@ -194,7 +195,7 @@ pub fn certify(
     if bench.pairs().pairs == 0 {
         return Err(CertifyError::NoPairs);
     }
-    let (rows, horrors) = bench.judge_all(work)?;
+    let (rows, longer) = bench.judge_all(work)?;
     let nights = bench.follow(work)?;
     let series: std::collections::BTreeSet<u32> = fits.points.series.iter().copied().collect();
     Ok(Certificate {
@@ -209,7 +210,7 @@ pub fn certify(
         left_out: fits.left_out.clone(),
         pairs: bench.pairs(),
         rows,
-        horrors,
+        longer,
         nights,
     })
 }

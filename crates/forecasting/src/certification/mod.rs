@@ -27,7 +27,7 @@ mod nights;
 
 pub use cells::Wish;
 pub use certificate::{
-    Certificate, CertifyError, CertifySettings, Horror, MOST_NIGHTS, NightsToPromote, Outcome, Pairs, Row,
+    Certificate, CertifyError, CertifySettings, Longer, MOST_NIGHTS, NightsToPromote, Outcome, Pairs, Row,
     certify,
 };
 pub use nights::{NightsError, NightsSettings, Replay, RuleReplay, Shift, replay};

@@ -101,7 +101,8 @@ fn mean_and_max(trial: &Trial<'_>, _: &GateTerms<'_>) -> Finding {
 /// missing.
 fn r2_with_slack(trial: &Trial<'_>, _: &GateTerms<'_>) -> Finding {
     let [ours, theirs] = [&trial.candidate, &trial.incumbent].map(|errors| r2(errors, &trial.actual));
-    promote_if(!(ours < theirs / 1.2))
+    let is_refused = ours < theirs / 1.2;
+    promote_if(!is_refused)
 }
 
 fn r2(errors: &[f64], actual: &[f64]) -> f64 {
@@ -125,7 +126,7 @@ mod tests {
     /// Errors of both signs between 0.5 and 1.5 that differ from day to day.
     fn usual(point: usize) -> f64 {
         let size = 0.5 + (point * 7919 % 1000) as f64 / 1000.0;
-        if point % 2 == 0 { size } else { -size }
+        if point.is_multiple_of(2) { size } else { -size }
     }
 
     #[test]

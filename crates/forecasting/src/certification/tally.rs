@@ -19,7 +19,7 @@ pub struct Share {
 const Z: f64 = 1.959_963_984_540_054;
 
 impl Share {
-    /// The share of draws that were promoted; `drawn` gives the origins of each.
+    /// The share of draws that were promoted; `of_draws` gives the origins of each.
     ///
     /// Thousands of draws from a few hundred days are no thousands of windows: what the share would have been on
     /// another history varies with the days that were there. The infinitesimal jackknife for averages over
@@ -28,14 +28,20 @@ impl Share {
     /// mere simulation adds to it, plus the variance of the simulation, says how many independent draws these are
     /// worth, and with so many Wilson's interval is taken. Where all draws agree nothing varies, and the bounds
     /// are those of the simulation alone.
-    pub(super) fn of(promoted: &[bool], windows: Windows, drawn: impl Iterator<Item = Vec<usize>>) -> Self {
+    pub(super) fn of(
+        promoted: &[bool],
+        windows: Windows,
+        of_draws: impl Iterator<Item = Vec<usize>>,
+    ) -> Self {
         let draws = promoted.len() as f64;
         let share = promoted.iter().filter(|&&is| is).count() as f64 / draws;
         let clusters = windows.clusters();
         let (mut influence, mut sum, mut squares) = (vec![0.0; clusters], vec![0.0; clusters], 0.0);
-        for (&is, origins) in promoted.iter().zip(drawn) {
+        for (&is, origins) in promoted.iter().zip(of_draws) {
             let mut counts = vec![0.0; clusters];
-            origins.iter().for_each(|&origin| counts[windows.cluster(origin)] += 1.0 / windows.block as f64);
+            for origin in origins {
+                counts[windows.cluster(origin)] += 1.0 / windows.block as f64;
+            }
             let surprise = f64::from(u8::from(is)) - share;
             for (cluster, count) in counts.into_iter().enumerate() {
                 influence[cluster] += count * surprise / draws;
@@ -74,10 +80,10 @@ mod tests {
 
     const WINDOWS: Windows = Windows { origins: 364, block: 7 };
 
-    fn share(draws: usize, promotes: impl Fn(usize, &[usize]) -> bool) -> Share {
-        let drawn = |draw| WINDOWS.draw(28, &mut random_of(1, [draw, 0]));
-        let promoted: Vec<bool> = (0..draws).map(|draw| promotes(draw, &drawn(draw))).collect();
-        Share::of(&promoted, WINDOWS, (0..draws).map(drawn))
+    fn share(draws: usize, is_promoted: impl Fn(usize, &[usize]) -> bool) -> Share {
+        let window = |draw| WINDOWS.draw(28, &mut random_of(1, [draw, 0]));
+        let promoted: Vec<bool> = (0..draws).map(|draw| is_promoted(draw, &window(draw))).collect();
+        Share::of(&promoted, WINDOWS, (0..draws).map(window))
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! A window with a candidate and an incumbent, for a rule to decide on.
 
+use std::collections::BTreeSet;
+
 use super::points::Points;
 use crate::{
     evaluation::PairedLosses,
@@ -45,6 +47,7 @@ pub(super) struct Trial<'a> {
     pub(super) places: Vec<usize>,
 }
 
+/// Of the test since a shift.
 const ALPHA: f64 = 0.05;
 
 impl<'a> Trial<'a> {
@@ -70,7 +73,7 @@ impl<'a> Trial<'a> {
     /// What Gatecast's gate says; errors that cannot be paired keep the incumbent.
     pub(super) fn ask_the_gate(&self, terms: &GateTerms<'_>) -> Finding {
         let Some(losses) = self.losses() else { return Finding::Keep };
-        let declared = self.slices(terms.points);
+        let (declared, searched) = ([self.weekends(terms.points)], self.series(terms.points));
         let found = compare(
             &losses,
             &Terms {
@@ -78,7 +81,7 @@ impl<'a> Trial<'a> {
                 overlap: terms.overlap,
                 block_origins: terms.block_origins,
                 declared: &declared,
-                searched: &[],
+                searched: &searched,
                 seed: terms.seed,
                 opponent: Side::Incumbent,
             },
@@ -97,8 +100,23 @@ impl<'a> Trial<'a> {
         PairedLosses::new(losses(&self.candidate), losses(&self.incumbent), self.origin_of.clone()).ok()
     }
 
-    fn slices(&self, _points: &Points) -> Vec<Slice> {
-        Vec::new()
+    fn weekends(&self, points: &Points) -> Slice {
+        self.slice("weekends".to_owned(), |point| points.is_weekend(point))
+    }
+
+    /// Each series, where there are several.
+    fn series(&self, points: &Points) -> Vec<Slice> {
+        let series: BTreeSet<u32> = self.places.iter().map(|&point| points.series[point]).collect();
+        if series.len() < 2 {
+            return Vec::new();
+        }
+        let slice = |of| self.slice(format!("series {of}"), |point| points.series[point] == of);
+        series.into_iter().map(slice).collect()
+    }
+
+    fn slice(&self, name: String, holds: impl Fn(usize) -> bool) -> Slice {
+        let points = (0..).zip(&self.places).filter(|(_, point)| holds(**point));
+        Slice { name, points: points.map(|(place, _)| place).collect() }
     }
 
     /// The mean errors of candidate and incumbent; `None` if one cannot be computed.

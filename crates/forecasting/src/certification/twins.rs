@@ -116,8 +116,8 @@ mod tests {
 
     #[test]
     fn what_has_no_tail_has_no_twin_with_one() {
-        assert_eq!(Rescaling::to_match(&[1.0; 4000], &errors(9.0)), None);
-        assert_eq!(Rescaling::to_match(&errors(3.0), &[0.0; 4000]), None);
+        assert_eq!(Rescaling::to_match(&vec![1.0; 4000], &errors(9.0)), None);
+        assert_eq!(Rescaling::to_match(&errors(3.0), &vec![0.0; 4000]), None);
     }
 
     #[test]

@@ -6,13 +6,14 @@
 //!
 //! The test bets against the candidate being no better (Waudby-Smith & Ramdas 2024, "Estimating means of bounded
 //! random variables by betting", JRSS B 86:1; Choe & Ramdas 2024, "Comparing sequential forecasters", Operations
-//! Research 72:4). At each origin the gain `g = (L_incumbent − L_candidate) / (L_incumbent + L_candidate)` lies
+//! Research 72:4). At each origin the gain `g = 5 (L_incumbent − L_candidate) / (L_incumbent + L_candidate)`, cut off at ±1, lies
 //! between −1 and 1, whatever the unit and however heavy the tail of the losses. Whoever stakes the share `λ` of a
 //! wealth of 1 has `Π (1 + λ g)` after a while. If no origin is expected to bring a gain, given those before it, no
 //! stake is expected to grow, and by Ville's inequality (1939) the wealth ever reaches `1 / α` with probability
 //! `α` at most, however often somebody looks. Nobody knows the best stake, so the wealth is spread over a few.
 //!
-//! Luck is ruled out for the gain of a typical origin, not for the tail: so the floor stays as it is.
+//! Luck is ruled out for the gain of a typical origin, of which what is beyond half as much again counts no more: not
+//! for the mean, and not for the tail. So the floor stays as it is.
 
 use crate::evaluation::{PairedLosses, average, worst_case};
 
@@ -60,9 +61,13 @@ impl SinceShift {
     }
 }
 
-/// Shares of the wealth to stake. An origin gains a few percent where models are alike and up to a half where one
-/// of them is broken, so large stakes are the better ones; the smaller survive an origin that loses everything.
-const STAKES: [f64; 4] = [0.25, 0.5, 0.75, 1.0];
+/// A loss that is half as much again as the other is as much as an origin can tell. Without a limit the range would be
+/// that of two broken models, and the usual few percent would be nothing in it.
+const SATURATION: f64 = 5.0;
+
+/// Shares of the wealth to stake: the larger win where one side is broken, the smaller survive an origin that goes
+/// wrong.
+const STAKES: [f64; 4] = [0.3, 0.5, 0.7, 0.9];
 
 /// The wealth after each gain, with the stakes given equal parts at the start.
 fn wealth(gains: &[f64]) -> impl Iterator<Item = f64> {
@@ -89,8 +94,8 @@ fn gains(losses: &PairedLosses) -> Vec<f64> {
     }
     // Two sides without any error gain nothing on each other, and neither does an origin without a point.
     let gain = |[candidate, incumbent]: [f64; 2]| {
-        let gain = (incumbent - candidate) / (incumbent + candidate);
-        if gain.is_finite() { gain } else { 0.0 }
+        let gain = SATURATION * (incumbent - candidate) / (incumbent + candidate);
+        if gain.is_finite() { gain.clamp(-1.0, 1.0) } else { 0.0 }
     };
     sums.into_iter().map(gain).collect()
 }
@@ -134,16 +139,16 @@ mod tests {
             let outcome = test(vec![1.0; 400], vec![ratio; 400], 0.05);
             outcome.decided_after.expect("decides")
         };
-        let (broken, better, alike) = (after(5.0), after(1.5), after(1.1));
-        assert!(broken <= 8, "{broken}");
-        assert!((9..28).contains(&better), "{better}");
+        let (broken, better, alike) = (after(5.0), after(1.2), after(1.05));
+        assert!(broken <= 6, "{broken}");
+        assert!((7..20).contains(&better), "{better}");
         assert!(alike > 28, "{alike}");
     }
 
     #[test]
     fn one_origin_never_decides_however_large_its_gain() {
         let outcome = test(vec![0.0], vec![1e9], 0.05);
-        assert_eq!((outcome.decided_after, outcome.wealth), (None, 1.0 + 0.625));
+        assert_eq!((outcome.decided_after, outcome.wealth), (None, 1.6));
     }
 
     #[test]
@@ -183,6 +188,6 @@ mod tests {
         let outcome = SinceShift::test(&losses, 7, 0.05);
         assert_eq!(outcome.origins, 9);
         let alone = SinceShift::test(&losses, 1, 0.05);
-        assert_eq!((alone.origins, alone.decided_after), (60, Some(10)));
+        assert_eq!((alone.origins, alone.decided_after), (60, Some(6)));
     }
 }

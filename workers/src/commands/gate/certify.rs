@@ -66,7 +66,7 @@ fn print_tables(file: &str, certificate: &Certificate) {
     print(format_args!("{file}\n"));
     cells(certificate).print();
     print("");
-    horrors(certificate).print();
+    longer(certificate).print();
     print("");
     nights(certificate).print();
     print("");
@@ -109,15 +109,14 @@ fn bounds(share: Share) -> String {
     format!("{}-{}", short(share.low), short(share.high))
 }
 
-fn horrors(certificate: &Certificate) -> Table {
-    let mut table = Table::new(["horror", "promoted on so many days", "days for 0.05"]);
-    for horror in &certificate.horrors {
+fn longer(certificate: &Certificate) -> Table {
+    let mut table = Table::new(["candidate", "promoted on so many days", "days to tell"]);
+    for cell in &certificate.longer {
         let on = |(origins, share): &(usize, f64)| format!("{origins}: {share:.3}");
-        let shares: Vec<String> = horror.promoted.iter().map(on).collect();
-        let most = horror.promoted.last().map_or(0, |(origins, _)| *origins);
-        let needed =
-            horror.needed_origins.map_or_else(|| format!("more than {most}"), |days| days.to_string());
-        table.row([horror.cell.to_owned(), shares.join("  "), needed]);
+        let shares: Vec<String> = cell.promoted.iter().map(on).collect();
+        let most = cell.promoted.last().map_or(0, |(origins, _)| *origins);
+        let needed = cell.needed_origins.map_or_else(|| format!("more than {most}"), |days| days.to_string());
+        table.row([cell.cell.to_owned(), shares.join("  "), needed]);
     }
     table
 }
@@ -149,7 +148,8 @@ fn legend(certificate: &Certificate) -> String {
     };
     format!(
         "Shares promoted of {draws} windows of {window_origins} origins ({window_points:.0} points of {series} \
-         series), drawn from {origins} origins from {first_origin} on; wait: not enough evidence yet. {} pairs of \
+         series), drawn from {origins} origins from {first_origin} on; wait: not enough evidence yet; days to tell: from \
+         so many on at most 0.05 get in, or at least 0.9 of what is better. {} pairs of \
          {} fits, error correlation {:.2} ({:.2} to {:.2}), {} pairs of 0.9 or more{alike}. What promotes, {}.",
         pairs.pairs,
         fits.len(),
