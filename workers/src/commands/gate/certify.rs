@@ -148,9 +148,9 @@ fn legend(certificate: &Certificate) -> String {
     };
     format!(
         "Shares promoted of {draws} windows of {window_origins} origins ({window_points:.0} points of {series} \
-         series), drawn from {origins} origins from {first_origin} on; wait: not enough evidence yet; days to tell: from \
-         so many on at most 0.05 get in, or at least 0.9 of what is better. {} pairs of \
-         {} fits, error correlation {:.2} ({:.2} to {:.2}), {} pairs of 0.9 or more{alike}. What promotes, {}.",
+         series), drawn from {origins} origins from {first_origin} on; wait: not enough evidence yet; \
+         days to tell: from so many on at most 0.05 get in, or at least 0.9 of what is better. {} pairs of {} fits, \
+         error correlation {:.2} ({:.2} to {:.2}), {} pairs of 0.9 or more{alike}. What promotes, {}.",
         pairs.pairs,
         fits.len(),
         pairs.correlation,
