@@ -32,6 +32,11 @@ impl Random {
         u32::try_from(product >> 64).expect("is less than the count")
     }
 
+    /// One of so many places, likewise.
+    pub(crate) fn place(&mut self, count: usize) -> usize {
+        self.below(u32::try_from(count).expect("fewer than 2^32")) as usize
+    }
+
     /// 0 (included) to 1 (excluded).
     pub(crate) fn share(&mut self) -> f64 {
         (self.next() >> 11) as f64 / (1_u64 << 53) as f64

@@ -11,10 +11,7 @@ use super::{
     twins::{Rescaling, correlation},
     windows::{Windows, random_of},
 };
-use crate::{
-    learning::{Random, Stopped},
-    series::Frame,
-};
+use crate::{learning::Stopped, random::Random, series::Frame};
 
 pub(super) struct Bench<'a> {
     fits: &'a Fits,
@@ -180,7 +177,7 @@ impl<'a> Bench<'a> {
     /// The pair and the origins of a draw: the same for all cells.
     fn draw(&self, draw: usize, origins: usize) -> (&Pair, Vec<usize>) {
         let mut random = random_of(self.seed(), [draw, 0]);
-        let pair = &self.pairs[random.below(self.pairs.len())];
+        let pair = &self.pairs[random.place(self.pairs.len())];
         (pair, self.windows.draw(origins, &mut random))
     }
 

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{points::Points, trial::Trial};
-use crate::learning::Random;
+use crate::random::Random;
 
 /// A candidate of a known kind.
 #[derive(Debug, Clone, Copy)]
@@ -140,7 +140,7 @@ impl Effect {
             }),
             Effect::Leak => scale(trial, |_, _| 0.5),
             Effect::Missing => {
-                let missing = random.below(trial.candidate.len());
+                let missing = random.place(trial.candidate.len());
                 trial.candidate[missing] = f64::NAN;
             }
             Effect::Duplicate => trial.candidate.clone_from(&trial.incumbent),
@@ -174,9 +174,9 @@ fn worse_slice<'p>(
     points: &'p Points,
     random: &mut Random,
 ) -> impl Fn(usize) -> bool + use<'p> {
-    let chosen = points.series[trial.places[random.below(trial.places.len())]];
+    let chosen = points.series[trial.places[random.place(trial.places.len())]];
     let is_single = trial.places.iter().all(|&point| points.series[point] == chosen);
-    move |point| if is_single { points.is_weekend(point) } else { points.series[point] == chosen }
+    move |point| if is_single { points.clock[point].is_weekend() } else { points.series[point] == chosen }
 }
 
 #[cfg(test)]

@@ -2,7 +2,11 @@
 
 use std::ops::Range;
 
-use crate::evaluation::{Forecasts, LossScales, Row, RowSet};
+use crate::{
+    evaluation::{Forecasts, LossScales, Row, RowSet},
+    gate::slicing::{Clock, has_hours},
+    names::SeriesId,
+};
 
 /// Points by origin, series and step.
 #[derive(Debug)]
@@ -13,8 +17,12 @@ pub(super) struct Points {
     pub(super) scale: Vec<f64>,
     /// The series, by its place in the frame.
     pub(super) series: Vec<u32>,
-    /// Which of the hours of a week the step begins in, 0 being the first of Monday.
-    pub(super) week_hour: Vec<u8>,
+    /// The ids of all series, by their places.
+    pub(super) ids: Vec<SeriesId>,
+    /// When the step begins.
+    pub(super) clock: Vec<Clock>,
+    /// Whether steps are shorter than days.
+    pub(super) has_hours: bool,
     /// Which points are of each origin.
     pub(super) of_origin: Vec<Range<usize>>,
     /// The month of each origin, from 1.
@@ -29,25 +37,17 @@ impl Points {
         places.sort_by_key(|&place| rows.rows()[place].origin);
         let in_order = || places.iter().map(|&place| &rows.rows()[place]);
         let scale_of = |row: &Row| scales.of(rows.series_of(row));
-        let week_hour = |row: &Row| {
-            let local = grid.local(row.target);
-            let hour = 24 * i32::from(local.weekday().to_monday_zero_offset()) + i32::from(local.hour());
-            u8::try_from(hour).expect("a week has 168 hours")
-        };
         let ends = |origin: usize| places.partition_point(|&place| rows.rows()[place].origin < origin);
         Self {
             actual: in_order().map(|row| row.actual / scale_of(row)).collect(),
             scale: in_order().map(scale_of).collect(),
             series: in_order().map(|row| u32::try_from(row.series).expect("a frame is smaller")).collect(),
-            week_hour: in_order().map(week_hour).collect(),
+            ids: rows.frame().series.iter().map(|series| series.id.clone()).collect(),
+            clock: in_order().map(|row| Clock::of(row.target, grid)).collect(),
+            has_hours: has_hours(grid),
             of_origin: (0..rows.origins().len()).map(|origin| ends(origin)..ends(origin + 1)).collect(),
             month: rows.origins().iter().map(|&origin| grid.local(origin).month()).collect(),
         }
-    }
-
-    /// Whether a point lies on a Saturday or Sunday.
-    pub(super) fn is_weekend(&self, point: usize) -> bool {
-        self.week_hour[point] >= 5 * 24
     }
 }
 
@@ -82,7 +82,8 @@ mod tests {
         assert_eq!(points.of_origin, [0..71, 71..143], "a point without an actual is none");
         assert!(points.series[..71].is_sorted() && points.series[71..].is_sorted());
         // 2025-01-06 was a Monday, and so was the day 28 days later.
-        assert_eq!((points.week_hour[0], points.week_hour[71], points.month[0]), (0, 24, 2));
+        let clock = |point: usize| (points.clock[point].weekday, points.clock[point].hour);
+        assert_eq!((clock(0), clock(71), points.month[0]), ((0, 0), (1, 0), 2));
         let two_too_high = rows.forecast(|history, origin| -> Result<_, Infallible> {
             let at = history.index_of(&frame.grid, origin);
             let series = frame.series(&history.id).expect("is there");

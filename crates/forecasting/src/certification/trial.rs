@@ -1,11 +1,12 @@
 //! A window with a candidate and an incumbent, for a rule to decide on.
 
-use std::collections::BTreeSet;
-
 use super::points::Points;
 use crate::{
     evaluation::PairedLosses,
-    gate::{Side, SinceShift, Slice, Terms, compare},
+    gate::{
+        Side, SinceShift, Slice, SliceName, Terms, compare,
+        slicing::{Clock, searched_besides},
+    },
     spec::GatePolicy,
 };
 
@@ -73,14 +74,14 @@ impl<'a> Trial<'a> {
     /// What Gatecast's gate says; errors that cannot be paired keep the incumbent.
     pub(super) fn ask_the_gate(&self, terms: &GateTerms<'_>) -> Finding {
         let Some(losses) = self.losses() else { return Finding::Keep };
-        let (declared, searched) = ([self.weekends(terms.points)], self.series(terms.points));
+        let searched = self.searched(terms.points);
         let found = compare(
             &losses,
             &Terms {
                 policy: terms.policy,
                 overlap: terms.overlap,
                 block_origins: terms.block_origins,
-                declared: &declared,
+                declared: &[],
                 searched: &searched,
                 seed: terms.seed,
                 opponent: Side::Incumbent,
@@ -100,23 +101,15 @@ impl<'a> Trial<'a> {
         PairedLosses::new(losses(&self.candidate), losses(&self.incumbent), self.origin_of.clone()).ok()
     }
 
-    fn weekends(&self, points: &Points) -> Slice {
-        self.slice("weekends".to_owned(), |point| points.is_weekend(point))
-    }
-
-    /// Each series, where there are several.
-    fn series(&self, points: &Points) -> Vec<Slice> {
-        let series: BTreeSet<u32> = self.places.iter().map(|&point| points.series[point]).collect();
-        if series.len() < 2 {
-            return Vec::new();
+    /// Where the gate searches a bad slice, whatever is declared.
+    fn searched(&self, points: &Points) -> Vec<Slice> {
+        let series = points.ids.iter().map(|id| SliceName::Series(id.clone()));
+        let mut of_series: Vec<Slice> = series.map(|name| Slice { name, points: Vec::new() }).collect();
+        for (point, &place) in (0..).zip(&self.places) {
+            of_series[points.series[place] as usize].points.push(point);
         }
-        let slice = |of| self.slice(format!("series {of}"), |point| points.series[point] == of);
-        series.into_iter().map(slice).collect()
-    }
-
-    fn slice(&self, name: String, holds: impl Fn(usize) -> bool) -> Slice {
-        let points = (0..).zip(&self.places).filter(|(_, point)| holds(**point));
-        Slice { name, points: points.map(|(place, _)| place).collect() }
+        let clocks: Vec<Clock> = self.places.iter().map(|&place| points.clock[place]).collect();
+        searched_besides(of_series, &clocks, points.has_hours)
     }
 
     /// The mean errors of candidate and incumbent; `None` if one cannot be computed.
@@ -132,19 +125,21 @@ impl<'a> Trial<'a> {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::spec::GatePolicy;
+    use crate::names::SeriesId;
 
     /// Days from a Monday in January on, each with 24 points of so many series, whose actuals are the hour.
     pub(in crate::certification) fn points(days: usize, series: u32) -> Points {
         let a_day = 24 * series as usize;
         let all = || 0..days * a_day;
-        let week_hour =
-            |point: usize| u8::try_from(point / a_day % 7 * 24 + point % 24).expect("is below 168");
+        let small = |number: usize| u8::try_from(number).expect("is small");
+        let clock = |point: usize| Clock { hour: small(point % 24), weekday: small(point / a_day % 7) };
         Points {
             actual: all().map(|point| (point % 24) as f64).collect(),
             scale: vec![1.0; days * a_day],
             series: all().map(|point| u32::try_from(point % a_day / 24).expect("is small")).collect(),
-            week_hour: all().map(week_hour).collect(),
+            ids: (0..series).map(|place| SeriesId::new(format!("s-{place}")).expect("is an id")).collect(),
+            clock: all().map(clock).collect(),
+            has_hours: true,
             of_origin: (0..days).map(|day| day * a_day..(day + 1) * a_day).collect(),
             month: vec![1; days],
         }

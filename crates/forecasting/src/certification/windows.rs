@@ -1,6 +1,6 @@
 //! Windows of origins, drawn by blocks.
 
-use crate::learning::Random;
+use crate::random::Random;
 
 /// How windows are drawn: whole blocks of neighbouring origins, put together (the moving-block bootstrap,
 /// Künsch 1989, "The jackknife and the bootstrap for general stationary observations"). A block may begin at any
@@ -19,7 +19,7 @@ impl Windows {
     pub(super) fn draw(&self, length: usize, random: &mut Random) -> Vec<usize> {
         let mut window = Vec::with_capacity(length + self.block);
         while window.len() < length {
-            let start = random.below(self.origins);
+            let start = random.place(self.origins);
             window.extend((start..start + self.block).map(|origin| origin % self.origins));
         }
         window.truncate(length);

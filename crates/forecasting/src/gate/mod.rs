@@ -19,7 +19,7 @@ mod scored;
 mod sentence;
 mod sequential;
 mod slice;
-mod slicing;
+pub(crate) mod slicing;
 mod statistics;
 mod verdict;
 

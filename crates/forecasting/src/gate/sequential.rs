@@ -103,7 +103,7 @@ fn gains(losses: &PairedLosses) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::learning::Random;
+    use crate::random::Random;
 
     /// One point per origin.
     fn test(candidate: Vec<f64>, incumbent: Vec<f64>, alpha: f64) -> SinceShift {

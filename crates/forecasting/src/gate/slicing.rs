@@ -5,6 +5,8 @@
 
 use std::{collections::BTreeMap, ops::RangeInclusive};
 
+use jiff::Timestamp;
+
 use super::{Slice, SliceName};
 use crate::{
     evaluation::RowSet,
@@ -29,14 +31,18 @@ pub(super) fn declared(rows: &RowSet<'_>, policy: &SlicePolicy) -> Vec<Slice> {
 
 /// Where a bad slice is searched: each series, weekends, and each three hours of the day.
 pub(super) fn searched(rows: &RowSet<'_>) -> Vec<Slice> {
-    let clocks = clocks(rows);
-    let mut slices = of_series(rows);
-    slices.push(Slice { name: SliceName::Weekend, points: points(&clocks, Clock::is_weekend) });
-    if has_hours(&rows.frame().grid) {
+    searched_besides(of_series(rows), &clocks(rows), has_hours(&rows.frame().grid))
+}
+
+/// The same where the slices of series are made; `clocks` has one of each point.
+pub(crate) fn searched_besides(of_series: Vec<Slice>, clocks: &[Clock], has_hours: bool) -> Vec<Slice> {
+    let mut slices = of_series;
+    slices.push(Slice { name: SliceName::Weekend, points: points(clocks, Clock::is_weekend) });
+    if has_hours {
         slices.extend((0..24).step_by(3).map(|first| {
             let last = first + 2;
             let is_in = |clock: Clock| within(clock.hour, first, last);
-            Slice { name: SliceName::Hours(first, last), points: points(&clocks, is_in) }
+            Slice { name: SliceName::Hours(first, last), points: points(clocks, is_in) }
         }));
     }
     slices.retain(|slice| !slice.points.is_empty());
@@ -44,7 +50,7 @@ pub(super) fn searched(rows: &RowSet<'_>) -> Vec<Slice> {
 }
 
 /// Steps of days have no hours.
-fn has_hours(grid: &Grid) -> bool {
+pub(crate) fn has_hours(grid: &Grid) -> bool {
     matches!(grid.frequency(), Frequency::Minutes(_))
 }
 
@@ -56,14 +62,22 @@ fn within(hour: u8, first: u8, last: u8) -> bool {
 
 /// When a row's step begins, as people there say it.
 #[derive(Debug, Clone, Copy)]
-struct Clock {
-    hour: u8,
+pub(crate) struct Clock {
+    pub(crate) hour: u8,
     /// 0 is Monday.
-    weekday: u8,
+    pub(crate) weekday: u8,
 }
 
 impl Clock {
-    fn is_weekend(self) -> bool {
+    pub(crate) fn of(step: Timestamp, grid: &Grid) -> Self {
+        let local = grid.local(step);
+        Self {
+            hour: local.hour().unsigned_abs(),
+            weekday: local.weekday().to_monday_zero_offset().unsigned_abs(),
+        }
+    }
+
+    pub(crate) fn is_weekend(self) -> bool {
         self.weekday >= 5
     }
 }
@@ -72,14 +86,8 @@ impl Clock {
 fn clocks(rows: &RowSet<'_>) -> Vec<Clock> {
     let grid = &rows.frame().grid;
     let mut known = BTreeMap::new();
-    let clock = |target| {
-        let local = grid.local(target);
-        Clock {
-            hour: local.hour().unsigned_abs(),
-            weekday: local.weekday().to_monday_zero_offset().unsigned_abs(),
-        }
-    };
-    rows.rows().iter().map(|row| *known.entry(row.target).or_insert_with(|| clock(row.target))).collect()
+    let mut clock = |target| *known.entry(target).or_insert_with(|| Clock::of(target, grid));
+    rows.rows().iter().map(|row| clock(row.target)).collect()
 }
 
 fn points(clocks: &[Clock], is_in: impl Fn(Clock) -> bool) -> Vec<u32> {
