@@ -98,7 +98,7 @@ pub(super) struct FitTask {
 impl FitTask {
     fn material<'a>(&self, frame: &'a Frame, seed: u64, stop: &'a StopFlag) -> Material<'a> {
         let (covariates, horizon_steps) = (Covariates::none(), self.horizon_steps as usize);
-        Material { frame, covariates, horizon_steps, delay_steps: 0, seed, stop }
+        Material { frame, covariates, holidays: None, horizon_steps, delay_steps: 0, seed, stop }
     }
 }
 

@@ -19,7 +19,6 @@ pub(crate) use class_tree::{ClassGrowth, class_tree};
 pub use competition::{Competition, Competitor, LeftOut};
 pub(crate) use learner::Learner;
 pub use learner::{FitError, Material, fit};
-pub(crate) use random::Random;
 pub(crate) use relative::{Ratios, features};
 pub use stop::{StopFlag, Stopped};
 pub use train::{TrainError, Trained, TrainingRequest, fit_alone, train};

@@ -105,6 +105,7 @@ impl<'a> Trained<'a> {
         let material = Material {
             frame: &frame,
             covariates: Covariates::none(),
+            holidays: None,
             horizon_steps: self.settings.model.horizon_steps as usize,
             delay_steps: 0,
             seed: self.settings.model.train.seed,
