@@ -50,13 +50,15 @@ fn certified(frame: &Frame, settings: &CertifySettings<'_>, threads: usize) -> C
     certify(frame, settings, &work).expect("is enough")
 }
 
-fn promoted(certificate: &Certificate, cell: &str, rule: &str) -> f64 {
+fn outcome<'c>(certificate: &'c Certificate, cell: &str, rule: &str) -> &'c Outcome {
     let row = certificate.rows.iter().find(|row| row.cell == cell).expect("is a cell");
-    let outcome = row.outcomes.iter().find(|outcome| outcome.rule == rule).expect("is a rule");
-    assert!(
-        outcome.promoted.low <= outcome.promoted.share && outcome.promoted.share <= outcome.promoted.high
-    );
-    outcome.promoted.share
+    row.outcomes.iter().find(|outcome| outcome.rule == rule).expect("is a rule")
+}
+
+fn promoted(certificate: &Certificate, cell: &str, rule: &str) -> f64 {
+    let Share { share, low, high } = outcome(certificate, cell, rule).promoted;
+    assert!((low..=high).contains(&share));
+    share
 }
 
 #[test]
@@ -68,7 +70,9 @@ fn the_reduced_certificate_of_the_shipped_data_holds() {
     assert!(certificate.fits.len() >= 8 && certificate.pairs.pairs >= 28, "{:?}", certificate.pairs);
     // Aims are 0.05, 0.9 and 0.05 of thousands of draws; these hold with room for a few hundred.
     assert!(gatecast("equal") <= 0.12, "{}", gatecast("equal"));
-    assert!(gatecast("better-10") >= 0.75, "{}", gatecast("better-10"));
+    assert!(gatecast("better-10") >= 0.65, "{}", gatecast("better-10"));
+    let alike = outcome(&certificate, "better-10", "gatecast").promoted_alike.expect("some pairs are alike");
+    assert!(alike >= 0.85, "{alike} where the errors' correlation is at least 0.9");
     assert!(gatecast("worse-3") <= 0.05, "{}", gatecast("worse-3"));
     assert!(gatecast("points-25") <= 0.1, "{}", gatecast("points-25"));
     for never in ["missing", "duplicate", "stuck", "shifted"] {
