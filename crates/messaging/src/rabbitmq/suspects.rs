@@ -96,10 +96,12 @@ impl Suspects {
             hurry.end();
             let Some(mut suspect) = self.get().await? else { return Ok(()) };
             suspect.receipt.permits = Some(alone);
-            if let Err(unsent) = self.out.send(Ok(suspect)).await
-                && let Ok(suspect) = unsent.0
-            {
-                give_back(suspect).await;
+            if let Err(mpsc::error::SendError(unsent)) = self.out.send(Ok(suspect)).await {
+                // The consumer has ended. What goes back now would be got again at once, and without an end.
+                if let Ok(suspect) = unsent {
+                    give_back(suspect).await;
+                }
+                return Ok(());
             }
         }
         hurry.end();
