@@ -118,7 +118,7 @@ mod tests {
     fn the_files_of_a_folder_are_those_that_hold_data() {
         let folder = tempfile::tempdir().expect("a folder");
         for name in ["b.csv.gz", "a.parquet", "README.md", "model.toml", "c.jsonl.zst"] {
-            std::fs::write(folder.path().join(name), "").expect("writes");
+            fs::write(folder.path().join(name), "").expect("writes");
         }
         let names: Vec<String> = data_files(folder.path()).expect("has some");
         let names: Vec<&str> = names.iter().filter_map(|file| file.rsplit('/').next()).collect();

@@ -31,10 +31,10 @@ pub(super) async fn replay_nights(
     let learner = arguments.learner.as_deref().map_or_else(small_trees, LearnerSpec::with_defaults);
     let train = TrainSettings { memory_days: Some(MEMORY_DAYS), seed: arguments.seed };
     let model = model(&contents.dataset, arguments.horizon, learner, train)?;
-    let nights = Nights {
+    let nights = Played {
         dataset: contents.dataset,
         model,
-        nights: arguments.nights as usize,
+        count: arguments.nights as usize,
         rules: rules(&arguments.rule),
         shift: arguments.shift,
         harmful_every: arguments.harmful as usize,
@@ -51,16 +51,16 @@ pub(super) async fn replay_nights(
 }
 
 /// What [`NightsSettings`] borrows.
-struct Nights {
+struct Played {
     dataset: DatasetSpec,
     model: ModelSpec,
-    nights: usize,
+    count: usize,
     rules: Vec<Rule>,
     shift: Option<forecasting::certification::Shift>,
     harmful_every: usize,
 }
 
-async fn run(frame: Frame, nights: Nights) -> Result<Replay, Failure> {
+async fn run(frame: Frame, nights: Played) -> Result<Replay, Failure> {
     let bar = progress_bar(0);
     let stop = StopOnDrop(StopFlag::default());
     let (flag, shown) = (stop.0.clone(), bar.clone());
@@ -70,7 +70,7 @@ async fn run(frame: Frame, nights: Nights) -> Result<Replay, Failure> {
         let settings = NightsSettings {
             dataset: &nights.dataset,
             model: &nights.model,
-            nights: nights.nights,
+            nights: nights.count,
             rules: &nights.rules,
             shift: nights.shift,
             harmful_every: nights.harmful_every,
