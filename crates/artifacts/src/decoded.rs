@@ -59,6 +59,13 @@ impl DecodedModels {
         let loaded = self.loaded.try_get_with(*name, load(&*self.store, *name)).await;
         loaded.map(|loaded| loaded.bundle).map_err(Arc::unwrap_or_clone)
     }
+
+    /// The same past what is remembered here, and not remembered either: a load as by who never had it. With the size of
+    /// the artifact in bytes.
+    pub async fn load_anew(&self, name: &ArtifactName) -> Result<(Arc<Bundle>, u64), LoadError> {
+        let Loaded { bundle, size_bytes } = load(&*self.store, *name).await?;
+        Ok((bundle, size_bytes.into()))
+    }
 }
 
 async fn load(store: &dyn ArtifactStore, name: ArtifactName) -> Result<Loaded, LoadError> {

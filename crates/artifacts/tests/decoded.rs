@@ -86,6 +86,21 @@ async fn a_model_is_loaded_once_however_many_ask() {
 }
 
 #[tokio::test]
+async fn a_load_anew_asks_the_store_whatever_is_remembered() {
+    let store = watched(3);
+    let encoded = bundle(7).encode();
+    let size_bytes = encoded.len() as u64;
+    let name = store.put(encoded.into()).await.unwrap();
+    let models = DecodedModels::new(store.clone(), 1 << 20);
+    let first = models.get(&name).await.unwrap();
+    for asked in [2, 3] {
+        let (anew, size) = models.load_anew(&name).await.unwrap();
+        assert_eq!((store.asked.load(Ordering::SeqCst), size), (asked, size_bytes));
+        assert!(anew == first && !Arc::ptr_eq(&anew, &first));
+    }
+}
+
+#[tokio::test]
 async fn a_load_that_failed_is_tried_again() {
     let store = watched(9);
     let encoded = Bytes::from(bundle(7).encode());

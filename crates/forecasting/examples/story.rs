@@ -95,6 +95,7 @@ impl Scene {
             incumbent,
             frame: &self.frame,
             covariates: Covariates::none(),
+            measured: None,
             stop: &stop,
         };
         let judgement = judge(&contest)?.judgement;

@@ -105,6 +105,11 @@ pub fn points_asked(question: &Question) -> usize {
     question.series.len() * question.horizon_steps as usize
 }
 
+/// Whether the reply to a question is small enough for a message.
+pub fn fits_into_a_reply(question: &Question) -> bool {
+    reply_bytes(question) <= MAX_BODY_BYTES
+}
+
 /// The size that a reply has at the most: a request that is refused beats a reply that cannot be sent.
 fn reply_bytes(question: &Question) -> usize {
     let ids: usize = question.series.iter().map(|id| 2 * id.as_str().len()).sum();

@@ -1,12 +1,15 @@
 //! `TrainResult → GateDecision`.
 
+mod measuring;
+
 use std::sync::Arc;
 
-use artifacts::{ArtifactStore, DecodedModels};
+use artifacts::{ArtifactStore, DecodedModels, LoadError};
 use forecasting::{
     artifact::{ArtifactName, Bundle},
     gate::{Contest, Judged, Judgement, RecordedJob, Verdict, judge},
     names::ModelName,
+    routing::AtHand,
     spec::{DatasetSpec, ModelSpec},
 };
 use history::{History, Range};
@@ -134,7 +137,7 @@ struct Look {
 struct Case {
     dataset: DatasetSpec,
     model: ModelSpec,
-    candidate: Arc<Bundle>,
+    candidate: measuring::Loaded,
     incumbent: Option<Arc<Bundle>>,
 }
 
@@ -146,7 +149,8 @@ impl JudgeHandler {
             return Ok(Look { as_of: job.as_of, job });
         }
         info!(model = %job.model, job = %id, look = number, "look {number} at the candidate of {id}");
-        Ok(Look { job, as_of: now })
+        // A clock that went back does not take away what the first look saw.
+        Ok(Look { as_of: now.max(job.as_of), job })
     }
 
     async fn version(&self, job: &JobId, model: &ModelName) -> Result<Version, HandleError> {
@@ -200,14 +204,17 @@ impl JudgeHandler {
         // Decide.
         let job = look.job.clone();
         let judged = compute(&self.cpu, move |stop| {
+            let known = AtHand { history: &frame, covariates: Some(&covariates) };
+            let measured = measuring::measure(&case.candidate, &case.model, &case.dataset, known, stop)?;
             let judged = judge(&Contest {
                 model: &case.model,
                 dataset: &case.dataset,
-                candidate: &case.candidate,
+                candidate: &case.candidate.live.bundle,
                 job: RecordedJob { spec_hash: &job.spec_hash, as_of: job.as_of, cut_off: job.cut_off },
                 incumbent: case.incumbent.as_deref(),
                 frame: &frame,
                 covariates: &covariates,
+                measured: Some(measured),
                 stop,
             });
             judged.map(|judged| Found::on_rows(&judged))
@@ -230,22 +237,16 @@ impl JudgeHandler {
         let dataset =
             dataset.ok_or_else(|| rejected(format!("dataset {} was not applied", model.spec.dataset)))?;
         let incumbent = match incumbent {
-            Some(incumbent) => Some(self.bundle("incumbent", &incumbent.artifact).await?),
+            Some(incumbent) => Some(self.incumbent(&incumbent.artifact).await?),
             None => None,
         };
-        Ok(Case {
-            dataset: dataset.spec,
-            model: model.spec,
-            candidate: self.bundle("candidate", &proposal.artifact).await?,
-            incumbent,
-        })
+        let candidate = measuring::load(&self.models, version).await;
+        let candidate = candidate.map_err(|error| NoCase::of("candidate", error))?;
+        Ok(Case { dataset: dataset.spec, model: model.spec, candidate, incumbent })
     }
 
-    async fn bundle(&self, side: &str, artifact: &ArtifactName) -> Result<Arc<Bundle>, NoCase> {
-        self.models.get(artifact).await.map_err(|error| match unusable(error) {
-            Ok(problem) => NoCase::Unusable(format!("the {side} cannot be loaded: {problem}")),
-            Err(fault) => NoCase::Fault(fault),
-        })
+    async fn incumbent(&self, artifact: &ArtifactName) -> Result<Arc<Bundle>, NoCase> {
+        self.models.get(artifact).await.map_err(|error| NoCase::of("incumbent", error))
     }
 
     /// The recorded decision as an event; the same every time it is asked for.
@@ -261,6 +262,16 @@ enum NoCase {
     Fault(HandleError),
     /// A side cannot be loaded, now or later: what is in use stays, and the decision says why.
     Unusable(String),
+}
+
+impl NoCase {
+    /// A side that was not loaded.
+    fn of(side: &str, error: LoadError) -> Self {
+        match unusable(error) {
+            Ok(problem) => Self::Unusable(format!("the {side} cannot be loaded: {problem}")),
+            Err(fault) => Self::Fault(fault),
+        }
+    }
 }
 
 impl From<HandleError> for NoCase {

@@ -124,6 +124,8 @@ impl<'a> Trial<'a> {
 
 #[cfg(test)]
 pub(super) mod tests {
+    use jiff::{ToSpan as _, civil::date};
+
     use super::*;
     use crate::names::SeriesId;
 
@@ -132,7 +134,12 @@ pub(super) mod tests {
         let a_day = 24 * series as usize;
         let all = || 0..days * a_day;
         let small = |number: usize| u8::try_from(number).expect("is small");
-        let clock = |point: usize| Clock { hour: small(point % 24), weekday: small(point / a_day % 7) };
+        let monday = date(2024, 1, 1);
+        let clock = |point: usize| Clock {
+            date: monday.saturating_add(i64::try_from(point / a_day).expect("is small").days()),
+            hour: small(point % 24),
+            weekday: small(point / a_day % 7),
+        };
         Points {
             actual: all().map(|point| (point % 24) as f64).collect(),
             scale: vec![1.0; days * a_day],

@@ -87,6 +87,7 @@ fn resample(losses: &PairedLosses, terms: &Terms<'_>, findings: &mut Findings) {
     statistics.bootstrap = Some(resampling.describe());
     statistics.worst_case = worst_case;
     statistics.slices = declared;
+    statistics.absent = slices::absent(terms.declared);
     statistics.searched = searched;
 }
 

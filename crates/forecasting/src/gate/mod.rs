@@ -13,6 +13,7 @@
 mod compare;
 mod fixed_b;
 mod legs;
+mod measured;
 mod objection;
 mod resampling;
 mod scored;
@@ -34,10 +35,11 @@ use crate::{
     series::{Covariates, Frame, Series},
     spec::{DatasetSpec, ModelSpec},
 };
-use legs::{coverage, limits, veto};
+use legs::{cost, coverage, limits, veto};
 use scored::Scored;
 
 pub use compare::{Findings, Terms, compare};
+pub use measured::{Measured, Timed};
 pub use objection::{Objection, Side};
 pub use scored::{Judged, ScoredRow};
 pub use sequential::SinceShift;
@@ -96,6 +98,8 @@ pub struct Contest<'a> {
     /// What is known of its series besides, as of the look: an origin sees past-only numbers from before it, and what
     /// is known in advance as it was corrected to since.
     pub covariates: &'a Covariates,
+    /// What the candidate costs a forecaster; `None`: nobody measured it, and nothing is held against it.
+    pub measured: Option<Measured>,
     /// Ends the work early.
     pub stop: &'a StopFlag,
 }
@@ -199,6 +203,7 @@ impl<'a> Contest<'a> {
         let coverage = intervals.map(|intervals| intervals.coverage(rows, &candidate.forecasts, &LEVELS));
         let evidence = Evidence {
             candidate_coverage: coverage.unwrap_or_default(),
+            measured: self.measured,
             ..gather(rows, scales, candidate, opponent)
         };
         let (verdict, statistics) =
@@ -223,6 +228,7 @@ impl<'a> Contest<'a> {
         // A hard fact counts however little else is known.
         let mut facts = veto::faults([(Side::Candidate, candidate), (self.opponent(), opponent)]);
         facts.extend(limits::object(rows, candidate, &self.model.gate));
+        facts.extend(self.measured.iter().flat_map(|measured| cost::object(measured, &self.model.gate)));
         if !facts.is_empty() {
             return on_nothing(Verdict::KeepIncumbent(facts));
         }
@@ -237,7 +243,8 @@ impl<'a> Contest<'a> {
             }
         };
         let policy = &self.model.gate;
-        let declared = slicing::declared(rows, &policy.slices);
+        let known = slicing::Known { dataset: self.dataset, covariates: self.covariates };
+        let declared = slicing::declared(rows, &policy.slices, &known);
         let searched = if policy.search_slices { slicing::searched(rows) } else { Vec::new() };
         let terms = self.terms(evidence, &declared, &searched);
         let Findings { mut objections, mut statistics } = compare(&losses, &terms);
@@ -316,6 +323,7 @@ fn gather(
         tail_share: tail.map_or(0.0, Tail::share),
         pooled_scale_series: count(rows.scored_series().filter(|series| !scales.is_own(series)).count()),
         candidate_coverage: Vec::new(),
+        measured: None,
         candidate_fallback_forecasts: candidate.fallback_forecasts,
         incumbent_fallback_forecasts: opponent.fallback_forecasts,
         rows_hash: rows.hash(),

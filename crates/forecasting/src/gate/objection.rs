@@ -5,7 +5,7 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::SliceName;
+use super::{SliceName, Timed};
 use crate::names::SeriesId;
 
 /// What one leg of the gate holds against a candidate; displayed as a sentence with its numbers.
@@ -154,6 +154,22 @@ pub enum Objection {
         tolerance: f64,
         /// One less the confidence.
         alpha: f64,
+    },
+    /// The artifact is larger than a forecaster is asked to hold.
+    ArtifactTooLarge {
+        /// Its size.
+        size_bytes: u64,
+        /// The largest that is allowed.
+        allowed_bytes: u64,
+    },
+    /// The candidate takes longer than anybody is asked to wait.
+    TooSlow {
+        /// To do what.
+        timed: Timed,
+        /// How long it took, the fastest of several times.
+        seconds: f64,
+        /// The longest that is allowed.
+        allowed_seconds: f64,
     },
     /// A side left out a forecast, or gave one that is no number.
     ForecastUnusable {

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use super::{Objection, Side};
+use super::{Objection, Side, Timed};
 
 impl Display for Objection {
     #[expect(clippy::too_many_lines, reason = "one sentence after the other")]
@@ -85,6 +85,13 @@ impl Display for Objection {
                 )?;
                 write!(f, "with {} confidence; {level} ± {tolerance:.1} % allowed)", confidence(*alpha))
             }
+            Objection::ArtifactTooLarge { size_bytes, allowed_bytes } => {
+                write!(f, "the candidate's artifact has {size_bytes} bytes ({allowed_bytes} allowed)")
+            }
+            Objection::TooSlow { timed, seconds, allowed_seconds } => {
+                let seconds = beside(*seconds, *allowed_seconds);
+                write!(f, "the candidate takes {seconds} s to {} ({allowed_seconds} s allowed)", task(*timed))
+            }
             Objection::ForecastUnusable { side, series, origin, problem, others } => {
                 write!(f, "the {side}'s forecast of series {series} from {origin} {problem}")?;
                 match others {
@@ -134,6 +141,13 @@ fn telling_digits(one: f64, other: f64, least: usize) -> usize {
     (least..17).find(differ).unwrap_or(least)
 }
 
+fn task(timed: Timed) -> String {
+    match timed {
+        Timed::Loading => "be loaded".to_owned(),
+        Timed::Answering { series } => format!("answer a request for {series} series"),
+    }
+}
+
 fn and_others(others: u64) -> String {
     match others {
         0 => String::new(),
@@ -143,11 +157,17 @@ fn and_others(others: u64) -> String {
 }
 
 #[cfg(test)]
+mod every_objection;
+
+#[cfg(test)]
 mod tests {
     use jiff::Timestamp;
 
     use super::*;
-    use crate::{gate::SliceName, names::SeriesId};
+    use crate::{
+        gate::SliceName,
+        names::{AttributeText, CovariateName, SeriesId},
+    };
 
     fn check(objection: &Objection, sentence: &str) {
         assert_eq!(objection.to_string(), sentence);
@@ -157,6 +177,12 @@ mod tests {
 
     fn akl() -> SeriesId {
         SeriesId::new("akl-1").expect("is an id")
+    }
+
+    fn in_city(city: Option<&str>) -> SliceName {
+        let name = CovariateName::new("city").expect("is a name");
+        let value = city.map(|city| AttributeText::new(city).expect("is a text"));
+        SliceName::Attribute { name, value }
     }
 
     fn at(text: &str) -> Timestamp {
@@ -230,6 +256,9 @@ mod tests {
         let names = [
             (SliceName::Weekend, "on weekends, "),
             (SliceName::PeakHours, "on peak hours, "),
+            (SliceName::Holidays, "on holidays, "),
+            (in_city(Some("Kiel")), "on city=Kiel, "),
+            (in_city(None), "on series without city, "),
             (SliceName::Small(1), "on 1 small slice, "),
             (SliceName::Small(3), "on 3 small slices together, "),
         ];

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::names::SeriesId;
+use crate::names::{AttributeText, CovariateName, SeriesId};
 
 /// Some of the points of a comparison, under a name.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,6 +27,15 @@ pub enum SliceName {
     PeakHours,
     /// They lie in the local hours from the first to the second, both included.
     Hours(u8, u8),
+    /// They lie on holidays.
+    Holidays,
+    /// They are of series that a static covariate says the same of.
+    Attribute {
+        /// Which covariate.
+        name: CovariateName,
+        /// What it says; `None`: nothing.
+        value: Option<AttributeText>,
+    },
     /// They are of slices that are too small to be looked at one by one: so many.
     Small(u32),
 }
@@ -38,6 +47,9 @@ impl fmt::Display for SliceName {
             SliceName::Weekend => f.write_str("weekends"),
             SliceName::PeakHours => f.write_str("peak hours"),
             SliceName::Hours(first, last) => write!(f, "hours {first} to {last}"),
+            SliceName::Holidays => f.write_str("holidays"),
+            SliceName::Attribute { name, value: Some(value) } => write!(f, "{name}={value}"),
+            SliceName::Attribute { name, value: None } => write!(f, "series without {name}"),
             SliceName::Small(1) => f.write_str("1 small slice"),
             SliceName::Small(count) => write!(f, "{count} small slices together"),
         }

@@ -1,30 +1,44 @@
 //! Which rows are of which slice.
 //!
-//! A further kind of slice is a [`SliceName`], a key of the policy and a line in [`declared`]: holidays when the
-//! calendar of a dataset is known here, groups of series when their attributes are.
+//! A further kind of slice is a [`SliceName`], a key of the policy and a line in [`declared`].
 
 use std::{collections::BTreeMap, ops::RangeInclusive};
 
-use jiff::Timestamp;
+use jiff::{Timestamp, ToSpan as _, civil::Date};
 
 use super::{Slice, SliceName};
 use crate::{
     evaluation::RowSet,
-    names::SeriesId,
-    series::{Frequency, Grid},
-    spec::SlicePolicy,
+    holidays::{HolidayCalendar, HolidayRegion},
+    names::{AttributeText, CovariateName, SeriesId},
+    series::{Attribute, Covariates, Frequency, Grid},
+    spec::{DatasetSpec, SlicePolicy},
 };
 
-/// The slices of the policy.
-pub(super) fn declared(rows: &RowSet<'_>, policy: &SlicePolicy) -> Vec<Slice> {
+/// What is known of the rows besides their values.
+pub(super) struct Known<'a> {
+    pub(super) dataset: &'a DatasetSpec,
+    pub(super) covariates: &'a Covariates,
+}
+
+/// The slices of the policy. One without a point says that there is none.
+pub(super) fn declared(rows: &RowSet<'_>, policy: &SlicePolicy, known: &Known<'_>) -> Vec<Slice> {
     let clocks = clocks(rows);
     let mut slices = if policy.series { of_series(rows) } else { Vec::new() };
+    slices.extend(policy.attributes.iter().flat_map(|name| of_attribute(rows, known.covariates, name)));
     if policy.weekend {
         slices.push(Slice { name: SliceName::Weekend, points: points(&clocks, Clock::is_weekend) });
     }
     if let Some([first, last]) = policy.peak_hours {
         let is_peak = |clock: Clock| within(clock.hour, first, last);
         slices.push(Slice { name: SliceName::PeakHours, points: points(&clocks, is_peak) });
+    }
+    if policy.holidays {
+        let calendar = known.dataset.holidays.as_ref().map(HolidayRegion::calendar);
+        let days = step_days(&rows.frame().grid);
+        let is_free =
+            |clock: Clock| calendar.is_some_and(|calendar| holds_holiday(calendar, clock.date, days));
+        slices.push(Slice { name: SliceName::Holidays, points: points(&clocks, is_free) });
     }
     slices
 }
@@ -54,6 +68,18 @@ pub(crate) fn has_hours(grid: &Grid) -> bool {
     matches!(grid.frequency(), Frequency::Minutes(_))
 }
 
+/// Calendar days that a step begins or goes on in.
+fn step_days(grid: &Grid) -> i64 {
+    match grid.frequency() {
+        Frequency::Minutes(_) => 1,
+        Frequency::Days(days) => days.into(),
+    }
+}
+
+fn holds_holiday(calendar: &HolidayCalendar, first: Date, days: i64) -> bool {
+    (0..days).any(|later| calendar.on(first.saturating_add(later.days())).next().is_some())
+}
+
 /// From the first hour to the last, past midnight if the last is the smaller.
 fn within(hour: u8, first: u8, last: u8) -> bool {
     let inside: RangeInclusive<u8> = first..=last;
@@ -63,6 +89,7 @@ fn within(hour: u8, first: u8, last: u8) -> bool {
 /// When a row's step begins, as people there say it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Clock {
+    pub(crate) date: Date,
     pub(crate) hour: u8,
     /// 0 is Monday.
     pub(crate) weekday: u8,
@@ -72,6 +99,7 @@ impl Clock {
     pub(crate) fn of(step: Timestamp, grid: &Grid) -> Self {
         let local = grid.local(step);
         Self {
+            date: local.date(),
             hour: local.hour().unsigned_abs(),
             weekday: local.weekday().to_monday_zero_offset().unsigned_abs(),
         }
@@ -96,29 +124,52 @@ fn points(clocks: &[Clock], is_in: impl Fn(Clock) -> bool) -> Vec<u32> {
 }
 
 fn of_series(rows: &RowSet<'_>) -> Vec<Slice> {
-    let mut slices: Vec<Slice> = Vec::new();
-    let mut last: Option<&SeriesId> = None;
+    let slice = |(id, points): (&SeriesId, _)| Slice { name: SliceName::Series(id.clone()), points };
+    by_series(rows).into_iter().map(slice).collect()
+}
+
+/// The series that the attribute says the same of, in the order of what it says; those that it says nothing of first.
+fn of_attribute(rows: &RowSet<'_>, covariates: &Covariates, name: &CovariateName) -> Vec<Slice> {
+    let mut alike: BTreeMap<Option<AttributeText>, Vec<u32>> = BTreeMap::new();
+    for (id, points) in by_series(rows) {
+        alike.entry(said(covariates.of(id).attributes.get(name))).or_default().extend(points);
+    }
+    let slice = |(value, points)| Slice { name: SliceName::Attribute { name: name.clone(), value }, points };
+    alike.into_iter().map(slice).collect()
+}
+
+/// A number is its own text; one that is none says nothing.
+fn said(attribute: Option<&Attribute>) -> Option<AttributeText> {
+    match attribute? {
+        Attribute::Text(text) => Some(text.clone()),
+        Attribute::Number(number) if number.is_finite() => AttributeText::new(number.to_string()).ok(),
+        Attribute::Number(_) => None,
+    }
+}
+
+/// The points of each series that has rows.
+fn by_series<'a>(rows: &RowSet<'a>) -> Vec<(&'a SeriesId, Vec<u32>)> {
+    let mut all: Vec<(&SeriesId, Vec<u32>)> = Vec::new();
     for (point, row) in (0_u32..).zip(rows.rows()) {
         let id = rows.series_of(row);
-        if last != Some(id) {
-            slices.push(Slice { name: SliceName::Series(id.clone()), points: Vec::new() });
-            last = Some(id);
-        }
-        if let Some(slice) = slices.last_mut() {
-            slice.points.push(point);
+        match all.last_mut() {
+            Some((last, points)) if *last == id => points.push(point),
+            _ => all.push((id, vec![point])),
         }
     }
-    slices
+    all
 }
 
 #[cfg(test)]
 mod tests {
-    use jiff::SignedDuration;
+    use jiff::{SignedDuration, Timestamp};
 
     use super::*;
     use crate::{
         evaluation::holdout_origins,
-        examples::{grid, history, start},
+        examples::{dataset, grid, history, id, start},
+        names::DatasetName,
+        series::{Frame, Series, SeriesCovariates},
     };
 
     /// Ten days from a Monday on, from the third day on.
@@ -130,6 +181,10 @@ mod tests {
         check(&RowSet::new(&frame, origins, 24, SignedDuration::ZERO));
     }
 
+    fn nothing_known(dataset: &DatasetSpec) -> Known<'_> {
+        Known { dataset, covariates: Covariates::none() }
+    }
+
     fn sizes(slices: &[Slice]) -> Vec<(String, usize)> {
         slices.iter().map(|slice| (slice.name.to_string(), slice.points.len())).collect()
     }
@@ -137,8 +192,13 @@ mod tests {
     #[test]
     fn slices_follow_the_clock_of_the_dataset() {
         with_rows(|rows| {
-            let policy = SlicePolicy { series: true, weekend: true, peak_hours: Some([22, 1]) };
-            let slices = declared(rows, &policy);
+            let policy = SlicePolicy {
+                series: true,
+                weekend: true,
+                peak_hours: Some([22, 1]),
+                ..SlicePolicy::default()
+            };
+            let slices = declared(rows, &policy, &nothing_known(&dataset()));
             let expected = [
                 ("series arcade", 8 * 24),
                 ("series bridge", 8 * 24),
@@ -154,9 +214,85 @@ mod tests {
     }
 
     #[test]
+    fn each_value_of_an_attribute_is_a_slice_and_so_are_the_series_without_one() {
+        let attributes = |number: Option<f64>, text: Option<&str>| {
+            let text = text.map(|text| Attribute::Text(AttributeText::new(text).expect("is a text")));
+            let said = [("size", number.map(Attribute::Number)), ("city", text)].into_iter();
+            let said = said.filter_map(|(name, said)| Some((covariate(name), said?)));
+            SeriesCovariates { attributes: said.collect(), ..SeriesCovariates::none(start()) }
+        };
+        let covariates = Covariates::new(BTreeMap::from([
+            (id("arcade"), attributes(Some(12.5), Some("Kiel"))),
+            (id("bridge"), attributes(Some(f64::NAN), Some("Kiel"))),
+        ]));
+        with_rows(|rows| {
+            let attributes = ["city", "size"].map(covariate).into();
+            let policy = SlicePolicy { attributes, ..SlicePolicy::default() };
+            let known = |covariates| declared(rows, &policy, &Known { dataset: &dataset(), covariates });
+            let expected = [
+                ("series without city", 8 * 24),
+                ("city=Kiel", 2 * 8 * 24),
+                ("series without size", 2 * 8 * 24),
+                ("size=12.5", 8 * 24),
+            ];
+            let slices = known(&covariates);
+            assert_eq!(sizes(&slices), expected.map(|(name, points)| (name.to_owned(), points)));
+            let of = |point: &u32| rows.series_of(&rows.rows()[*point as usize]).as_str();
+            assert!(slices[0].points.iter().all(|point| of(point) == "court"));
+            // Declared, and nobody says it of any series.
+            let nowhere = [("series without city", 3 * 8 * 24), ("series without size", 3 * 8 * 24)];
+            assert_eq!(
+                sizes(&known(Covariates::none())),
+                nowhere.map(|(name, points)| (name.to_owned(), points))
+            );
+        });
+    }
+
+    fn covariate(name: &str) -> CovariateName {
+        CovariateName::new(name).expect("is a name")
+    }
+
+    fn in_new_zealand(frequency: &str) -> DatasetSpec {
+        let toml = "name = 'shops'\ntime_zone = 'Pacific/Auckland'\nholidays = 'NZ'";
+        toml::from_str(&format!("{toml}\nfrequency = '{frequency}'")).expect("is a dataset")
+    }
+
+    /// The local dates of the rows on holidays, of a row per step from 2025-01-29 to the end of February.
+    fn holidays(dataset: &DatasetSpec) -> Vec<String> {
+        let grid = dataset.grid();
+        let at = |text: &str| text.parse::<Timestamp>().expect("is a time");
+        let (start, first) = (at("2025-01-27T00:00:00+13:00"), at("2025-01-29T00:00:00+13:00"));
+        let end = at("2025-03-01T00:00:00+13:00");
+        let steps = grid.steps_up_to(start, end);
+        let values = vec![1.0; usize::try_from(steps).expect("goes forward")];
+        let frame = Frame::new(grid, vec![Series { id: id("shop"), start, values }]).expect("one series");
+        let origins =
+            (0..steps).map(|step| frame.grid.advance(start, step)).filter(|origin| *origin >= first);
+        let rows = RowSet::new(&frame, origins.collect(), 1, SignedDuration::ZERO);
+        let policy = SlicePolicy { holidays: true, ..SlicePolicy::default() };
+        let slices = declared(&rows, &policy, &nothing_known(dataset));
+        let [slice] = slices.as_slice() else { panic!("{slices:?}") };
+        assert_eq!(slice.name, SliceName::Holidays);
+        let date = |point: &u32| frame.grid.local(rows.rows()[*point as usize].target).date().to_string();
+        slice.points.iter().map(date).collect()
+    }
+
+    #[test]
+    fn holidays_are_those_of_the_dataset_by_its_clock() {
+        // Waitangi Day; as far as all of New Zealand has a day off.
+        assert_eq!(holidays(&in_new_zealand("P1D")), ["2025-02-06"]);
+        assert_eq!(holidays(&in_new_zealand("PT1H")), ["2025-02-06"; 24]);
+        // A week that begins on a Monday and holds it.
+        assert_eq!(holidays(&in_new_zealand("P7D")), ["2025-02-03"]);
+        let name = DatasetName::new("elsewhere").expect("is a name");
+        let nowhere = DatasetSpec { name, holidays: None, ..in_new_zealand("P1D") };
+        assert_eq!(holidays(&nowhere), Vec::<String>::new(), "there is a slice, and no point in it");
+    }
+
+    #[test]
     fn nothing_is_declared_by_default_and_everything_is_searched() {
         with_rows(|rows| {
-            assert_eq!(declared(rows, &SlicePolicy::default()), []);
+            assert_eq!(declared(rows, &SlicePolicy::default(), &nothing_known(&dataset())), []);
             let names: Vec<String> = sizes(&searched(rows)).into_iter().map(|(name, _)| name).collect();
             let expected = [
                 "series arcade",

@@ -19,6 +19,8 @@ pub struct Statistics {
     pub bootstrap: Option<Bootstrap>,
     /// The declared slices.
     pub slices: Vec<SliceTest>,
+    /// Declared slices that no point is of: nothing is known of them.
+    pub absent: Vec<SliceName>,
     /// The worst of the searched slices.
     pub searched: Option<SearchedTest>,
     /// The largest losses.

@@ -4,6 +4,10 @@ use crate::{
     names::{DatasetName, ModelName},
 };
 
+mod facts;
+
+mod bad_candidates;
+
 /// 60 days of which the last 30 are after all cut-offs.
 const DAYS: i64 = 60;
 const TRAINED: i64 = 30;
@@ -26,6 +30,7 @@ fn judge_by(policy: &str, frame: &Frame, candidate: &Bundle, incumbent: Option<&
         incumbent,
         frame,
         covariates,
+        measured: None,
         stop: &stop,
     };
     judge(&contest).expect("nobody stops it").judgement
@@ -96,6 +101,7 @@ fn a_candidate_that_contradicts_its_recorded_job_is_refused() {
             incumbent: None,
             frame: &frame,
             covariates: Covariates::none(),
+            measured: None,
             stop: &stop,
         };
         judge(&contest).expect("nobody stops it").judgement.verdict.reasons()
@@ -156,6 +162,7 @@ fn the_first_origin_waits_for_the_availability_delay() {
             incumbent: None,
             frame: &frame,
             covariates: Covariates::none(),
+            measured: None,
             stop: &stop,
         };
         judge(&contest).expect("nobody stops it").judgement.evidence.origins
@@ -274,6 +281,7 @@ fn a_judgement_stops_when_asked() {
         incumbent: None,
         frame: &frame,
         covariates: Covariates::none(),
+        measured: None,
         stop: &stop,
     };
     stop.stop();
@@ -294,6 +302,7 @@ fn the_rows_that_are_handed_out_are_those_that_were_scored() {
         incumbent,
         frame: &frame,
         covariates: Covariates::none(),
+        measured: None,
         stop: &stop,
     };
     let judged = judge(&contest).expect("nobody stops it");
@@ -323,6 +332,7 @@ fn a_forecast_that_is_no_number_is_none_in_the_rows() {
         incumbent: None,
         frame: &frame,
         covariates: Covariates::none(),
+        measured: None,
         stop: &stop,
     };
     let judged = judge(&contest).expect("nobody stops it");
@@ -368,6 +378,7 @@ fn a_longer_horizon_overlaps_and_its_origins_are_drawn_in_longer_blocks() {
         incumbent: Some(&worse),
         frame: &frame,
         covariates: Covariates::none(),
+        measured: None,
         stop: &stop,
     };
     let statistics = judge(&contest).expect("nobody stops it").judgement.statistics;

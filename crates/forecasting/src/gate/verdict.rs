@@ -4,7 +4,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AverageTest, Objection, Statistics, WorstCaseTest,
+    AverageTest, Measured, Objection, Statistics, WorstCaseTest,
     sentence::{beside, confidence},
 };
 use crate::{evaluation::Errors, intervals::Coverage};
@@ -80,6 +80,9 @@ pub struct Evidence {
     /// How many of the actuals the candidate's intervals held; empty where it has none.
     #[serde(default)]
     pub candidate_coverage: Vec<Coverage>,
+    /// What the candidate costs a forecaster; `None` if nobody measured it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub measured: Option<Measured>,
     /// SHA-256 in hex over series, origin, target and actual of every row.
     pub rows_hash: String,
 }
@@ -111,6 +114,7 @@ impl Judgement {
             ),
         ];
         reasons.extend(self.on_slices());
+        reasons.extend(self.on_nothing());
         reasons.push(format!(
             "both were scored on the same {rows} points of {series} series from {origins} origins"
         ));
@@ -143,6 +147,12 @@ impl Judgement {
              {}, measured {ratio} ×",
             worst.slice
         ))
+    }
+
+    /// None where every declared slice has points.
+    fn on_nothing(&self) -> Option<String> {
+        let absent: Vec<String> = self.statistics.absent.iter().map(ToString::to_string).collect();
+        (!absent.is_empty()).then(|| format!("there were no points to judge on {}", absent.join(" and on ")))
     }
 
     /// The judgement on sides of which one cannot even be loaded: what is in use stays.

@@ -1,9 +1,14 @@
 //! What an operator may choose about the gate. The floor is not among it.
 
+use std::{
+    collections::BTreeSet,
+    ops::{Not, RangeInclusive},
+};
+
 use serde::{Deserialize, Serialize};
 
-use super::{SpecError, check_range};
-use crate::series::Grid;
+use super::{DatasetSpec, SpecError, check_range};
+use crate::{artifact::Bundle, names::CovariateName, series::Grid};
 
 /// How much evidence the gate wants, how much history it may take for it, and how strict its legs are.
 ///
@@ -21,11 +26,16 @@ use crate::series::Grid;
 /// coverage_tolerance = 0.1           # how far off the coverage of intervals may be
 /// exceedances = false                # whether a count of horrible errors is a leg
 /// search_slices = true               # whether bad slices are searched among series, weekends and hours
+/// max_artifact_bytes = 67108864      # the largest artifact
+/// max_load_seconds = 30.0            # until a forecaster has it in memory
+/// max_answer_seconds = 10.0          # for a request of up to 100 series
 ///
 /// [gate.slices]
 /// series = true                      # each series is a slice
 /// weekend = true                     # Saturdays and Sundays
 /// peak_hours = [7, 9]                # local hours, both included
+/// holidays = true                    # holidays of the dataset's region
+/// attributes = ["city"]              # each value of a static covariate is a slice
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, into = "WrittenPolicy")]
@@ -60,6 +70,14 @@ pub struct GatePolicy {
     pub exceedances: bool,
     /// Whether bad slices are also searched among series, weekends and each three hours of the day. Default: yes.
     pub search_slices: bool,
+    /// How large an artifact may be: 1 byte to the most that any may have (the default, 64 MiB and a header).
+    pub max_artifact_bytes: u64,
+    /// How long loading a candidate may take, the fastest of several times: 0.001 to 600 s. By default 30, after which
+    /// a forecaster gives up.
+    pub max_load_seconds: f64,
+    /// How much computing one answer may take, the fastest of several times: 0.001 to 600 s, default 10. The request is for
+    /// at most 100 series, fewer where their reply would not fit into a message.
+    pub max_answer_seconds: f64,
     /// The slices that are looked at one by one.
     pub slices: SlicePolicy,
 }
@@ -76,11 +94,31 @@ pub struct SlicePolicy {
     /// the smaller.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub peak_hours: Option<[u8; 2]>,
+    /// Holidays of the dataset's region are a slice, and days that are free in the place of one. Of longer steps than a
+    /// day those that hold one.
+    #[serde(skip_serializing_if = "Not::not")]
+    pub holidays: bool,
+    /// Of each of these static covariates each value is a slice, and so are the series without one.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub attributes: BTreeSet<CovariateName>,
 }
 
 impl SlicePolicy {
     fn validate(&self) -> Result<(), SpecError> {
         self.peak_hours.iter().flatten().try_for_each(|&hour| check_range("peak_hours", hour, 0..=23))
+    }
+
+    /// Refuses slices of what the dataset does not declare.
+    fn validate_with(&self, dataset: &DatasetSpec) -> Result<(), SpecError> {
+        if self.holidays && dataset.holidays.is_none() {
+            let problem = format!("dataset {} does not say whose holidays it follows", dataset.name);
+            return Err(SpecError::new("holidays", &self.holidays, problem));
+        }
+        let unknown = self.attributes.iter().find(|name| !dataset.covariates.attributes().contains(*name));
+        unknown.map_or(Ok(()), |name| {
+            let problem = format!("dataset {} declares no such static covariate", dataset.name);
+            Err(SpecError::new("attributes", name, problem))
+        })
     }
 }
 
@@ -88,6 +126,7 @@ impl GatePolicy {
     /// With fewer paired origins no comparison means anything, so no policy goes below.
     pub const LEAST_ORIGINS: u32 = 28;
     const MOST_ORIGINS: u32 = 3660;
+    const SECONDS: RangeInclusive<f64> = 0.001..=600.0;
 
     /// The paired origins without which nothing is promoted on this grid: [`GatePolicy::min_origins`], and
     /// enough for overlapping horizons.
@@ -118,9 +157,17 @@ impl GatePolicy {
         check_range("bootstrap", self.bootstrap, 2_000..=20_000)?;
         check_range("max_ratio", self.max_ratio, 1.0..=100.0)?;
         check_range("coverage_tolerance", self.coverage_tolerance, 0.01..=1.0)?;
+        check_range("max_artifact_bytes", self.max_artifact_bytes, 1..=Bundle::MOST_BYTES)?;
+        check_range("max_load_seconds", self.max_load_seconds, Self::SECONDS)?;
+        check_range("max_answer_seconds", self.max_answer_seconds, Self::SECONDS)?;
         self.check_max_error()?;
         self.check_forecast_range()?;
         self.slices.validate().map_err(|error| error.within("slices"))
+    }
+
+    /// Refuses what does not fit the dataset.
+    pub(super) fn validate_with(&self, dataset: &DatasetSpec) -> Result<(), SpecError> {
+        self.slices.validate_with(dataset).map_err(|error| error.within("slices"))
     }
 
     fn check_max_error(&self) -> Result<(), SpecError> {
@@ -159,6 +206,9 @@ impl Default for GatePolicy {
             coverage_tolerance: 0.1,
             exceedances: false,
             search_slices: true,
+            max_artifact_bytes: Bundle::MOST_BYTES,
+            max_load_seconds: 30.0,
+            max_answer_seconds: 10.0,
             slices: SlicePolicy::default(),
         }
     }
@@ -193,6 +243,12 @@ struct WrittenPolicy {
     #[serde(skip_serializing_if = "Option::is_none")]
     search_slices: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    max_artifact_bytes: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_load_seconds: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_answer_seconds: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     slices: Option<SlicePolicy>,
 }
 
@@ -216,6 +272,9 @@ impl From<GatePolicy> for WrittenPolicy {
             coverage_tolerance: unless(policy.coverage_tolerance, &default.coverage_tolerance),
             exceedances: unless(policy.exceedances, &default.exceedances),
             search_slices: unless(policy.search_slices, &default.search_slices),
+            max_artifact_bytes: unless(policy.max_artifact_bytes, &default.max_artifact_bytes),
+            max_load_seconds: unless(policy.max_load_seconds, &default.max_load_seconds),
+            max_answer_seconds: unless(policy.max_answer_seconds, &default.max_answer_seconds),
             slices: unless(policy.slices, &default.slices),
         }
     }
@@ -285,6 +344,9 @@ mod tests {
             ("range = [1, 1]", "range = [1, 1]: must be two numbers, the smaller one first"),
             ("range = [0, inf]", "range = [0, inf]: must be two numbers, the smaller one first"),
             ("coverage_tolerance = 0.0", "coverage_tolerance = 0: must be from 0.01 to 1"),
+            ("max_artifact_bytes = 0", "max_artifact_bytes = 0: must be from 1 to 67108914"),
+            ("max_load_seconds = 0.0", "max_load_seconds = 0: must be from 0.001 to 600"),
+            ("max_answer_seconds = 601.0", "max_answer_seconds = 601: must be from 0.001 to 600"),
             ("[slices]\npeak_hours = [7, 24]", "slices.peak_hours = 24: must be from 0 to 23"),
         ];
         for (toml, text) in cases {
@@ -295,8 +357,9 @@ mod tests {
     const ALL_KEYS: &str = "min_origins = 35\nholdout_origins = 56\nmax_holdout_share = 0.25\nalpha = 0.2\n\
                             tail_margin = 0.0\nslice_margin = 2.0\nbootstrap = 20000\nmax_ratio = 1.0\n\
                             max_error = 500\nrange = [-5, 20000]\ncoverage_tolerance = 1.0\nexceedances = true\n\
-                            search_slices = false\n[slices]\nseries = true\nweekend = true\n\
-                            peak_hours = [22, 5]";
+                            search_slices = false\nmax_artifact_bytes = 1000000\nmax_load_seconds = 2.5\n\
+                            max_answer_seconds = 0.25\n[slices]\nseries = true\nweekend = true\n\
+                            peak_hours = [22, 5]\nholidays = true\nattributes = ['city', 'size']";
 
     #[test]
     fn every_key_can_be_set_and_survives_serialisation() {
@@ -312,5 +375,26 @@ mod tests {
     fn keys_at_their_default_are_not_written_so_that_hashes_last() {
         let json = serde_json::to_string(&GatePolicy::default()).expect("is JSON");
         assert_eq!(json, r#"{"min_origins":28,"max_holdout_share":0.3333333333333333}"#);
+        let slices: SlicePolicy = toml::from_str("weekend = true").expect("is a policy");
+        let json = serde_json::to_string(&slices).expect("is JSON");
+        assert_eq!(json, r#"{"series":false,"weekend":true}"#);
+    }
+
+    #[test]
+    fn slices_of_what_the_dataset_does_not_declare_are_refused() {
+        let dataset = "name = 'shops'\nfrequency = 'P1D'\ntime_zone = 'UTC'";
+        let problem = |slices: &str, declared: &str| {
+            let policy: GatePolicy = toml::from_str(&format!("[slices]\n{slices}")).expect("is a policy");
+            let dataset = toml::from_str(&format!("{dataset}\n{declared}")).expect("is a dataset");
+            policy.validate_with(&dataset).err().map(|error| error.to_string())
+        };
+        let text = "slices.holidays = true: dataset shops does not say whose holidays it follows";
+        assert_eq!(problem("holidays = true", "").as_deref(), Some(text));
+        assert_eq!(problem("holidays = true", "holidays = 'NZ'"), None);
+        let text = "slices.attributes = city: dataset shops declares no such static covariate";
+        let declared = "[covariates]\nknown = ['city']\nstatic = ['region']";
+        assert_eq!(problem("attributes = ['city', 'region']", declared).as_deref(), Some(text));
+        assert_eq!(problem("attributes = ['region']", declared), None);
+        assert_eq!(problem("series = true", ""), None);
     }
 }

@@ -114,6 +114,7 @@ impl ModelSpec {
                 format!("must be at most {most_steps} steps of {}, which is 5 years", dataset.frequency);
             return Err(SpecError::new("horizon", &self.horizon_steps, problem));
         }
+        self.gate.validate_with(dataset).map_err(|error| error.within("gate"))?;
         self.check_holdout_origins(dataset)
     }
 

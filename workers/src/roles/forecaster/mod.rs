@@ -22,7 +22,7 @@ mod issued;
 pub use events::EVENTS;
 pub use issued::IssuedLog;
 pub use looks::{Looked, Looks};
-pub use recent::{RecentHistory, window};
+pub use recent::{RecentHistory, window, window_begins};
 pub use serving::{Heard, InRegistry, ServingModels};
 pub use up_to_date::{Keeper, UpToDate};
 

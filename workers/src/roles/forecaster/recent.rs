@@ -8,10 +8,11 @@ use std::{
 use forecasting::{
     names::DatasetName,
     routing::Serving,
-    series::{Covariates, Frame},
+    series::{Covariates, Frame, Grid},
     spec::DatasetSpec,
 };
 use history::{History, Range, ReadError};
+use jiff::Timestamp;
 use tracing::error;
 
 use super::local_copy::Window;
@@ -123,10 +124,15 @@ pub async fn window(
 ) -> Result<Window, ReadError> {
     let (name, grid, declared) = (&dataset.name, dataset.grid(), dataset.covariates.clone());
     let newest = history.newest(name).await?;
-    let back = i64::try_from(steps).unwrap_or(i64::MAX);
-    let from = newest.map(|newest| grid.start_of_day(grid.advance(newest, -back), -ORIGINS_BACK_DAYS));
+    let from = newest.map(|newest| window_begins(&grid, newest, steps));
     let range = Range { from, ..Range::default() }; // to whatever is known in advance
     let frame = Arc::new(history.read(name, &grid, &range).await?);
     let covariates = Arc::new(history.covariates(name, &grid, &declared, &range).await?);
     Ok(Window { frame, covariates, declared, revision, steps })
+}
+
+/// Where a window begins that holds `steps` steps before the newest one.
+pub fn window_begins(grid: &Grid, newest: Timestamp, steps: usize) -> Timestamp {
+    let back = i64::try_from(steps).unwrap_or(i64::MAX);
+    grid.start_of_day(grid.advance(newest, -back), -ORIGINS_BACK_DAYS)
 }

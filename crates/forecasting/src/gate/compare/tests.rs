@@ -322,6 +322,7 @@ fn small_slices_are_judged_together_and_never_dropped() {
     let [merged] = &statistics.slices[..] else { panic!("{statistics:?}") };
     assert_eq!((&merged.slice, merged.points, merged.origins), (&SliceName::Small(9), 35, 7));
     assert_eq!((merged.lower, merged.upper), (None, None), "seven origins are still too few");
+    assert_eq!(statistics.absent, [series("empty")]);
 
     let tuesday = slice(
         series("tuesday"),

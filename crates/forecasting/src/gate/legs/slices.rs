@@ -96,6 +96,11 @@ pub(in crate::gate) fn searched(
     Some(SearchedTest { slices, worst, statistic, critical })
 }
 
+/// The slices without a point.
+pub(in crate::gate) fn absent(slices: &[Slice]) -> Vec<SliceName> {
+    slices.iter().filter(|slice| slice.points.is_empty()).map(|slice| slice.name.clone()).collect()
+}
+
 /// What a slice holds against the candidate. `searched`: the worst of how many it is, if it was searched for.
 pub(in crate::gate) fn object(
     test: &SliceTest,
