@@ -139,7 +139,8 @@ async fn nobody_forces_a_version_whose_artifact_is_gone_or_another_models() {
     let registry = &stack.environment.registry;
     let gone =
         registry.version(&model.name, 2).await.expect("reads").expect("was proposed").proposal.artifact;
-    // The gatekeeper has it in memory still: it must not be fooled by that.
+    // The gatekeeper has it in memory: it must not be fooled by that.
+    stack.environment.models.get(&gone).await.expect("is there");
     stack.environment.artifacts.delete(&gone).await.expect("deletes");
     let missing = refusal(&stack, Act::Force { version: 2 }).await;
     assert_eq!(missing.reason, ActRefusal::Unusable);

@@ -36,6 +36,8 @@ mod acts;
 
 mod judged_again;
 
+mod bad_evidence;
+
 mod followed;
 
 mod fallback;

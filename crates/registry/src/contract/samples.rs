@@ -5,7 +5,7 @@ use std::sync::Arc;
 use forecasting::{
     artifact::ArtifactName,
     evaluation::Errors,
-    gate::{Bootstrap, Evidence, Judgement, Statistics, Verdict},
+    gate::{Bootstrap, Evidence, Judgement, Measured, Statistics, Verdict},
     intervals::Coverage,
     names::{LearnerName, ModelName},
     spec::{DatasetSpec, ModelSpec},
@@ -99,9 +99,17 @@ pub(super) fn errors() -> Errors {
     }
 }
 
+const MEASURED: Measured = Measured {
+    size_bytes: 1_234_567,
+    load: SignedDuration::from_micros(40_123),
+    answer: SignedDuration::from_nanos(15_000_001),
+    series: 21,
+};
+
 pub(super) fn judgement(verdict: Verdict) -> Judgement {
     let evidence = Evidence {
         candidate_coverage: vec![Coverage { level: 80, held: 0.79 }],
+        measured: Some(MEASURED),
         origins: 56,
         rows: 28_224,
         series: 21,

@@ -204,6 +204,21 @@ fn overlapping_horizons_make_the_same_gain_less_certain() {
 }
 
 #[test]
+fn days_that_hang_together_more_than_declared_are_less_certain() {
+    let incumbent = losses(1.0, 10.0);
+    let p = |is_worse: fn(u32) -> bool| {
+        let loss =
+            |(point, loss): (u32, &f64)| if is_worse(point / POINTS) { loss + 0.1 } else { loss - 0.2 };
+        let candidate: Vec<f64> = (0_u32..).zip(&incumbent).map(loss).collect();
+        let statistics = Case::default().compare(&candidate, &incumbent).statistics;
+        statistics.average.and_then(|test| test.p).expect("was tested")
+    };
+    // The same seven days of 28 are worse.
+    let (scattered, in_a_row) = (p(|day| day.is_multiple_of(4)), p(|day| day / 7 == 2));
+    assert!(in_a_row > scattered, "{in_a_row} {scattered}");
+}
+
+#[test]
 fn an_origin_counts_the_same_however_many_points_it_has() {
     // One point of the first origin, 24 of the others.
     let (mut candidate, mut incumbent) = (losses(0.9, 9.0), losses(1.0, 10.0));
