@@ -48,7 +48,7 @@ const COMMANDS: [&[&str]; 5] = [
 async fn tables_of_a_newer_program_are_left_alone_by_everything() {
     for (schema, insert) in [
         (
-            "registry has version 99, this program knows 3",
+            "registry has version 99, this program knows 4",
             "INSERT INTO registry._sqlx_migrations VALUES (99, 'newer', now(), true, '', 0)",
         ),
         (
@@ -72,7 +72,7 @@ async fn tables_of_a_newer_program_are_left_alone_by_everything() {
 #[tokio::test(flavor = "multi_thread")]
 async fn tables_of_an_older_program_need_migrate_and_nothing_else_touches_them() {
     for (schema, needed, drop) in
-        [("registry", 3, "DROP SCHEMA registry CASCADE"), ("history", 4, "DROP SCHEMA history CASCADE")]
+        [("registry", 4, "DROP SCHEMA registry CASCADE"), ("history", 4, "DROP SCHEMA history CASCADE")]
     {
         let fleet = Fleet::new().await;
         execute(&fleet, drop).await;

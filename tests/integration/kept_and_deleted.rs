@@ -5,9 +5,12 @@ use std::collections::BTreeSet;
 use artifacts::{ArtifactStoreError, Listed};
 use bytes::Bytes;
 use forecasting::artifact::ArtifactName;
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use registry::Decision;
-use workers::roles::{Role, gatekeeper::retention};
+use workers::{
+    roles::{Role, gatekeeper::retention},
+    scored_rows,
+};
 
 use crate::stack::{Stack, at, promoted, refused};
 
@@ -33,12 +36,12 @@ async fn a_verdict_leaves_the_rows_that_it_was_found_on() {
     let kept = decision.scored_rows.expect("rows were scored");
     let bytes = stack.environment.artifacts.get(&kept.name).await.expect("is in the store");
     assert_eq!(kept.size_bytes, bytes.len() as u64);
-    let csv = zstd::decode_all(&*bytes).expect("is zstd");
     let mut losses = Vec::new();
-    for row in csv::Reader::from_reader(&*csv).deserialize() {
-        let (_series, origin, ds, y, candidate, incumbent, scale): Row = row.expect("a row");
-        assert!(origin <= ds);
-        losses.push(((y - candidate).abs() / scale, (y - incumbent).abs() / scale));
+    for row in scored_rows::decode(bytes).expect("is Parquet") {
+        let row = row.expect("a row");
+        assert!(row.origin <= row.target);
+        let [candidate, incumbent] = row.losses().map(|loss| loss.expect("was scored"));
+        losses.push((candidate, incumbent));
     }
     assert_eq!(losses.len() as u64, decision.judgement.evidence.rows);
     let mean = |side: fn(&(f64, f64)) -> f64| losses.iter().map(side).sum::<f64>() / losses.len() as f64;
@@ -53,8 +56,6 @@ async fn a_verdict_leaves_the_rows_that_it_was_found_on() {
     stack.finish().await;
     again.finish().await;
 }
-
-type Row = (String, Timestamp, Timestamp, f64, f64, f64, f64);
 
 #[tokio::test]
 async fn what_nothing_needs_any_more_goes_with_its_period_and_what_serves_stays() {

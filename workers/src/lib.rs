@@ -18,6 +18,7 @@ pub mod health;
 pub mod metrics;
 
 pub mod asker;
+pub mod case;
 pub mod cpu_time;
 pub mod draft;
 pub mod export;

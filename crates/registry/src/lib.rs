@@ -55,6 +55,13 @@ pub trait Registry: Send + Sync + 'static {
     /// The current specification of a dataset.
     async fn dataset(&self, name: &DatasetName) -> Result<Option<Stored<DatasetSpec>>, RegistryError>;
 
+    /// The specification of a dataset that has this hash, current or not.
+    async fn dataset_by_hash(
+        &self,
+        name: &DatasetName,
+        spec_hash: &str,
+    ) -> Result<Option<Stored<DatasetSpec>>, RegistryError>;
+
     /// The current specifications of all datasets, by name.
     async fn datasets(&self) -> Result<Vec<Stored<DatasetSpec>>, RegistryError>;
 
@@ -102,6 +109,9 @@ pub trait Registry: Send + Sync + 'static {
 
     /// The decision on a job; of several looks at its candidate, the last one.
     async fn decision_of_job(&self, job: &JobId) -> Result<Option<Decision>, RegistryError>;
+
+    /// The decisions on a job, one for each look at its candidate, in their order.
+    async fn looks_of_job(&self, job: &JobId) -> Result<Vec<Decision>, RegistryError>;
 
     /// The last decisions on pending candidates that lack evidence and may be looked at again, oldest first.
     async fn waiting(&self) -> Result<Vec<Decision>, RegistryError>;

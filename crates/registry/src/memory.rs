@@ -63,6 +63,16 @@ impl Registry for MemoryRegistry {
         Ok(self.state().datasets.get(name).and_then(|versions| versions.last()).cloned())
     }
 
+    async fn dataset_by_hash(
+        &self,
+        name: &DatasetName,
+        spec_hash: &str,
+    ) -> Result<Option<Stored<DatasetSpec>>, RegistryError> {
+        let state = self.state();
+        let mut latest_first = state.datasets.get(name).into_iter().flatten().rev();
+        Ok(latest_first.find(|stored| stored.hash == spec_hash).cloned())
+    }
+
     async fn datasets(&self) -> Result<Vec<Stored<DatasetSpec>>, RegistryError> {
         Ok(self.state().datasets.values().filter_map(|versions| versions.last()).cloned().collect())
     }
@@ -154,6 +164,11 @@ impl Registry for MemoryRegistry {
 
     async fn decision_of_job(&self, job: &JobId) -> Result<Option<Decision>, RegistryError> {
         Ok(self.state().decision_of_job(job).cloned())
+    }
+
+    async fn looks_of_job(&self, job: &JobId) -> Result<Vec<Decision>, RegistryError> {
+        let state = self.state();
+        Ok(state.decisions.iter().filter(|decision| decision.job == *job).cloned().collect())
     }
 
     async fn waiting(&self) -> Result<Vec<Decision>, RegistryError> {

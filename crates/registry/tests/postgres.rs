@@ -35,13 +35,13 @@ async fn nothing_works_before_the_tables_are_there_and_everything_afterwards() {
     assert!(matches!(refused, RegistryError::Unavailable(_)), "{refused:?}");
     let told = told(&refused);
     assert!(
-        told.contains("schema registry has version 0, this program needs 3: run `gatecast migrate`"),
+        told.contains("schema registry has version 0, this program needs 4: run `gatecast migrate`"),
         "{told}"
     );
 
     let another = PostgresRegistry::start(&settings(&database.url)).expect("a good url");
-    assert_eq!(another.migrate().await.expect("migrates"), Migrated { from: 0, to: 3 });
-    assert_eq!(another.migrate().await.expect("again"), Migrated { from: 3, to: 3 });
+    assert_eq!(another.migrate().await.expect("migrates"), Migrated { from: 0, to: 4 });
+    assert_eq!(another.migrate().await.expect("again"), Migrated { from: 4, to: 4 });
     assert_eq!(registry.datasets().await.expect("works without a restart").len(), 0);
 }
 

@@ -79,7 +79,7 @@ async fn a_decision_of_before_scored_rows_were_kept_is_read_from_postgres_and_sh
     sqlx::raw_sql(AssertSqlSafe(old_rows())).execute(&mut old).await.unwrap();
     let settings = PostgresSettings { url: database.url.clone(), certificate_authority: None };
     let registry = PostgresRegistry::start(&settings).unwrap();
-    assert_eq!(registry.migrate().await.unwrap(), Migrated { from: 1, to: 3 });
+    assert_eq!(registry.migrate().await.unwrap(), Migrated { from: 1, to: 4 });
     is_readable(Arc::new(registry)).await;
     let shown: (String, Option<String>, Option<i64>) = sqlx::query_as(
         "SELECT verdict, scored_rows, scored_rows_bytes FROM analytics.decisions WHERE job_id = 'j1'",

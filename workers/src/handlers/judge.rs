@@ -4,23 +4,23 @@ mod measuring;
 
 use std::sync::Arc;
 
-use artifacts::{ArtifactStore, DecodedModels, LoadError};
+use artifacts::{ArtifactStore, DecodedModels};
 use forecasting::{
-    artifact::{ArtifactName, Bundle},
-    gate::{Contest, Judged, Judgement, RecordedJob, Verdict, judge},
+    gate::{self, Grounds, Side, Verdict},
     names::ModelName,
-    routing::AtHand,
-    spec::{DatasetSpec, ModelSpec},
 };
-use history::{History, Range};
+use history::History;
 use jiff::Timestamp;
 use protocol::messages::{GateDecision, TrainOutcome, TrainResult};
 use registry::{Decided, Decision, Incumbent, Job, JobId, NewDecision, Registry, StoredObject, Version};
 use runner::{CpuPool, HandleError, Handler, JobContext};
 use tracing::{info, warn};
 
-use super::{compute, convert, not_written, put_error, read_error, registry_error, rejected, unusable};
-use crate::{metrics, scored_rows};
+use super::{compute, convert, not_written, put_error, read_error, registry_error, rejected};
+use crate::{
+    case::{CaseError, Found, Sources, Told},
+    metrics,
+};
 
 /// Judges the candidate of a train result against the incumbent.
 pub struct JudgeHandler {
@@ -56,7 +56,7 @@ impl Handler for JudgeHandler {
         loop {
             let incumbent = self.registry.incumbent(&model).await.map_err(registry_error)?;
             let (version, found) = match &message.outcome {
-                TrainOutcome::NoCandidate { reason } => (None, Found::of(Judgement::no_candidate(reason))),
+                TrainOutcome::NoCandidate { reason } => (None, Found::nobody(reason)),
                 TrainOutcome::Candidate { .. } => {
                     let version = self.version(&id, &model).await?;
                     let found = self.judgement(&look, &version, incumbent.as_ref()).await?;
@@ -100,45 +100,11 @@ impl Handler for JudgeHandler {
     }
 }
 
-/// What the gate found, and the rows that it was found on as bytes to keep.
-struct Found {
-    judgement: Judgement,
-    rows: Option<Vec<u8>>,
-}
-
-impl Found {
-    /// A judgement that rests on no rows.
-    fn of(judgement: Judgement) -> Self {
-        Self { judgement, rows: None }
-    }
-
-    fn on_rows(judged: &Judged<'_>) -> Self {
-        let judgement = judged.judgement.clone();
-        if judgement.evidence.rows == 0 {
-            return Self::of(judgement);
-        }
-        let rows = scored_rows::encode(judged.rows());
-        if rows.is_none() {
-            let rows = judgement.evidence.rows;
-            warn!(rows, "the {rows} rows of a verdict are more than one artifact holds: they are not kept");
-        }
-        Self { judgement, rows }
-    }
-}
-
 /// A look at the candidate of a job, and what it may see: that is not for the message to say.
 struct Look {
     job: Job,
     /// A further look sees what was recorded since the job.
     as_of: Timestamp,
-}
-
-/// Both sides' specifications, as the candidate was trained by.
-struct Case {
-    dataset: DatasetSpec,
-    model: ModelSpec,
-    candidate: measuring::Loaded,
-    incumbent: Option<Arc<Bundle>>,
 }
 
 impl JudgeHandler {
@@ -189,64 +155,46 @@ impl JudgeHandler {
         incumbent: Option<&Incumbent>,
     ) -> Result<Found, HandleError> {
         // Load.
-        let case = match self.case(&look.job, version, incumbent).await {
-            Ok(case) => case,
-            Err(NoCase::Unusable(problem)) => return Ok(Found::of(Judgement::not_comparable(problem))),
-            Err(NoCase::Fault(fault)) => return Err(fault),
+        let Self { registry, history, models, .. } = self;
+        let sources = Sources { registry: &**registry, history: &**history, models };
+        let grounds = self.grounds(&look.job, version, incumbent).await?;
+        let loaded = match measuring::load(models, version).await {
+            Ok(loaded) => loaded,
+            Err(source) => return not_loaded(CaseError::Side { side: Side::Candidate, source }, &grounds),
         };
-        let grid = case.dataset.grid();
-        let range = Range { as_of: Some(look.as_of), ..Range::default() };
-        let (dataset, declared) = (&case.dataset.name, &case.dataset.covariates);
-        let frame = self.history.read(dataset, &grid, &range).await.map_err(read_error)?;
-        let covariates =
-            self.history.covariates(dataset, &grid, declared, &range).await.map_err(read_error)?;
+        let case = match sources.case(&look.job, &grounds, look.as_of).await {
+            Ok(case) => case,
+            Err(error) => return not_loaded(error, &grounds),
+        };
 
         // Decide.
-        let job = look.job.clone();
-        let judged = compute(&self.cpu, move |stop| {
-            let known = AtHand { history: &frame, covariates: Some(&covariates) };
-            let measured = measuring::measure(&case.candidate, &case.model, &case.dataset, known, stop)?;
-            let judged = judge(&Contest {
-                model: &case.model,
-                dataset: &case.dataset,
-                candidate: &case.candidate.live.bundle,
-                job: RecordedJob { spec_hash: &job.spec_hash, as_of: job.as_of, cut_off: job.cut_off },
-                incumbent: case.incumbent.as_deref(),
-                frame: &frame,
-                covariates: &covariates,
-                measured: Some(measured),
-                stop,
-            });
-            judged.map(|judged| Found::on_rows(&judged))
+        let found = compute(&self.cpu, move |stop| {
+            let measured = measuring::measure(&loaded, case.model(), case.dataset(), case.at_hand(), stop)?;
+            case.judge(&Told { measured: Some(measured) }, stop)
         });
-        judged.await?.map_err(HandleError::transient)
+        found.await?.map_err(HandleError::transient)
     }
 
-    async fn case(
+    /// The specification that the candidate was trained by, the dataset's current one, and both artifacts.
+    async fn grounds(
         &self,
         job: &Job,
         version: &Version,
         incumbent: Option<&Incumbent>,
-    ) -> Result<Case, NoCase> {
-        let proposal = &version.proposal;
-        let stored =
-            self.registry.model_by_hash(&proposal.model, &job.spec_hash).await.map_err(registry_error)?;
+    ) -> Result<Grounds, HandleError> {
+        let stored = self.registry.model_by_hash(&job.model, &job.spec_hash).await.map_err(registry_error)?;
         let model =
             stored.ok_or_else(|| rejected(format!("spec_hash {:?} was not applied", job.spec_hash)))?;
         let dataset = self.registry.dataset(&model.spec.dataset).await.map_err(registry_error)?;
         let dataset =
             dataset.ok_or_else(|| rejected(format!("dataset {} was not applied", model.spec.dataset)))?;
-        let incumbent = match incumbent {
-            Some(incumbent) => Some(self.incumbent(&incumbent.artifact).await?),
-            None => None,
-        };
-        let candidate = measuring::load(&self.models, version).await;
-        let candidate = candidate.map_err(|error| NoCase::of("candidate", error))?;
-        Ok(Case { dataset: dataset.spec, model: model.spec, candidate, incumbent })
-    }
-
-    async fn incumbent(&self, artifact: &ArtifactName) -> Result<Arc<Bundle>, NoCase> {
-        self.models.get(artifact).await.map_err(|error| NoCase::of("incumbent", error))
+        Ok(Grounds {
+            gate_version: gate::VERSION,
+            spec_hash: model.hash,
+            dataset_hash: dataset.hash,
+            candidate: version.proposal.artifact,
+            incumbent: incumbent.map(|incumbent| incumbent.artifact),
+        })
     }
 
     /// The recorded decision as an event; the same every time it is asked for.
@@ -256,26 +204,19 @@ impl JudgeHandler {
     }
 }
 
-/// Why there is nothing to judge.
-enum NoCase {
-    /// Another attempt may find it gone, or it is a fault of the message.
-    Fault(HandleError),
-    /// A side cannot be loaded, now or later: what is in use stays, and the decision says why.
-    Unusable(String),
+/// A side that can never be loaded is a finding.
+fn not_loaded(error: CaseError, grounds: &Grounds) -> Result<Found, HandleError> {
+    error.found(grounds).ok_or_else(|| case_error(error))
 }
 
-impl NoCase {
-    /// A side that was not loaded.
-    fn of(side: &str, error: LoadError) -> Self {
-        match unusable(error) {
-            Ok(problem) => Self::Unusable(format!("the {side} cannot be loaded: {problem}")),
-            Err(fault) => Self::Fault(fault),
+/// What is away is waited for; what was never applied stays so.
+fn case_error(error: CaseError) -> HandleError {
+    match error {
+        CaseError::Registry(error) => registry_error(error),
+        CaseError::History { source, .. } => read_error(source),
+        CaseError::Side { .. } => HandleError::away(error),
+        CaseError::UnknownModelSpec { .. } | CaseError::UnknownDatasetSpec { .. } => {
+            HandleError::rejected(error)
         }
-    }
-}
-
-impl From<HandleError> for NoCase {
-    fn from(fault: HandleError) -> Self {
-        Self::Fault(fault)
     }
 }

@@ -12,6 +12,7 @@
 
 mod compare;
 mod fixed_b;
+mod grounds;
 mod legs;
 mod measured;
 mod objection;
@@ -39,6 +40,7 @@ use legs::{cost, coverage, limits, veto};
 use scored::Scored;
 
 pub use compare::{Findings, Terms, compare};
+pub use grounds::{Grounds, VERSION};
 pub use measured::{Measured, Timed};
 pub use objection::{Objection, Side};
 pub use scored::{Judged, ScoredRow};
@@ -214,6 +216,7 @@ impl<'a> Contest<'a> {
             incumbent: rows.errors(&opponent.forecasts, scales),
             evidence,
             statistics,
+            grounds: None,
         }
     }
 

@@ -4,7 +4,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AverageTest, Measured, Objection, Statistics, WorstCaseTest,
+    AverageTest, Grounds, Measured, Objection, Statistics, WorstCaseTest,
     sentence::{beside, confidence},
 };
 use crate::{evaluation::Errors, intervals::Coverage};
@@ -25,6 +25,10 @@ pub struct Judgement {
     /// What the legs computed; empty where they were not asked, and in judgements from before they were there.
     #[serde(default)]
     pub statistics: Statistics,
+    /// What it was found from, as whoever loaded that says; `None` where nothing was judged, and in judgements from
+    /// before it was noted.
+    #[serde(default)]
+    pub grounds: Option<Grounds>,
 }
 
 /// What was found about a candidate.
@@ -169,6 +173,7 @@ impl Judgement {
             incumbent: None,
             evidence: Evidence::default(),
             statistics: Statistics::default(),
+            grounds: None,
         }
     }
 }
@@ -246,10 +251,12 @@ mod tests {
     }
 
     #[test]
-    fn a_judgement_from_before_there_were_statistics_is_read() {
+    fn a_judgement_from_before_there_were_statistics_and_grounds_is_read() {
         let judgement = Judgement::without_evidence(Verdict::Promote);
         let mut json = serde_json::to_value(&judgement).expect("is JSON");
-        json.as_object_mut().and_then(|fields| fields.remove("statistics")).expect("is a field");
+        for field in ["statistics", "grounds"] {
+            json.as_object_mut().and_then(|fields| fields.remove(field)).expect("is a field");
+        }
         assert_eq!(serde_json::from_value::<Judgement>(json).expect("is a judgement"), judgement);
     }
 

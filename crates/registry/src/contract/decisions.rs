@@ -114,6 +114,9 @@ pub async fn a_candidate_that_lacks_evidence_is_looked_at_twice_more(registry: O
     let fourth = decide(&other, &look(MAX_LOOKS + 1), minute(3)).await;
     assert!(matches!(fourth, Decided::AlreadyDecided(_)), "{fourth:?}");
     assert_eq!(registry.decisions(&model("bike-demand"), 10).await.expect("can be read").len(), 3);
+    let looks = other.looks_of_job(&id("j1")).await.expect("can be read");
+    assert_eq!(looks.iter().map(|decision| decision.look).collect::<Vec<_>>(), [1, 2, 3]);
+    assert_eq!(other.looks_of_job(&id("j2")).await.expect("can be read"), []);
 }
 
 pub async fn a_second_look_promotes_and_ends_the_wait(registry: Opened, _: Opened) {

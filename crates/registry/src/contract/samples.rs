@@ -5,7 +5,7 @@ use std::sync::Arc;
 use forecasting::{
     artifact::ArtifactName,
     evaluation::Errors,
-    gate::{Bootstrap, Evidence, Judgement, Measured, Statistics, Verdict},
+    gate::{Bootstrap, Evidence, Grounds, Judgement, Measured, Statistics, VERSION, Verdict},
     intervals::Coverage,
     names::{LearnerName, ModelName},
     spec::{DatasetSpec, ModelSpec},
@@ -129,7 +129,21 @@ pub(super) fn judgement(verdict: Verdict) -> Judgement {
         stretch: 1.0 / 3.0,
     };
     let statistics = Statistics { bootstrap: Some(bootstrap), ..Statistics::default() };
-    Judgement { verdict, candidate: Some(errors()), incumbent: Some(errors()), evidence, statistics }
+    let grounds = Grounds {
+        gate_version: VERSION,
+        spec_hash: demand("bike-demand", 24).hash(),
+        dataset_hash: bikes("PT1H").hash(),
+        candidate: ArtifactName::of(b"a model"),
+        incumbent: Some(ArtifactName::of(b"another")),
+    };
+    Judgement {
+        verdict,
+        candidate: Some(errors()),
+        incumbent: Some(errors()),
+        evidence,
+        statistics,
+        grounds: Some(grounds),
+    }
 }
 
 /// Scored rows of a job, as if they were stored.

@@ -35,8 +35,15 @@ pub async fn a_changed_specification_is_a_new_version_and_an_old_one_may_come_ba
     assert_eq!(r.model_by_hash(&model("other"), &hash).await.expect("can be read"), None);
     let changed = r.apply_dataset(&bikes("PT30M"), minute(3)).await.expect("is another");
     assert_eq!(changed, Applied { version: 2, changed: true });
-    let dataset = r.dataset(&bikes("PT1H").name).await.expect("can be read").expect("was applied");
+    let name = bikes("PT1H").name;
+    let dataset = r.dataset(&name).await.expect("can be read").expect("was applied");
     assert_eq!(dataset.spec, bikes("PT30M"));
+    let hash = bikes("PT1H").hash();
+    let before = r.dataset_by_hash(&name, &hash).await.expect("can be read").expect("was applied");
+    assert_eq!((before.version, before.spec, before.hash), (1, bikes("PT1H"), hash));
+    let again = r.dataset_by_hash(&name, &dataset.hash).await.expect("can be read");
+    assert_eq!(again, Some(dataset));
+    assert_eq!(r.dataset_by_hash(&name, "5bec").await.expect("can be read"), None);
 }
 
 pub async fn a_model_needs_its_dataset(registry: Opened, _: Opened) {

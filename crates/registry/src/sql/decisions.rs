@@ -150,6 +150,13 @@ pub(super) async fn of_job(db: &mut Connection, job: &JobId) -> sqlx::Result<Opt
         .await
 }
 
+pub(super) async fn looks_of_job(db: &mut Connection, job: &JobId) -> sqlx::Result<Vec<Decision>> {
+    sqlx::query_as(select_decisions!("WHERE decision.job_id = $1 ORDER BY look"))
+        .bind(job.as_str())
+        .fetch_all(db)
+        .await
+}
+
 pub(super) async fn waiting(db: &mut Connection) -> sqlx::Result<Vec<Decision>> {
     sqlx::query_as(select_decisions!(
         "WHERE verdict = 'not-enough-evidence' AND look < $1

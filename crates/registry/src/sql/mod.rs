@@ -50,6 +50,14 @@ impl Registry for SqlRegistry {
         Ok(specs::dataset(&mut *self.store.read().await?, name).await?)
     }
 
+    async fn dataset_by_hash(
+        &self,
+        name: &DatasetName,
+        spec_hash: &str,
+    ) -> Result<Option<Stored<DatasetSpec>>, RegistryError> {
+        Ok(specs::dataset_by_hash(&mut *self.store.read().await?, name, spec_hash).await?)
+    }
+
     async fn datasets(&self) -> Result<Vec<Stored<DatasetSpec>>, RegistryError> {
         Ok(specs::datasets(&mut *self.store.read().await?).await?)
     }
@@ -104,6 +112,10 @@ impl Registry for SqlRegistry {
 
     async fn decision_of_job(&self, job: &JobId) -> Result<Option<Decision>, RegistryError> {
         Ok(decisions::of_job(&mut *self.store.read().await?, job).await?)
+    }
+
+    async fn looks_of_job(&self, job: &JobId) -> Result<Vec<Decision>, RegistryError> {
+        Ok(decisions::looks_of_job(&mut *self.store.read().await?, job).await?)
     }
 
     async fn waiting(&self) -> Result<Vec<Decision>, RegistryError> {

@@ -96,6 +96,20 @@ pub(super) async fn dataset(
         .await
 }
 
+pub(super) async fn dataset_by_hash(
+    db: &mut Connection,
+    name: &DatasetName,
+    hash: &str,
+) -> sqlx::Result<Option<Stored<DatasetSpec>>> {
+    sqlx::query_as(
+        "SELECT * FROM dataset_spec WHERE dataset = $1 AND hash = $2 ORDER BY version DESC LIMIT 1",
+    )
+    .bind(name.as_str())
+    .bind(hash)
+    .fetch_optional(db)
+    .await
+}
+
 pub(super) async fn datasets(db: &mut Connection) -> sqlx::Result<Vec<Stored<DatasetSpec>>> {
     sqlx::query_as(
         "SELECT * FROM dataset_spec
