@@ -1,6 +1,7 @@
 //! The command line.
 
 mod acts;
+mod verdict;
 
 use std::path::PathBuf;
 
@@ -23,6 +24,7 @@ use crate::{
 };
 
 pub use acts::{ActCommand, Signed};
+pub use verdict::Verdict;
 
 /// Puts demand forecasts into production and keeps bad models out.
 #[derive(Debug, Parser)]
@@ -115,6 +117,8 @@ pub enum Command {
         #[arg(long, default_value_t = 20)]
         limit: u32,
     },
+    /// Explain a verdict, find it again bit for bit, or ask what another policy would find
+    Verdict(Verdict),
     /// Messages that could not be handled
     #[command(subcommand)]
     DeadLetters(DeadLettersCommand),

@@ -194,6 +194,12 @@ pub fn spark(values: &[f64]) -> String {
     values.iter().map(block).collect()
 }
 
+/// Means of neighbours, where there are more values than a chart is wide.
+pub fn narrowed(values: &[f64], width: usize) -> Vec<f64> {
+    let together = values.len().div_ceil(width).max(1);
+    values.chunks(together).map(|chunk| chunk.iter().sum::<f64>() / chunk.len() as f64).collect()
+}
+
 /// A spinner on stderr for work over a second; shows nothing where stderr is not a terminal.
 pub fn spinner(what: impl Into<Cow<'static, str>>) -> ProgressBar {
     let bar = ProgressBar::new_spinner().with_message(what);

@@ -21,7 +21,7 @@ use crate::{
     file_format::FileFormat,
     handlers::convert::wire_name,
     roles::Role,
-    terminal::{Table, complain, cut, print, print_bytes, print_json, remark, spark, spinner},
+    terminal::{Table, complain, cut, narrowed, print, print_bytes, print_json, remark, spark, spinner},
 };
 
 /// How long a reply may take; a process that starts its forecaster first reads its history.
@@ -185,9 +185,9 @@ pub(super) fn table(forecasts: &[SeriesForecast], past: Option<&Frame>) -> Table
     let mut table = Table::new(["series", "from", shown, "largest", "answered by"]);
     for forecast in forecasts {
         let values: Vec<f64> = forecast.points.values.iter().map(|value| value.unwrap_or(f64::NAN)).collect();
-        let steps = narrowed(&values);
+        let steps = narrowed(&values, CHART);
         let chart = if with_past {
-            beside(&narrowed(&before(forecast, values.len(), past)), &steps)
+            beside(&narrowed(&before(forecast, values.len(), past), CHART), &steps)
         } else {
             spark(&steps)
         };
@@ -234,12 +234,6 @@ fn largest(values: &[f64], intervals: &[Interval]) -> String {
 fn local(points: &SeriesValues) -> String {
     let zone = jiff::tz::TimeZone::get(&points.tz).unwrap_or(jiff::tz::TimeZone::UTC);
     points.start.to_zoned(zone).strftime("%m-%d %H:%M").to_string()
-}
-
-/// Means of neighbours, where there are more values than a chart is wide.
-fn narrowed(values: &[f64]) -> Vec<f64> {
-    let together = values.len().div_ceil(CHART).max(1);
-    values.chunks(together).map(|chunk| chunk.iter().sum::<f64>() / chunk.len() as f64).collect()
 }
 
 fn answered_by(forecast: &SeriesForecast) -> String {

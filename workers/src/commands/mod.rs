@@ -20,6 +20,7 @@ mod shell;
 mod spec_file;
 mod train;
 mod up;
+mod verdict;
 
 use std::{sync::Arc, time::Duration};
 
@@ -36,6 +37,7 @@ use crate::{
 
 pub use backtest::ALL_LEARNERS;
 pub use gate::ALL_RULES;
+pub use verdict::{Difference, Replay, replay};
 
 /// Runs the command that was given.
 ///
@@ -104,6 +106,7 @@ async fn run_briefly(cli: &Cli, config: Config, settings: Vec<Setting>) -> Comma
         Command::Decisions { model, limit } => {
             decisions::decisions(environment, model, *limit, global.json).await
         }
+        Command::Verdict(arguments) => verdict::verdict(environment, arguments, global.json).await,
         Command::Backtest(_)
         | Command::Gate(_)
         | Command::Config(_)

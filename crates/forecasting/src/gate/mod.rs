@@ -44,6 +44,7 @@ pub use grounds::{Grounds, VERSION};
 pub use measured::{Measured, Timed};
 pub use objection::{Objection, Side};
 pub use scored::{Judged, ScoredRow};
+pub use sentence::{beside, confidence};
 pub use sequential::SinceShift;
 pub use slice::{Slice, SliceName};
 pub use statistics::{

@@ -125,13 +125,13 @@ fn set_against(candidate: f64, relation: &str, opponent: f64, against: Side) -> 
 }
 
 /// A number with as many digits as show on which side of a limit it is.
-pub(super) fn beside(number: f64, limit: f64) -> String {
+pub fn beside(number: f64, limit: f64) -> String {
     let digits = telling_digits(number, limit, 2);
     format!("{number:.digits$}")
 }
 
-/// As `95 %`.
-pub(super) fn confidence(alpha: f64) -> String {
+/// One less `alpha`, as `95 %`.
+pub fn confidence(alpha: f64) -> String {
     let percent = format!("{:.1}", 100.0 * (1.0 - alpha));
     format!("{} %", percent.trim_end_matches(".0"))
 }
