@@ -33,7 +33,7 @@ pub(crate) fn json(command: &mut Command) -> Value {
 }
 
 /// A folder with the bikes, a small model, and nothing trained.
-fn with_bikes() -> Desk {
+pub(crate) fn with_bikes() -> Desk {
     let shop = Desk::new();
     let model = shop.file("model.toml", SMALL_MODEL);
     succeed(shop.gatecast().args(["datasets", "apply"]).arg(example("datasets/washington-bikes.toml")));

@@ -8,9 +8,12 @@ use protocol::{
     messages::{RefusingVerdict, TrainJob, TrainReason},
 };
 use registry::Decision;
-use workers::roles::{
-    Role,
-    gatekeeper::second_looks::{self, Asked},
+use workers::{
+    commands::replay,
+    roles::{
+        Role,
+        gatekeeper::second_looks::{self, Asked},
+    },
 };
 
 use crate::stack::{Stack, at, decision, in_time, refused};
@@ -79,6 +82,10 @@ async fn a_candidate_that_lacked_evidence_is_judged_again_once_there_is_more_and
     assert!(!matches!(second.judgement.verdict, Verdict::NotEnoughEvidence(_)), "{second:?}");
     assert!(second.judgement.evidence.origins >= 28 && first.judgement.evidence.origins < 28);
     assert_eq!(second.as_of, first.as_of + SignedDuration::from_hours(1), "it saw what came since");
+    for look in &both {
+        let replay = replay(&stack.environment, look).await.expect("judges again");
+        assert_eq!(replay.differences, [], "each look is found again from what it saw");
+    }
 
     assert_eq!(stack.environment.registry.waiting().await.expect("reads"), [], "nothing more to ask for");
     stack.finish().await;

@@ -47,8 +47,9 @@ impl Outcome {
 /// Every leg; none where a fact, or too little evidence, came before all of them.
 pub(super) fn of(judgement: &Judgement) -> Vec<Leg> {
     let objections = Objections::of(judgement);
-    let Statistics { average, worst_case, bootstrap, slices, searched, largest, exceedances, coverage, .. } =
-        &judgement.statistics;
+    let Statistics {
+        average, worst_case, bootstrap, slices, searched, largest, exceedances, coverage, ..
+    } = &judgement.statistics;
     if largest.is_none() {
         return Vec::new(); // it is measured first of all
     }
