@@ -255,7 +255,12 @@ fn next_commands(folder: &Path, took: Duration, once: bool) {
     print(format_args!("\nTold in {:.0} s.", took.as_secs_f64()));
     let elsewhere = if once { "" } else { " in another terminal, while this one answers (ctrl-c ends it)" };
     print(format_args!("Next{elsewhere}:"));
-    for command in ["decisions auckland-pedestrians", "forecast washington-bikes", "models list"] {
+    for command in [
+        "decisions auckland-pedestrians",
+        "verdict auckland-pedestrians 2",
+        "forecast washington-bikes",
+        "models list",
+    ] {
         print(format_args!("  cargo run --release -- {command} --data-folder {folder}"));
     }
 }
