@@ -43,15 +43,15 @@ pub struct Case {
     covariates: Covariates,
 }
 
-/// What a judgement is told besides: the gatekeeper finds it out, whoever judges again takes it from the record.
+/// What a judgement is given besides: the gatekeeper finds it out, whoever judges again takes it from the record.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Told {
+pub struct Given {
     /// What the candidate costs whoever serves it.
     pub measured: Option<Measured>,
 }
 
-impl Told {
-    /// What a judgement was told.
+impl Given {
+    /// What a judgement was given.
     pub fn of(judgement: &Judgement) -> Self {
         Self { measured: judgement.evidence.measured }
     }
@@ -169,7 +169,7 @@ impl Case {
     ///
     /// # Errors
     /// [`Stopped`] if the stop flag was set meanwhile.
-    pub fn judge(&self, told: &Told, stop: &StopFlag) -> Result<Found, Stopped> {
+    pub fn judge(&self, given: &Given, stop: &StopFlag) -> Result<Found, Stopped> {
         let Job { spec_hash, as_of, cut_off, .. } = &self.job;
         let judged = judge(&Contest {
             model: &self.model,
@@ -179,7 +179,7 @@ impl Case {
             incumbent: self.incumbent.as_deref(),
             frame: &self.frame,
             covariates: &self.covariates,
-            measured: told.measured,
+            measured: given.measured,
             stop,
         })?;
         Ok(Found::of(judged.judgement.clone(), &self.grounds).on_rows(&judged))

@@ -18,7 +18,7 @@ use tracing::{info, warn};
 
 use super::{compute, convert, not_written, put_error, read_error, registry_error, rejected};
 use crate::{
-    case::{CaseError, Found, Sources, Told},
+    case::{CaseError, Found, Given, Sources},
     metrics,
 };
 
@@ -170,7 +170,7 @@ impl JudgeHandler {
         // Decide.
         let found = compute(&self.cpu, move |stop| {
             let measured = measuring::measure(&loaded, case.model(), case.dataset(), case.at_hand(), stop)?;
-            case.judge(&Told { measured: Some(measured) }, stop)
+            case.judge(&Given { measured: Some(measured) }, stop)
         });
         found.await?.map_err(HandleError::transient)
     }

@@ -10,7 +10,7 @@ use registry::{Decision, RegistryError};
 use runner::CpuPool;
 
 use crate::{
-    case::{Case, CaseError, Found, Sources},
+    case::{Case, CaseError, Found, Given, Sources},
     commands::backtest::StopOnDrop,
     environment::Environment,
     failure::{ExitCode, Failure},
@@ -46,11 +46,12 @@ pub(super) async fn case(
     Ok(sources.case(&job, grounds, decision.as_of).await)
 }
 
-/// Judges, away from the threads that serve.
-pub(super) async fn judge(case: Case) -> Result<Found, Failure> {
+/// Judges, away from the threads that serve, with what the decision was given besides.
+pub(super) async fn judge(case: Case, decision: &Decision) -> Result<Found, Failure> {
     let stop = StopOnDrop(StopFlag::default());
     let flag = stop.0.clone();
-    Ok(CpuPool::new(1).run(move || case.judge(&flag)).await??)
+    let given = Given::of(&decision.judgement);
+    Ok(CpuPool::new(1).run(move || case.judge(&given, &flag)).await??)
 }
 
 /// What cannot be loaded, with its exit code.
