@@ -96,6 +96,7 @@ impl Scene {
             frame: &self.frame,
             covariates: Covariates::none(),
             measured: None,
+            edge_cases: &[],
             stop: &stop,
         };
         let judgement = judge(&contest)?.judgement;

@@ -11,6 +11,8 @@
 //! the gate stricter. Another leg is a file in `legs/` and a line in [`compare()`].
 
 mod compare;
+mod edge_case;
+mod edge_replay;
 mod fixed_b;
 mod grounds;
 mod legs;
@@ -36,10 +38,12 @@ use crate::{
     series::{Covariates, Frame, Series},
     spec::{DatasetSpec, ModelSpec},
 };
-use legs::{cost, coverage, limits, veto};
+use legs::{cost, coverage, edge_cases, limits, veto};
 use scored::Scored;
 
 pub use compare::{Findings, Terms, compare};
+pub use edge_case::{EdgeCase, EdgeCaseTest, ErrorBound, InvalidBound};
+pub use edge_replay::{EdgeReplay, Miss, Replayed};
 pub use grounds::{Grounds, VERSION};
 pub use measured::{Measured, Timed};
 pub use objection::{Objection, Side};
@@ -75,7 +79,9 @@ pub fn judge<'a>(contest: &Contest<'a>) -> Result<Judged<'a>, Stopped> {
         Some(incumbent) => contest.forecast_bundle(&rows, incumbent, Side::Incumbent)?,
         None => contest.forecast_fallback(&rows)?,
     };
-    let judgement = contest.weigh(&rows, &scales, &candidate, &opponent);
+    let replays = edge_cases::replay(contest)?;
+    let mut judgement = contest.weigh(&rows, &scales, &candidate, &opponent);
+    replays.add_to(&mut judgement);
     let (candidate, incumbent) = (candidate.forecasts, opponent.forecasts);
     Ok(Judged::on(Scored { rows, scales, candidate, incumbent }, judgement))
 }
@@ -103,6 +109,8 @@ pub struct Contest<'a> {
     pub covariates: &'a Covariates,
     /// What the candidate costs a forecaster; `None`: nobody measured it, and nothing is held against it.
     pub measured: Option<Measured>,
+    /// Past failures that the candidate must not repeat.
+    pub edge_cases: &'a [EdgeCase],
     /// Ends the work early.
     pub stop: &'a StopFlag,
 }

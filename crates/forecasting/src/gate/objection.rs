@@ -171,6 +171,43 @@ pub enum Objection {
         /// The longest that is allowed.
         allowed_seconds: f64,
     },
+    /// The candidate repeats a failure that was put into the bank of edge cases.
+    EdgeCaseFailed {
+        /// Number of the edge case.
+        case: u32,
+        /// On which series: the largest error of the case.
+        series: SeriesId,
+        /// From when it was forecast.
+        origin: Timestamp,
+        /// When that was.
+        target: Timestamp,
+        /// The absolute error, in the unit of the values.
+        error: f64,
+        /// The largest that the case allows.
+        limit: f64,
+        /// How many more points of the case are off by more.
+        others: u64,
+        /// Whether the candidate's training reached into the case.
+        seen_in_training: bool,
+    },
+    /// The candidate has no forecast of an edge case, or one that is no number.
+    EdgeCaseUnanswered {
+        /// Number of the edge case.
+        case: u32,
+        /// Of which series: the first such forecast.
+        series: SeriesId,
+        /// From when.
+        origin: Timestamp,
+        /// What is wrong with it: continues "the forecast …".
+        problem: String,
+    },
+    /// An edge case cannot be tested any more, by no candidate, until it is mended or retired.
+    EdgeCaseWithoutData {
+        /// Number of the edge case.
+        case: u32,
+        /// The first series without anything to compare.
+        series: SeriesId,
+    },
     /// A side left out a forecast, or gave one that is no number.
     ForecastUnusable {
         /// Whose forecast.

@@ -92,6 +92,34 @@ impl Display for Objection {
                 let seconds = beside(*seconds, *allowed_seconds);
                 write!(f, "the candidate takes {seconds} s to {} ({allowed_seconds} s allowed)", task(*timed))
             }
+            Objection::EdgeCaseFailed {
+                case,
+                series,
+                origin,
+                target,
+                error,
+                limit,
+                others,
+                seen_in_training,
+            } => {
+                let seen = if *seen_in_training { ", which its training has seen" } else { "" };
+                let error = beside(*error, *limit);
+                write!(
+                    f,
+                    "edge case {case}{seen}: the candidate's forecast of series {series} for {target} from "
+                )?;
+                write!(f, "{origin} is off by {error}, and only {limit} is allowed{}", and_others(*others))
+            }
+            Objection::EdgeCaseUnanswered { case, series, origin, problem } => {
+                write!(
+                    f,
+                    "edge case {case}: the candidate's forecast of series {series} from {origin} {problem}"
+                )
+            }
+            Objection::EdgeCaseWithoutData { case, series } => {
+                write!(f, "edge case {case}: series {series} has nothing to compare with any more; ")?;
+                write!(f, "bring its values back, or retire the case")
+            }
             Objection::ForecastUnusable { side, series, origin, problem, others } => {
                 write!(f, "the {side}'s forecast of series {series} from {origin} {problem}")?;
                 match others {
@@ -315,6 +343,42 @@ mod tests {
             &Objection::CoverageOff { level: 80, held: 0.612, reach: 0.041, tolerance: 0.1, alpha: 0.025 },
             "the candidate's 80 % intervals held 61.2 % of the actuals (± 4.1 with 97.5 % confidence; 80 ± 10.0 % \
              allowed)",
+        );
+    }
+
+    #[test]
+    fn what_repeats_a_failure_names_the_edge_case() {
+        let failed = |others, seen_in_training| Objection::EdgeCaseFailed {
+            case: 3,
+            series: akl(),
+            origin: at("2025-03-01T00:00:00Z"),
+            target: at("2025-03-01T05:00:00Z"),
+            error: 812.5,
+            limit: 500.0,
+            others,
+            seen_in_training,
+        };
+        check(
+            &failed(1, false),
+            "edge case 3: the candidate's forecast of series akl-1 for 2025-03-01T05:00:00Z from \
+             2025-03-01T00:00:00Z is off by 812.50, and only 500 is allowed; so it is at 1 other point",
+        );
+        check(
+            &failed(0, true),
+            "edge case 3, which its training has seen: the candidate's forecast of series akl-1 for \
+             2025-03-01T05:00:00Z from 2025-03-01T00:00:00Z is off by 812.50, and only 500 is allowed",
+        );
+        let problem = "is missing: no value before the origin is known".to_owned();
+        let origin = at("2025-03-01T00:00:00Z");
+        check(
+            &Objection::EdgeCaseUnanswered { case: 3, series: akl(), origin, problem },
+            "edge case 3: the candidate's forecast of series akl-1 from 2025-03-01T00:00:00Z is missing: no value \
+             before the origin is known",
+        );
+        check(
+            &Objection::EdgeCaseWithoutData { case: 3, series: akl() },
+            "edge case 3: series akl-1 has nothing to compare with any more; bring its values back, or retire the \
+             case",
         );
     }
 

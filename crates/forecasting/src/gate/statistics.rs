@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::SliceName;
+use super::{EdgeCaseTest, SliceName};
 
 /// Everything that the legs of one comparison computed; what was not computed is `None` or empty.
 ///
@@ -29,6 +29,8 @@ pub struct Statistics {
     pub exceedances: Option<Exceedances>,
     /// Whether the candidate's intervals keep their promise; one per level, none without intervals.
     pub coverage: Vec<CoverageTest>,
+    /// The edge cases that were replayed, whole.
+    pub edge_cases: Vec<EdgeCaseTest>,
 }
 
 /// A one-sided test that the mean over origins of the differences of losses is positive.

@@ -2,6 +2,7 @@ use super::*;
 use crate::{
     examples::{dataset, history, id, level_times, long_mean, model, seasonal_naive, version},
     names::{DatasetName, ModelName},
+    series::SeriesCovariates,
 };
 
 mod facts;
@@ -31,6 +32,7 @@ fn judge_by(policy: &str, frame: &Frame, candidate: &Bundle, incumbent: Option<&
         frame,
         covariates,
         measured: None,
+        edge_cases: &[],
         stop: &stop,
     };
     judge(&contest).expect("nobody stops it").judgement
@@ -102,6 +104,7 @@ fn a_candidate_that_contradicts_its_recorded_job_is_refused() {
             frame: &frame,
             covariates: Covariates::none(),
             measured: None,
+            edge_cases: &[],
             stop: &stop,
         };
         judge(&contest).expect("nobody stops it").judgement.verdict.reasons()
@@ -163,6 +166,7 @@ fn the_first_origin_waits_for_the_availability_delay() {
             frame: &frame,
             covariates: Covariates::none(),
             measured: None,
+            edge_cases: &[],
             stop: &stop,
         };
         judge(&contest).expect("nobody stops it").judgement.evidence.origins
@@ -282,6 +286,7 @@ fn a_judgement_stops_when_asked() {
         frame: &frame,
         covariates: Covariates::none(),
         measured: None,
+        edge_cases: &[],
         stop: &stop,
     };
     stop.stop();
@@ -303,6 +308,7 @@ fn the_rows_that_are_handed_out_are_those_that_were_scored() {
         frame: &frame,
         covariates: Covariates::none(),
         measured: None,
+        edge_cases: &[],
         stop: &stop,
     };
     let judged = judge(&contest).expect("nobody stops it");
@@ -333,6 +339,7 @@ fn a_forecast_that_is_no_number_is_none_in_the_rows() {
         frame: &frame,
         covariates: Covariates::none(),
         measured: None,
+        edge_cases: &[],
         stop: &stop,
     };
     let judged = judge(&contest).expect("nobody stops it");
@@ -379,6 +386,7 @@ fn a_longer_horizon_overlaps_and_its_origins_are_drawn_in_longer_blocks() {
         frame: &frame,
         covariates: Covariates::none(),
         measured: None,
+        edge_cases: &[],
         stop: &stop,
     };
     let statistics = judge(&contest).expect("nobody stops it").judgement.statistics;

@@ -129,6 +129,7 @@ impl Judgement {
         if !held.is_empty() {
             reasons.push(format!("{} of the actuals", held.join(" and ")));
         }
+        reasons.extend(self.on_edge_cases());
         reasons
     }
 
@@ -157,6 +158,23 @@ impl Judgement {
     fn on_nothing(&self) -> Option<String> {
         let absent: Vec<String> = self.statistics.absent.iter().map(ToString::to_string).collect();
         (!absent.is_empty()).then(|| format!("there were no points to judge on {}", absent.join(" and on ")))
+    }
+
+    /// None where there is no edge case.
+    fn on_edge_cases(&self) -> Option<String> {
+        let tests = &self.statistics.edge_cases;
+        let passed = match tests.len() {
+            0 => return None,
+            1 => "the edge case is passed".to_owned(),
+            cases => format!("all {cases} edge cases are passed"),
+        };
+        let seen = match tests.iter().filter(|test| test.seen_in_training).count() {
+            0 => return Some(passed),
+            1 if tests.len() == 1 => "it".to_owned(),
+            seen => format!("{seen} of them"),
+        };
+        let tells = "which tests for a relapse and is no evidence";
+        Some(format!("{passed}; its training has seen {seen}, {tells}"))
     }
 
     /// The judgement on sides of which one cannot even be loaded: what is in use stays.
