@@ -1,5 +1,5 @@
 //! What was declared, trained, decided and is in use, behind one trait: specifications with their versions,
-//! train jobs, versions of models, decisions, acts of people, incumbents.
+//! train jobs, versions of models, decisions, acts of people, incumbents, edge cases.
 //!
 //! The registry decides nothing. It sees to it that what is decided happens once: the first of two equal
 //! jobs, proposals, decisions or acts wins, an incumbent changes only against the generation that was judged,
@@ -15,6 +15,8 @@ mod decisions;
 mod incumbents;
 
 mod acts;
+
+mod edge_cases;
 
 mod objects;
 
@@ -35,6 +37,9 @@ use jiff::Timestamp;
 
 pub use acts::{Act, ActKind, ActRefusal, Acted, InForce, NewAct};
 pub use decisions::{Decided, Decision, MAX_LOOKS, NewDecision};
+pub use edge_cases::{
+    EdgeCaseAdded, EdgeCaseRetired, MAX_EDGE_CASES, NewEdgeCase, Retirement, Statement, StoredEdgeCase,
+};
 pub use error::{RegistryError, StoreError};
 pub use incumbents::{Incumbent, MadeBy};
 pub use jobs::{InvalidJobId, Job, JobId};
@@ -103,8 +108,8 @@ pub trait Registry: Send + Sync + 'static {
     async fn versions(&self, model: &ModelName) -> Result<Vec<Version>, RegistryError>;
 
     /// Carries a judgement out, as far as the acts that are in force at `now` allow: the decision, the
-    /// candidate's new state and, for a promotion, the new incumbent, all or none of them. Its scored rows were
-    /// stored at `now` or later, likewise.
+    /// candidate's new state, a look at each edge case that it replayed and, for a promotion, the new incumbent, all
+    /// or none of them. Its scored rows were stored at `now` or later, likewise.
     async fn decide(&self, decision: &NewDecision, now: Timestamp) -> Result<Decided, RegistryError>;
 
     /// The decision on a job; of several looks at its candidate, the last one.
@@ -128,6 +133,21 @@ pub trait Registry: Send + Sync + 'static {
 
     /// Every act on a model, in the order in which they were recorded: [`InForce`] says what is left of them.
     async fn acts(&self, model: &ModelName) -> Result<Vec<Act>, RegistryError>;
+
+    /// Puts a past failure into the bank of its model, with the next number, unless an active case says the same.
+    async fn add_edge_case(&self, new: &NewEdgeCase, now: Timestamp) -> Result<EdgeCaseAdded, RegistryError>;
+
+    /// Ends an edge case: it stays in the bank, and no candidate replays it any more.
+    async fn retire_edge_case(
+        &self,
+        model: &ModelName,
+        number: u32,
+        wanted: &Statement,
+        now: Timestamp,
+    ) -> Result<EdgeCaseRetired, RegistryError>;
+
+    /// Every edge case that a model ever had, in ascending order of their numbers.
+    async fn edge_cases(&self, model: &ModelName) -> Result<Vec<StoredEdgeCase>, RegistryError>;
 
     /// The version in use of a model; `None` if none was ever promoted.
     async fn incumbent(&self, model: &ModelName) -> Result<Option<Incumbent>, RegistryError>;

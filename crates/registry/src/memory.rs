@@ -9,14 +9,16 @@ use async_trait::async_trait;
 use database::instant::cut_to_micros;
 use forecasting::{
     artifact::ArtifactName,
+    gate::EdgeCase,
     names::{DatasetName, ModelName},
     spec::{DatasetSpec, ModelSpec},
 };
 use jiff::Timestamp;
 
 use crate::{
-    Act, Acted, Applied, Decided, Decision, Expired, InForce, Incumbent, Job, JobId, MadeBy, NewAct,
-    NewDecision, Proposal, Registry, RegistryError, Stored, StoredObject, Version, VersionState,
+    Act, Acted, Applied, Decided, Decision, EdgeCaseAdded, EdgeCaseRetired, Expired, InForce, Incumbent, Job,
+    JobId, MadeBy, NewAct, NewDecision, NewEdgeCase, Proposal, Registry, RegistryError, Retirement,
+    Statement, Stored, StoredEdgeCase, StoredObject, Version, VersionState, edge_cases::Place,
     error::storable_json, incumbents::succession, objects::check_not_condemned,
 };
 
@@ -34,6 +36,7 @@ struct State {
     versions: BTreeMap<ModelName, Vec<Version>>,
     decisions: Vec<Decision>,
     acts: Vec<Act>,
+    edge_cases: BTreeMap<ModelName, Vec<StoredEdgeCase>>,
     incumbents: BTreeMap<ModelName, Vec<Incumbent>>,
     ticks: BTreeMap<ModelName, BTreeSet<Timestamp>>,
     /// Everything that a version or a decision refers to or that was condemned; when it was, if it was.
@@ -195,6 +198,25 @@ impl Registry for MemoryRegistry {
         Ok(self.state().acts_on(model).cloned().collect())
     }
 
+    async fn add_edge_case(&self, new: &NewEdgeCase, now: Timestamp) -> Result<EdgeCaseAdded, RegistryError> {
+        storable_json("an edge case", &new.bound)?;
+        self.state().add_edge_case(new, cut_to_micros(now))
+    }
+
+    async fn retire_edge_case(
+        &self,
+        model: &ModelName,
+        number: u32,
+        wanted: &Statement,
+        now: Timestamp,
+    ) -> Result<EdgeCaseRetired, RegistryError> {
+        self.state().retire_edge_case(model, number, wanted, cut_to_micros(now))
+    }
+
+    async fn edge_cases(&self, model: &ModelName) -> Result<Vec<StoredEdgeCase>, RegistryError> {
+        Ok(self.state().edge_cases.get(model).cloned().unwrap_or_default())
+    }
+
     async fn incumbent(&self, model: &ModelName) -> Result<Option<Incumbent>, RegistryError> {
         Ok(self.state().incumbent(model).cloned())
     }
@@ -337,6 +359,7 @@ impl State {
             barred_by: deed.barred_by,
         };
         self.decisions.push(decision.clone());
+        self.count_looks(&new.model, &new.replayed_edge_cases());
         Ok(Decided::Recorded(decision))
     }
 
@@ -389,6 +412,52 @@ impl State {
         }
         self.acts.push(act.clone());
         Ok(Acted::Recorded(act))
+    }
+
+    fn add_edge_case(&mut self, new: &NewEdgeCase, now: Timestamp) -> Result<EdgeCaseAdded, RegistryError> {
+        self.check_model(&new.model)?;
+        let cases = self.edge_cases.entry(new.model.clone()).or_default();
+        let number = match new.place(cases) {
+            Place::Number(number) => number,
+            Place::Same(case) => return Ok(EdgeCaseAdded::ThereAlready(case.clone())),
+            Place::Full => return Ok(EdgeCaseAdded::BankFull),
+        };
+        let added = StoredEdgeCase {
+            model: new.model.clone(),
+            case: EdgeCase { number, bound: new.storable_bound() },
+            added: new.wanted.clone(),
+            added_at: now,
+            looks: 0,
+            retired: None,
+        };
+        cases.push(added.clone());
+        Ok(EdgeCaseAdded::Recorded(added))
+    }
+
+    fn retire_edge_case(
+        &mut self,
+        model: &ModelName,
+        number: u32,
+        wanted: &Statement,
+        now: Timestamp,
+    ) -> Result<EdgeCaseRetired, RegistryError> {
+        self.check_model(model)?;
+        let mut cases = self.edge_cases.get_mut(model).into_iter().flatten();
+        let Some(stored) = cases.find(|stored| stored.case.number == number) else {
+            return Ok(EdgeCaseRetired::Unknown);
+        };
+        if !stored.is_active() {
+            return Ok(EdgeCaseRetired::RetiredBefore(stored.clone()));
+        }
+        stored.retired = Some(Retirement { wanted: wanted.clone(), at: now });
+        Ok(EdgeCaseRetired::Recorded(stored.clone()))
+    }
+
+    fn count_looks(&mut self, model: &ModelName, numbers: &[u32]) {
+        let cases = self.edge_cases.get_mut(model).into_iter().flatten();
+        for stored in cases.filter(|stored| numbers.contains(&stored.case.number)) {
+            stored.looks += 1;
+        }
     }
 
     fn known_version(&self, model: &ModelName, version: u32) -> Result<&Version, RegistryError> {

@@ -6,6 +6,7 @@
 
 mod acts;
 mod decisions;
+mod edge_cases;
 mod jobs;
 mod objects;
 mod races;
@@ -14,6 +15,7 @@ mod specs;
 
 pub use acts::*;
 pub use decisions::*;
+pub use edge_cases::*;
 pub use jobs::*;
 pub use objects::*;
 pub use races::*;
@@ -66,6 +68,12 @@ macro_rules! registry_contract {
             a_verdict_that_comes_after_its_version_was_forced_does_not_take_it_away
             a_verdict_that_comes_after_its_version_was_rolled_back_does_not_bring_it_back
             acts_and_decisions_that_race_make_each_generation_once
+            edge_cases_are_numbered_per_model_and_listed_with_who_and_why
+            an_edge_case_is_there_once_until_it_is_retired
+            an_edge_case_is_retired_once_and_stays_listed
+            an_edge_case_needs_its_model_and_a_limit
+            each_decision_is_one_look_at_the_edge_cases_that_it_replayed
+            edge_cases_in_a_race_get_numbers_of_their_own
             incumbents_are_listed_by_name
             a_tick_is_remembered
             instants_are_cut_to_microseconds

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use sqlx::{FromRow, Row};
 
 use super::super::{Connection, DbRow, Store};
-use super::{REGISTRY, acts, jobs, objects, versions};
+use super::{REGISTRY, acts, edge_cases, jobs, objects, versions};
 use crate::{
     Act, Decided, Decision, InForce, Incumbent, JobId, MAX_LOOKS, MadeBy, NewDecision, RegistryError,
     StoredObject, VersionState, decisions::Deed, error::storable_json, incumbents::succession,
@@ -46,6 +46,7 @@ pub(super) async fn decide(
             succession.carry_out(&mut transaction, current.as_ref()).await?;
         }
     }
+    edge_cases::count_looks(&mut transaction, &new.model, &new.replayed_edge_cases()).await?;
     let decision = of_job(&mut transaction, &new.job).await?.ok_or(sqlx::Error::RowNotFound)?;
     transaction.commit().await?;
     Ok(Decided::Recorded(decision))

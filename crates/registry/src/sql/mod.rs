@@ -3,6 +3,7 @@
 
 mod acts;
 mod decisions;
+mod edge_cases;
 mod jobs;
 mod objects;
 mod specs;
@@ -20,8 +21,9 @@ use jiff::Timestamp;
 
 use super::Store;
 use crate::{
-    Act, Acted, Applied, Decided, Decision, Expired, Incumbent, Job, JobId, NewAct, NewDecision, Proposal,
-    Registry, RegistryError, Stored, StoredObject, Version,
+    Act, Acted, Applied, Decided, Decision, EdgeCaseAdded, EdgeCaseRetired, Expired, Incumbent, Job, JobId,
+    NewAct, NewDecision, NewEdgeCase, Proposal, Registry, RegistryError, Statement, Stored, StoredEdgeCase,
+    StoredObject, Version,
 };
 
 /// What one transaction at a time writes to.
@@ -136,6 +138,24 @@ impl Registry for SqlRegistry {
 
     async fn acts(&self, model: &ModelName) -> Result<Vec<Act>, RegistryError> {
         Ok(acts::on_model(&mut *self.store.read().await?, model).await?)
+    }
+
+    async fn add_edge_case(&self, new: &NewEdgeCase, now: Timestamp) -> Result<EdgeCaseAdded, RegistryError> {
+        edge_cases::add(&self.store, new, now).await
+    }
+
+    async fn retire_edge_case(
+        &self,
+        model: &ModelName,
+        number: u32,
+        wanted: &Statement,
+        now: Timestamp,
+    ) -> Result<EdgeCaseRetired, RegistryError> {
+        edge_cases::retire(&self.store, model, number, wanted, now).await
+    }
+
+    async fn edge_cases(&self, model: &ModelName) -> Result<Vec<StoredEdgeCase>, RegistryError> {
+        Ok(edge_cases::of_model(&mut *self.store.read().await?, model).await?)
     }
 
     async fn incumbent(&self, model: &ModelName) -> Result<Option<Incumbent>, RegistryError> {
