@@ -90,6 +90,8 @@ mod fleet_schema;
 
 mod command_line;
 
+mod edge_cases;
+
 mod backtested;
 
 mod certified;

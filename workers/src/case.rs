@@ -6,7 +6,7 @@ use std::sync::Arc;
 use artifacts::{ArtifactStoreError, DecodedModels, LoadError};
 use forecasting::{
     artifact::{ArtifactName, Bundle},
-    gate::{Contest, Grounds, Judged, Judgement, Measured, RecordedJob, Side, judge},
+    gate::{Contest, EdgeCase, Grounds, Judged, Judgement, Measured, RecordedJob, Side, judge},
     learning::{StopFlag, Stopped},
     names::{DatasetName, ModelName},
     routing::AtHand,
@@ -48,12 +48,15 @@ pub struct Case {
 pub struct Given {
     /// What the candidate costs whoever serves it.
     pub measured: Option<Measured>,
+    /// Past failures that the candidate must not repeat.
+    pub edge_cases: Vec<EdgeCase>,
 }
 
 impl Given {
     /// What a judgement was given.
     pub fn of(judgement: &Judgement) -> Self {
-        Self { measured: judgement.evidence.measured }
+        let edge_cases = judgement.statistics.edge_cases.iter().map(|test| test.case.clone()).collect();
+        Self { measured: judgement.evidence.measured, edge_cases }
     }
 }
 
@@ -180,6 +183,7 @@ impl Case {
             frame: &self.frame,
             covariates: &self.covariates,
             measured: given.measured,
+            edge_cases: &given.edge_cases,
             stop,
         })?;
         Ok(Found::of(judged.judgement.clone(), &self.grounds).on_rows(&judged))

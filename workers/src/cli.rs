@@ -1,6 +1,7 @@
 //! The command line.
 
 mod acts;
+mod edge_cases;
 mod verdict;
 
 use std::path::PathBuf;
@@ -24,6 +25,7 @@ use crate::{
 };
 
 pub use acts::{ActCommand, Signed};
+pub use edge_cases::{AddEdgeCase, EdgeCasesCommand, Moment};
 pub use verdict::Verdict;
 
 /// Puts demand forecasts into production and keeps bad models out.
@@ -119,6 +121,9 @@ pub enum Command {
     },
     /// Explain a verdict, find it again bit for bit, or ask what another policy would find
     Verdict(Verdict),
+    /// Past failures that no candidate of a model may repeat
+    #[command(subcommand)]
+    EdgeCases(EdgeCasesCommand),
     /// Messages that could not be handled
     #[command(subcommand)]
     DeadLetters(DeadLettersCommand),

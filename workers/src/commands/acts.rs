@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::{models, with_roles};
 use crate::{
     asker::{AskError, answer},
-    cli::ActCommand,
+    cli::{ActCommand, Signed},
     config,
     environment::Environment,
     failure::{CommandResult, ExitCode, Failure},
@@ -69,14 +69,19 @@ fn request(command: &ActCommand) -> Result<GateRequest, Failure> {
             (Act::RollBack { version: *number }, *until, signed)
         }
     };
-    let nobody = || Failure::say(ExitCode::Usage, "--by NAME is needed: the environment names no user");
     Ok(GateRequest {
         model: model(command).to_string(),
         act,
-        by: signed.by.clone().or_else(config::user).ok_or_else(nobody)?,
+        by: by(signed)?,
         reason: signed.reason.clone(),
         expires: until,
     })
+}
+
+/// Who signs: who is named, or the user that this machine knows.
+pub(super) fn by(signed: &Signed) -> Result<String, Failure> {
+    let nobody = || Failure::say(ExitCode::Usage, "--by NAME is needed: the environment names no user");
+    signed.by.clone().or_else(config::user).ok_or_else(nobody)
 }
 
 async fn ask(environment: &Environment, request: &GateRequest) -> Result<ActReply, Failure> {

@@ -8,6 +8,7 @@ mod dead_letters;
 mod decisions;
 mod demo;
 mod doctor;
+mod edge_cases;
 mod forecast;
 mod gate;
 mod healthcheck;
@@ -99,6 +100,7 @@ async fn run_briefly(cli: &Cli, config: Config, settings: Vec<Setting>) -> Comma
         Command::Datasets(SpecCommand::List) => datasets::list(environment, global.json).await,
         Command::Models(command) => about_models(environment, command, global.json).await,
         Command::DeadLetters(command) => dead_letters::dead_letters(environment, command, global.json).await,
+        Command::EdgeCases(command) => edge_cases::edge_cases(environment, command, global.json).await,
         Command::Import(arguments) => import::import(environment, arguments, global.json).await,
         Command::Up(arguments) => up::up(environment, arguments, global.json).await,
         Command::Train(arguments) => train::train(environment, arguments, global.json).await,

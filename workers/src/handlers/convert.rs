@@ -26,7 +26,7 @@ use protocol::{
 };
 use registry::{Decision, Incumbent};
 
-pub use acts::{act_reply, unknown_model, wanted_act};
+pub use acts::{act_reply, check_statement, unknown_model, wanted_act};
 
 use crate::import::{OUTSIDE_YEARS, is_within_years};
 

@@ -6,13 +6,15 @@ use std::sync::Arc;
 
 use artifacts::{ArtifactStore, DecodedModels};
 use forecasting::{
-    gate::{self, Grounds, Side, Verdict},
+    gate::{self, EdgeCase, Grounds, Side, Verdict},
     names::ModelName,
 };
 use history::History;
 use jiff::Timestamp;
 use protocol::messages::{GateDecision, TrainOutcome, TrainResult};
-use registry::{Decided, Decision, Incumbent, Job, JobId, NewDecision, Registry, StoredObject, Version};
+use registry::{
+    Decided, Decision, Incumbent, Job, JobId, NewDecision, Registry, StoredEdgeCase, StoredObject, Version,
+};
 use runner::{CpuPool, HandleError, Handler, JobContext};
 use tracing::{info, warn};
 
@@ -166,13 +168,20 @@ impl JudgeHandler {
             Ok(case) => case,
             Err(error) => return not_loaded(error, &grounds),
         };
+        let edge_cases = self.edge_cases(&version.proposal.model).await?;
 
         // Decide.
         let found = compute(&self.cpu, move |stop| {
             let measured = measuring::measure(&loaded, case.model(), case.dataset(), case.at_hand(), stop)?;
-            case.judge(&Given { measured: Some(measured) }, stop)
+            case.judge(&Given { measured: Some(measured), edge_cases }, stop)
         });
         found.await?.map_err(HandleError::transient)
+    }
+
+    /// The past failures that the candidate must not repeat; the judgement keeps them whole.
+    async fn edge_cases(&self, model: &ModelName) -> Result<Vec<EdgeCase>, HandleError> {
+        let cases = self.registry.edge_cases(model).await.map_err(registry_error)?;
+        Ok(cases.into_iter().filter(StoredEdgeCase::is_active).map(|stored| stored.case).collect())
     }
 
     /// The specification that the candidate was trained by, the dataset's current one, and both artifacts.

@@ -17,8 +17,7 @@ const MAX_REASON_BYTES: usize = 1_000;
 /// [`BadField`] names the field and its value.
 pub fn wanted_act(request: &GateRequest, message_id: &str, now: Timestamp) -> Result<NewAct, BadField> {
     let model = ModelName::new(request.model.as_str()).map_err(|invalid| BadField::new("model", invalid))?;
-    check_text("by", &request.by, MAX_BY_BYTES)?;
-    check_text("reason", &request.reason, MAX_REASON_BYTES)?;
+    check_statement(&request.by, &request.reason)?;
     let kind = match request.act {
         wire::Act::Freeze => ActKind::Freeze,
         wire::Act::Unfreeze => ActKind::Unfreeze,
@@ -46,6 +45,15 @@ pub fn wanted_act(request: &GateRequest, message_id: &str, now: Timestamp) -> Re
         refusal: None,
         decided_on: None,
     })
+}
+
+/// Checks who wants something, and why.
+///
+/// # Errors
+/// [`BadField`] names the field and its value.
+pub fn check_statement(by: &str, reason: &str) -> Result<(), BadField> {
+    check_text("by", by, MAX_BY_BYTES)?;
+    check_text("reason", reason, MAX_REASON_BYTES)
 }
 
 /// A text that people read, one line.
