@@ -29,7 +29,7 @@ use clock::{Clock as _, SystemClock};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    cli::{Cli, Command, Global, ModelsCommand, SpecCommand},
+    cli::{Cli, Command, ModelsCommand, SpecCommand},
     config::{Config, Setting},
     environment::Environment,
     failure::{CommandResult, ExitCode, Failure},
@@ -63,52 +63,41 @@ pub async fn run(cli: &Cli, config: Config, settings: Vec<Setting>) -> CommandRe
 }
 
 async fn run_briefly(cli: &Cli, config: Config, settings: Vec<Setting>) -> CommandResult {
-    let global: &Global = &cli.global;
-    if let Command::Config(command) = &cli.command {
-        return config::config(*command, &settings, global.json);
-    }
-    if let Command::Migrate = &cli.command {
-        return migrate::migrate(&config, global.json).await;
-    }
-    if let Command::Doctor = &cli.command {
-        return doctor::doctor(&config, global.json).await;
-    }
-    if let Command::Healthcheck = &cli.command {
-        return healthcheck::healthcheck(&config).await;
-    }
-    if let Command::Completions { shell } = &cli.command {
-        shell::completions(*shell);
-        return Ok(());
-    }
-    if let Command::Man { command } = &cli.command {
-        return shell::man(command.as_deref());
-    }
-    if let Command::Init(arguments) = &cli.command {
-        return init::init(arguments, SystemClock.now(), global.json).await;
-    }
-    if let Command::Backtest(arguments) = &cli.command {
-        return backtest::backtest(arguments, SystemClock.now(), global.json).await;
-    }
-    if let Command::Gate(command) = &cli.command {
-        return gate::gate(command, SystemClock.now(), global.json).await;
-    }
-    let environment = &Environment::visit(config, Arc::new(SystemClock)).await?;
+    let json = cli.global.json;
     match &cli.command {
-        Command::Datasets(SpecCommand::Apply { file }) => {
-            datasets::apply(environment, file, global.json).await
+        Command::Config(command) => config::config(*command, &settings, json),
+        Command::Migrate => migrate::migrate(&config, json).await,
+        Command::Doctor => doctor::doctor(&config, json).await,
+        Command::Healthcheck => healthcheck::healthcheck(&config).await,
+        Command::Completions { shell } => {
+            shell::completions(*shell);
+            Ok(())
         }
-        Command::Datasets(SpecCommand::List) => datasets::list(environment, global.json).await,
-        Command::Models(command) => about_models(environment, command, global.json).await,
-        Command::DeadLetters(command) => dead_letters::dead_letters(environment, command, global.json).await,
-        Command::EdgeCases(command) => edge_cases::edge_cases(environment, command, global.json).await,
-        Command::Import(arguments) => import::import(environment, arguments, global.json).await,
-        Command::Up(arguments) => up::up(environment, arguments, global.json).await,
-        Command::Train(arguments) => train::train(environment, arguments, global.json).await,
-        Command::Forecast(arguments) => forecast::forecast(environment, arguments, global.json).await,
-        Command::Decisions { model, limit } => {
-            decisions::decisions(environment, model, *limit, global.json).await
+        Command::Man { command } => shell::man(command.as_deref()),
+        Command::Init(arguments) => init::init(arguments, SystemClock.now(), json).await,
+        Command::Backtest(arguments) => backtest::backtest(arguments, SystemClock.now(), json).await,
+        Command::Gate(command) => gate::gate(command, SystemClock.now(), json).await,
+        command => {
+            let environment = Environment::visit(config, Arc::new(SystemClock)).await?;
+            run_with_parts(command, &environment, json).await
         }
-        Command::Verdict(arguments) => verdict::verdict(environment, arguments, global.json).await,
+    }
+}
+
+/// What needs the registry, the history, the artifacts or the broker.
+async fn run_with_parts(command: &Command, environment: &Environment, json: bool) -> CommandResult {
+    match command {
+        Command::Datasets(SpecCommand::Apply { file }) => datasets::apply(environment, file, json).await,
+        Command::Datasets(SpecCommand::List) => datasets::list(environment, json).await,
+        Command::Models(command) => about_models(environment, command, json).await,
+        Command::DeadLetters(command) => dead_letters::dead_letters(environment, command, json).await,
+        Command::EdgeCases(command) => edge_cases::edge_cases(environment, command, json).await,
+        Command::Import(arguments) => import::import(environment, arguments, json).await,
+        Command::Up(arguments) => up::up(environment, arguments, json).await,
+        Command::Train(arguments) => train::train(environment, arguments, json).await,
+        Command::Forecast(arguments) => forecast::forecast(environment, arguments, json).await,
+        Command::Decisions { model, limit } => decisions::decisions(environment, model, *limit, json).await,
+        Command::Verdict(arguments) => verdict::verdict(environment, arguments, json).await,
         Command::Backtest(_)
         | Command::Gate(_)
         | Command::Config(_)
