@@ -6,7 +6,7 @@ use std::sync::Arc;
 use artifacts::{ArtifactStoreError, DecodedModels, LoadError};
 use forecasting::{
     artifact::{ArtifactName, Bundle},
-    gate::{Contest, EdgeCase, Grounds, Judged, Judgement, Measured, RecordedJob, Side, judge},
+    gate::{Contest, Given, Grounds, Judged, Judgement, RecordedJob, Side, judge},
     learning::{StopFlag, Stopped},
     names::{DatasetName, ModelName},
     routing::AtHand,
@@ -41,23 +41,6 @@ pub struct Case {
     incumbent: Option<Arc<Bundle>>,
     frame: Frame,
     covariates: Covariates,
-}
-
-/// What a judgement is given besides: the gatekeeper finds it out, whoever judges again takes it from the record.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Given {
-    /// What the candidate costs whoever serves it.
-    pub measured: Option<Measured>,
-    /// Past failures that the candidate must not repeat.
-    pub edge_cases: Vec<EdgeCase>,
-}
-
-impl Given {
-    /// What a judgement was given.
-    pub fn of(judgement: &Judgement) -> Self {
-        let edge_cases = judgement.statistics.edge_cases.iter().map(|test| test.case.clone()).collect();
-        Self { measured: judgement.evidence.measured, edge_cases }
-    }
 }
 
 /// What the gate found, and the rows that it was found on as bytes to keep.
@@ -182,8 +165,7 @@ impl Case {
             incumbent: self.incumbent.as_deref(),
             frame: &self.frame,
             covariates: &self.covariates,
-            measured: given.measured,
-            edge_cases: &given.edge_cases,
+            given,
             stop,
         })?;
         Ok(Found::of(judged.judgement.clone(), &self.grounds).on_rows(&judged))

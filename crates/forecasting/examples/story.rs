@@ -13,7 +13,7 @@ use flate2::read::GzDecoder;
 use forecasting::{
     artifact::Bundle,
     evaluation::{FrameCoverage, size_holdout},
-    gate::{Contest, RecordedJob, Verdict, judge},
+    gate::{Contest, Given, RecordedJob, Verdict, judge},
     learning::{StopFlag, TrainingRequest, train},
     models::{Covered, Predict},
     names::SeriesId,
@@ -95,8 +95,7 @@ impl Scene {
             incumbent,
             frame: &self.frame,
             covariates: Covariates::none(),
-            measured: None,
-            edge_cases: &[],
+            given: Given::nothing(),
             stop: &stop,
         };
         let judgement = judge(&contest)?.judgement;

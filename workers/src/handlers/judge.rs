@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use artifacts::{ArtifactStore, DecodedModels};
 use forecasting::{
-    gate::{self, EdgeCase, Grounds, Side, Verdict},
+    gate::{self, EdgeCase, Given, Grounds, Side, Verdict},
     names::ModelName,
 };
 use history::History;
@@ -20,7 +20,7 @@ use tracing::{info, warn};
 
 use super::{compute, convert, not_written, put_error, read_error, registry_error, rejected};
 use crate::{
-    case::{CaseError, Found, Given, Sources},
+    case::{CaseError, Found, Sources},
     metrics,
 };
 

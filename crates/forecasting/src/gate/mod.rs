@@ -14,6 +14,7 @@ mod compare;
 mod edge_case;
 mod edge_replay;
 mod fixed_b;
+mod given;
 mod grounds;
 mod legs;
 mod measured;
@@ -44,6 +45,7 @@ use scored::Scored;
 pub use compare::{Findings, Terms, compare};
 pub use edge_case::{EdgeCase, EdgeCaseTest, ErrorBound, InvalidBound};
 pub use edge_replay::{EdgeReplay, Miss, Replayed};
+pub use given::Given;
 pub use grounds::{Grounds, VERSION};
 pub use measured::{Measured, Timed};
 pub use objection::{Objection, Side};
@@ -107,10 +109,8 @@ pub struct Contest<'a> {
     /// What is known of its series besides, as of the look: an origin sees past-only numbers from before it, and what
     /// is known in advance as it was corrected to since.
     pub covariates: &'a Covariates,
-    /// What the candidate costs a forecaster; `None`: nobody measured it, and nothing is held against it.
-    pub measured: Option<Measured>,
-    /// Past failures that the candidate must not repeat.
-    pub edge_cases: &'a [EdgeCase],
+    /// What cannot be found out by computing.
+    pub given: &'a Given,
     /// Ends the work early.
     pub stop: &'a StopFlag,
 }
@@ -214,7 +214,7 @@ impl<'a> Contest<'a> {
         let coverage = intervals.map(|intervals| intervals.coverage(rows, &candidate.forecasts, &LEVELS));
         let evidence = Evidence {
             candidate_coverage: coverage.unwrap_or_default(),
-            measured: self.measured,
+            measured: self.given.measured,
             ..gather(rows, scales, candidate, opponent)
         };
         let (verdict, statistics) =
@@ -240,7 +240,8 @@ impl<'a> Contest<'a> {
         // A hard fact counts however little else is known.
         let mut facts = veto::faults([(Side::Candidate, candidate), (self.opponent(), opponent)]);
         facts.extend(limits::object(rows, candidate, &self.model.gate));
-        facts.extend(self.measured.iter().flat_map(|measured| cost::object(measured, &self.model.gate)));
+        facts
+            .extend(self.given.measured.iter().flat_map(|measured| cost::object(measured, &self.model.gate)));
         if !facts.is_empty() {
             return on_nothing(Verdict::KeepIncumbent(facts));
         }

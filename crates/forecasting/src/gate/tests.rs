@@ -31,8 +31,7 @@ fn judge_by(policy: &str, frame: &Frame, candidate: &Bundle, incumbent: Option<&
         incumbent,
         frame,
         covariates,
-        measured: None,
-        edge_cases: &[],
+        given: Given::nothing(),
         stop: &stop,
     };
     judge(&contest).expect("nobody stops it").judgement
@@ -103,8 +102,7 @@ fn a_candidate_that_contradicts_its_recorded_job_is_refused() {
             incumbent: None,
             frame: &frame,
             covariates: Covariates::none(),
-            measured: None,
-            edge_cases: &[],
+            given: Given::nothing(),
             stop: &stop,
         };
         judge(&contest).expect("nobody stops it").judgement.verdict.reasons()
@@ -165,8 +163,7 @@ fn the_first_origin_waits_for_the_availability_delay() {
             incumbent: None,
             frame: &frame,
             covariates: Covariates::none(),
-            measured: None,
-            edge_cases: &[],
+            given: Given::nothing(),
             stop: &stop,
         };
         judge(&contest).expect("nobody stops it").judgement.evidence.origins
@@ -285,8 +282,7 @@ fn a_judgement_stops_when_asked() {
         incumbent: None,
         frame: &frame,
         covariates: Covariates::none(),
-        measured: None,
-        edge_cases: &[],
+        given: Given::nothing(),
         stop: &stop,
     };
     stop.stop();
@@ -307,8 +303,7 @@ fn the_rows_that_are_handed_out_are_those_that_were_scored() {
         incumbent,
         frame: &frame,
         covariates: Covariates::none(),
-        measured: None,
-        edge_cases: &[],
+        given: Given::nothing(),
         stop: &stop,
     };
     let judged = judge(&contest).expect("nobody stops it");
@@ -338,8 +333,7 @@ fn a_forecast_that_is_no_number_is_none_in_the_rows() {
         incumbent: None,
         frame: &frame,
         covariates: Covariates::none(),
-        measured: None,
-        edge_cases: &[],
+        given: Given::nothing(),
         stop: &stop,
     };
     let judged = judge(&contest).expect("nobody stops it");
@@ -385,8 +379,7 @@ fn a_longer_horizon_overlaps_and_its_origins_are_drawn_in_longer_blocks() {
         incumbent: Some(&worse),
         frame: &frame,
         covariates: Covariates::none(),
-        measured: None,
-        edge_cases: &[],
+        given: Given::nothing(),
         stop: &stop,
     };
     let statistics = judge(&contest).expect("nobody stops it").judgement.statistics;

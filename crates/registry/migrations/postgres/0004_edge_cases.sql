@@ -33,3 +33,7 @@ COMMENT ON COLUMN analytics.edge_cases.error_limit IS
     'How large the absolute error of a target may be, in the unit of the values.';
 COMMENT ON COLUMN analytics.edge_cases.looks IS 'Decisions on candidates that replayed it.';
 COMMENT ON COLUMN analytics.edge_cases.retired_at IS 'When it was retired; NULL: candidates replay it.';
+
+-- Scored rows are kept as Parquet from here on; those of before stay what they are until they expire.
+COMMENT ON COLUMN analytics.decisions.scored_rows IS
+    'SHA-256 in hex of the Parquet file of all scored rows with both forecasts, in the artifact store under ab/cd/abcd…; NULL if none were kept. (Rows that an earlier version kept are CSV, compressed with zstd.)';

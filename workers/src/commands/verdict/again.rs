@@ -2,7 +2,7 @@
 
 use artifacts::{ArtifactStoreError, LoadError};
 use forecasting::{
-    gate::{self, Grounds},
+    gate::{self, Given, Grounds},
     learning::StopFlag,
 };
 use history::ReadError;
@@ -10,7 +10,7 @@ use registry::{Decision, RegistryError};
 use runner::CpuPool;
 
 use crate::{
-    case::{Case, CaseError, Found, Given, Sources},
+    case::{Case, CaseError, Found, Sources},
     commands::backtest::StopOnDrop,
     environment::Environment,
     failure::{ExitCode, Failure},
@@ -50,7 +50,7 @@ pub(super) async fn case(
 pub(super) async fn judge(case: Case, decision: &Decision) -> Result<Found, Failure> {
     let stop = StopOnDrop(StopFlag::default());
     let flag = stop.0.clone();
-    let given = Given::of(&decision.judgement);
+    let given = Given::to(&decision.judgement);
     Ok(CpuPool::new(1).run(move || case.judge(&given, &flag)).await??)
 }
 

@@ -18,7 +18,7 @@ pub(in crate::gate) fn replay(contest: &Contest<'_>) -> Result<Replays, Stopped>
     let &Contest { model, dataset, frame, covariates, stop, candidate, .. } = contest;
     let replay = EdgeReplay { model, dataset, frame, covariates, stop };
     let mut replays = Replays { tests: Vec::new(), objections: Vec::new() };
-    for case in contest.edge_cases {
+    for case in &contest.given.edge_cases {
         let seen_in_training = case.bound.from <= candidate.cut_off;
         replays.add(case, replay.candidate(candidate, &case.bound)?, seen_in_training);
     }
@@ -78,7 +78,7 @@ mod tests {
     use crate::{
         artifact::Bundle,
         examples::{dataset, history, id, level_times, long_mean, model, seasonal_naive, start, version},
-        gate::{Contest, EdgeCase, ErrorBound, Judgement, RecordedJob, Verdict, judge},
+        gate::{Contest, EdgeCase, ErrorBound, Given, Judgement, RecordedJob, Verdict, judge},
         learning::StopFlag,
         series::{Covariates, Frame},
     };
@@ -117,7 +117,7 @@ mod tests {
             incumbent: Some(&incumbent),
             frame,
             covariates: Covariates::none(),
-            edge_cases,
+            given: &Given { edge_cases: edge_cases.to_vec(), ..Given::default() },
             stop: &stop,
         };
         judge(&contest).expect("nobody stops it").judgement

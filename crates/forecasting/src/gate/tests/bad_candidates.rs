@@ -323,7 +323,7 @@ fn refused_whole(number: u64) -> &'static str {
         incumbent: Some(&incumbent),
         frame: &frame,
         covariates: Covariates::none(),
-        measured,
+        given: &Given { measured, ..Given::default() },
         stop: &stop,
     };
     let verdict = judge(&contest).expect("nobody stops it").judgement.verdict;

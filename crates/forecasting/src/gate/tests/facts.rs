@@ -22,7 +22,7 @@ fn judge_measured(policy: &str, days: i64, measured: Option<Measured>) -> Judgem
         incumbent: Some(&worse),
         frame: &frame,
         covariates: Covariates::none(),
-        measured,
+        given: &Given { measured, ..Given::default() },
         stop: &stop,
     };
     judge(&contest).expect("nobody stops it").judgement
@@ -149,7 +149,7 @@ fn slices_by_attribute_and_by_holiday_are_judged_and_said() {
         incumbent: Some(&worse),
         frame: &frame,
         covariates: &covariates,
-        measured: None,
+        given: Given::nothing(),
         stop: &stop,
     };
     let judgement = judge(&contest).expect("nobody stops it").judgement;
