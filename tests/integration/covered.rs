@@ -183,6 +183,38 @@ fn a_version_that_learned_without_what_is_declared_is_kept_out_and_told_why() {
 }
 
 #[test]
+fn a_candidate_whose_forecasts_go_with_prices_as_nobody_would_buy_is_kept_out() {
+    let desk = with_shops();
+    import(&desk, shops());
+    let apply = ["models", "apply", "shops.model.toml"];
+    let declare = |covariate: &str, direction: &str| {
+        let contract = format!("covariate = '{covariate}'\ndirection = '{direction}'\n");
+        desk.file(
+            "shops.model.toml",
+            format!("{MODEL}[[contracts]]\ncontract = 'covariate-effect'\n{contract}"),
+        );
+    };
+    declare("rain", "decreasing");
+    let unknown = "contracts[0].covariate = rain: is not known in advance; of dataset shops that is price";
+    desk.fails(&apply, 4, &[unknown]);
+
+    // Nobody buys more because it is dear: the candidate is right, and the contract is not.
+    declare("price", "increasing");
+    succeed(desk.gatecast().args(apply));
+    let refused = desk.run(&["--json", "train", "shops", "--wait"]);
+    assert_eq!(refused.status.code(), Some(6), "{}", String::from_utf8_lossy(&refused.stderr));
+    let said = String::from_utf8_lossy(&refused.stdout);
+    let sentence = "contract: forecasts do not fall with price; with price up from 0.5 to 1, the candidate's \
+                    forecast of series ";
+    assert!(said.contains(sentence), "{said}");
+
+    declare("price", "decreasing");
+    succeed(desk.gatecast().args(apply));
+    let decision = json(desk.gatecast().args(["--json", "train", "shops", "--wait"]));
+    assert_eq!(decision["decision"], "promoted", "{decision}");
+}
+
+#[test]
 fn a_file_without_a_declared_column_changes_nothing() {
     let desk = with_shops();
     desk.file("bare.csv", "unique_id,ds,y,region\nnorth-1,2024-01-01,1,north\n");

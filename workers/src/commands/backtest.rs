@@ -99,6 +99,7 @@ fn model(arguments: &cli::Backtest, dataset: &DatasetSpec) -> Result<ModelSpec, 
         learners: learners(&arguments.learner),
         fallback: FallbackSpec::default(),
         gate: GatePolicy::default(),
+        contracts: Vec::new(),
         schedule: None,
         train: TrainSettings::default(),
     };

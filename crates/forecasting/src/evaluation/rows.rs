@@ -134,6 +134,15 @@ impl<'a> RowSet<'a> {
         self.blocks.iter().map(|block| (&frame.series[block.series].id, self.origins[block.origin]))
     }
 
+    /// What one of these forecasts is made from, by its place: the series up to the last value known at the origin,
+    /// and the origin.
+    pub(crate) fn known_for(&self, forecast: usize) -> (Series, Timestamp) {
+        let Block { series, origin, .. } = self.blocks[forecast];
+        let (series, origin) = (&self.frame.series[series], self.origins[origin]);
+        let values = series.values[..self.known_at(series, origin)].to_vec();
+        (Series { id: series.id.clone(), start: series.start, values }, origin)
+    }
+
     /// The rows, by series, origin and step.
     pub fn rows(&self) -> &[Row] {
         &self.rows
@@ -366,6 +375,8 @@ mod tests {
         seen.sort_by_key(|(id, origin, _)| (id.clone(), *origin));
         let known: Vec<_> = seen.into_iter().map(|(_, _, values)| values).collect();
         assert_eq!(known, [vec![1.0, 2.0], vec![1.0, 2.0, 3.0], vec![5.0, 6.0], vec![5.0, 6.0, 7.0]]);
+        let known_for = (0..set.forecasts()).map(|forecast| set.known_for(forecast).0.values);
+        assert_eq!(known_for.collect::<Vec<_>>(), known);
         // A step that ended half an hour before the origin is not recorded after a delay of an hour.
         let delayed = RowSet::new(&frame, vec![after(2), after(3)], 1, HOUR - SignedDuration::from_mins(30));
         let (seen, _) = forecast_ones(&delayed);

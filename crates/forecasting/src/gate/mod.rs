@@ -7,10 +7,11 @@
 //!
 //! Noise passes a bare comparison, so on top of the floor the average must be lower by more than luck, the worst
 //! case may with confidence not be much higher, no slice may with confidence be much worse ([`compare()`]), and no hard
-//! fact may speak against a candidate. All must hold, so none needs a correction for the others, and each can only make
+//! fact may speak against a candidate, nor a contract of its model that it breaks (`contracts/`). All must hold, so none needs a correction for the others, and each can only make
 //! the gate stricter. Another leg is a file in `legs/` and a line in [`compare()`].
 
 mod compare;
+mod contracts;
 mod edge_case;
 mod edge_replay;
 mod fixed_b;
@@ -48,14 +49,14 @@ pub use edge_replay::{EdgeReplay, Miss, Replayed};
 pub use given::Given;
 pub use grounds::{Grounds, VERSION};
 pub use measured::{Measured, Timed};
-pub use objection::{Objection, Side};
+pub use objection::{Objection, Shift, Side};
 pub use scored::{Judged, ScoredRow};
 pub use sentence::{beside, confidence};
 pub use sequential::SinceShift;
 pub use slice::{Slice, SliceName};
 pub use statistics::{
-    AverageTest, Bootstrap, CoverageTest, Exceedances, Largest, SearchedTest, SliceTest, Statistics,
-    WorstCaseTest,
+    AverageTest, Bootstrap, ContractTest, CoverageTest, Exceedances, Largest, SearchedTest, SliceTest,
+    Statistics, WorstCaseTest,
 };
 pub use verdict::{Evidence, Judgement, Shortage, Verdict};
 
@@ -81,8 +82,9 @@ pub fn judge<'a>(contest: &Contest<'a>) -> Result<Judged<'a>, Stopped> {
         Some(incumbent) => contest.forecast_bundle(&rows, incumbent, Side::Incumbent)?,
         None => contest.forecast_fallback(&rows)?,
     };
+    let examined = contracts::examine(contest, &rows)?;
     let replays = edge_cases::replay(contest)?;
-    let mut judgement = contest.weigh(&rows, &scales, &candidate, &opponent);
+    let mut judgement = examined.record_in(contest.weigh(&rows, &scales, &candidate, &opponent));
     replays.add_to(&mut judgement);
     let (candidate, incumbent) = (candidate.forecasts, opponent.forecasts);
     Ok(Judged::on(Scored { rows, scales, candidate, incumbent }, judgement))

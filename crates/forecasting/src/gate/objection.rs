@@ -208,6 +208,41 @@ pub enum Objection {
         /// The first series without anything to compare.
         series: SeriesId,
     },
+    /// With another input a forecast of the candidate moves as a contract of its model excludes.
+    ContractBroken {
+        /// The contract, as a sentence.
+        contract: String,
+        /// Of which series: the worst such forecast.
+        series: SeriesId,
+        /// From when.
+        origin: Timestamp,
+        /// What is other about the input: continues "with …".
+        change: String,
+        /// Which way it moves.
+        shift: Shift,
+        /// By which part of its size.
+        part: f64,
+        /// Which part is allowed.
+        tolerance: f64,
+        /// How many other forecasts move by more than that.
+        others: u64,
+    },
+    /// A coefficient of the candidate is beyond what a contract of its model says.
+    CoefficientOff {
+        /// The contract, as a sentence.
+        contract: String,
+        /// What the coefficient is.
+        coefficient: f64,
+        /// What it is beyond.
+        bound: f64,
+    },
+    /// A contract is about a feature that the candidate should have and has not.
+    NoSuchFeature {
+        /// The contract, as a sentence.
+        contract: String,
+        /// The feature that it names.
+        feature: String,
+    },
     /// A side left out a forecast, or gave one that is no number.
     ForecastUnusable {
         /// Whose forecast.
@@ -262,6 +297,28 @@ impl fmt::Display for Side {
             Side::Candidate => "candidate",
             Side::Incumbent => "incumbent",
             Side::Fallback => "fallback",
+        })
+    }
+}
+
+/// Which way a forecast moves with an input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Shift {
+    /// Up, and it should not.
+    Rises,
+    /// Down, and it should not.
+    Falls,
+    /// Not as far, or not the way, that it should.
+    IsOff,
+}
+
+impl fmt::Display for Shift {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Shift::Rises => "rises",
+            Shift::Falls => "falls",
+            Shift::IsOff => "is off",
         })
     }
 }

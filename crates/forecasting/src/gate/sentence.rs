@@ -120,6 +120,35 @@ impl Display for Objection {
                 write!(f, "edge case {case}: series {series} has nothing to compare with any more; ")?;
                 write!(f, "bring its values back, or retire the case")
             }
+            Objection::ContractBroken {
+                contract,
+                series,
+                origin,
+                change,
+                shift,
+                part,
+                tolerance,
+                others,
+            } => {
+                let [part, tolerance] = [part, tolerance].map(|part| 100.0 * part);
+                write!(
+                    f,
+                    "contract: {contract}; with {change}, the candidate's forecast of series {series} "
+                )?;
+                write!(f, "from {origin} {shift} by {} % ", beside(part, tolerance))?;
+                write!(f, "({tolerance:.2} % allowed)")?;
+                match others {
+                    0 => Ok(()),
+                    1 => f.write_str("; 1 other forecast breaks it too"),
+                    _ => write!(f, "; {others} other forecasts break it too"),
+                }
+            }
+            Objection::CoefficientOff { contract, coefficient, bound } => {
+                write!(f, "contract: {contract}; the candidate's is {}", beside(*coefficient, *bound))
+            }
+            Objection::NoSuchFeature { contract, feature } => {
+                write!(f, "contract: {contract}; the candidate has no feature {feature}")
+            }
             Objection::ForecastUnusable { side, series, origin, problem, others } => {
                 write!(f, "the {side}'s forecast of series {series} from {origin} {problem}")?;
                 match others {
@@ -193,7 +222,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        gate::SliceName,
+        gate::{Shift, SliceName},
         names::{AttributeText, CovariateName, SeriesId},
     };
 
@@ -379,6 +408,42 @@ mod tests {
             &Objection::EdgeCaseWithoutData { case: 3, series: akl() },
             "edge case 3: series akl-1 has nothing to compare with any more; bring its values back, or retire the \
              case",
+        );
+    }
+
+    #[test]
+    fn a_broken_contract_says_with_what_it_is_broken() {
+        let broken = |shift, part, others| Objection::ContractBroken {
+            contract: "forecasts do not rise with price".to_owned(),
+            series: akl(),
+            origin: at("2025-03-01T00:00:00Z"),
+            change: "price up from 0.8 to 1.2".to_owned(),
+            shift,
+            part,
+            tolerance: 0.01,
+            others,
+        };
+        let start = "contract: forecasts do not rise with price; with price up from 0.8 to 1.2, the candidate's \
+                     forecast of series akl-1 from 2025-03-01T00:00:00Z";
+        check(&broken(Shift::Rises, 0.032, 0), &format!("{start} rises by 3.20 % (1.00 % allowed)"));
+        let text = format!("{start} falls by 1.004 % (1.00 % allowed); 1 other forecast breaks it too");
+        check(&broken(Shift::Falls, 0.010_04, 1), &text);
+        let text = format!("{start} is off by 50.00 % (1.00 % allowed); 63 other forecasts break it too");
+        check(&broken(Shift::IsOff, 0.5, 63), &text);
+        check(
+            &Objection::CoefficientOff {
+                contract: "the coefficient of known-price is at most 0".to_owned(),
+                coefficient: 0.0012,
+                bound: 0.0,
+            },
+            "contract: the coefficient of known-price is at most 0; the candidate's is 0.001",
+        );
+        check(
+            &Objection::NoSuchFeature {
+                contract: "forecasts do not fall with year-sine-1".to_owned(),
+                feature: "year-sine-1".to_owned(),
+            },
+            "contract: forecasts do not fall with year-sine-1; the candidate has no feature year-sine-1",
         );
     }
 

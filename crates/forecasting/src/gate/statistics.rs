@@ -31,6 +31,8 @@ pub struct Statistics {
     pub coverage: Vec<CoverageTest>,
     /// The edge cases that were replayed, whole.
     pub edge_cases: Vec<EdgeCaseTest>,
+    /// Whether the candidate keeps the contracts of its model; one each, in their order.
+    pub contracts: Vec<ContractTest>,
 }
 
 /// A one-sided test that the mean over origins of the differences of losses is positive.
@@ -171,4 +173,21 @@ pub struct CoverageTest {
     pub reach: f64,
     /// How far from the level is allowed.
     pub tolerance: f64,
+}
+
+/// Whether a candidate keeps a contract of its model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ContractTest {
+    /// What was declared, as a sentence.
+    pub contract: String,
+    /// Forecasts of the holdout (of one series from one origin) that were made again with another input.
+    pub probes: u32,
+    /// How far on the wrong side the worst of them is, as a part of its size; of a coefficient, how far it is beyond
+    /// its bound. 0 where nothing is wrong, `None` where there was no number to look at.
+    pub worst: Option<f64>,
+    /// Whether nothing speaks against the candidate.
+    pub holds: bool,
+    /// Why it could not be tested, as what is said after "the candidate"; `None` where it was.
+    pub untested: Option<String>,
 }

@@ -130,6 +130,7 @@ impl Judgement {
             reasons.push(format!("{} of the actuals", held.join(" and ")));
         }
         reasons.extend(self.on_edge_cases());
+        reasons.extend(self.on_contracts());
         reasons
     }
 
@@ -175,6 +176,21 @@ impl Judgement {
         };
         let tells = "which tests for a relapse and is no evidence";
         Some(format!("{passed}; its training has seen {seen}, {tells}"))
+    }
+
+    /// None where the model declares no contract.
+    fn on_contracts(&self) -> Option<String> {
+        let contracts = &self.statistics.contracts;
+        let untested = contracts.iter().filter(|test| test.untested.is_some()).count();
+        let tested = contracts.len() - untested;
+        match (tested, untested) {
+            (0, 0) => None,
+            (_, 0) => Some(format!("it keeps the contracts of its model ({tested} tested)")),
+            _ => {
+                let how_many = format!("{tested} tested, {untested} that could not be");
+                Some(format!("it keeps the contracts of its model ({how_many})"))
+            }
+        }
     }
 
     /// The judgement on sides of which one cannot even be loaded: what is in use stays.

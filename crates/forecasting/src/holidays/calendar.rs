@@ -156,6 +156,20 @@ impl HolidayCalendar {
         same.map(|same| same.day.into())
     }
 
+    /// The same calendar but for one day, which is the holiday whose name has a place, or none.
+    pub(crate) fn with_day(&self, day: i64, name: Option<u16>) -> Self {
+        let begin = self.days.partition_point(|holiday| i64::from(holiday.day) < day);
+        let end = begin + self.within(day, day).len();
+        let then = i32::try_from(day).ok().zip(name);
+        let mut changed = self.clone();
+        drop(
+            changed
+                .days
+                .splice(begin..end, then.map(|(day, name)| HolidayDay { day, name, observed: false })),
+        );
+        changed
+    }
+
     /// Checks what looking days up relies on.
     pub(crate) fn validate(&self) -> Result<(), &'static str> {
         let (first, last) = (self.first_day, self.last_day);

@@ -138,3 +138,18 @@ fn the_same_holiday_of_the_year_before_is_found_by_its_name() {
     let first = calendar("DE").holiday(days_since_epoch(date(1991, 1, 1)).into()).expect("is one");
     assert_eq!(calendar("DE").year_before(first), None);
 }
+
+#[test]
+fn a_day_can_be_made_a_holiday_or_a_day_like_others() {
+    let new_york = calendar("US-NY");
+    let (labor_day, day_after) = (date(2024, 9, 2), date(2024, 9, 3));
+    let day = |date| i64::from(days_since_epoch(date));
+    let place = new_york.place(&name("Labor Day"));
+    let longer = new_york.with_day(day(day_after), place);
+    assert_eq!(called(&longer, "2024-09-03"), ["Labor Day"]);
+    assert_eq!(called(&longer, "2024-09-02"), ["Labor Day"], "the day before is as it was");
+    assert_eq!(longer.with_day(day(day_after), None), new_york);
+    let without = new_york.with_day(day(labor_day), None);
+    assert_eq!(called(&without, "2024-09-02"), [""; 0]);
+    assert_eq!([longer.validate(), without.validate()], [Ok(()), Ok(())]);
+}

@@ -11,7 +11,9 @@ use serde::{Deserialize, Serialize};
 use super::{Aim, BoostedTrees, BoostedTreesSpec};
 use crate::{
     learning::{BinnedColumns, ClassGrowth, FitError, Learner, Material, Ratios, class_tree, features},
-    models::{Covered, Forest, InvalidModel, Predict, PredictError, Requirement, Stored},
+    models::{
+        Covered, Forest, InvalidModel, Predict, PredictError, Regression, Relative, Requirement, Stored,
+    },
     series::Grid,
     spec::{SpecError, check_range},
 };
@@ -88,7 +90,23 @@ pub struct Blend {
     class_share: f64,
 }
 
+impl Regression for Blend {
+    fn relative(&self) -> Relative<'_> {
+        self.boosted.relative()
+    }
+
+    fn ratios(&self, cells: &[f32]) -> Vec<f64> {
+        let mix = |(boosted, class): (f64, f64)| boosted + self.class_share * (class - boosted);
+        let classes = self.classes.predict(cells, self.boosted.features.width());
+        self.boosted.ratios(cells).into_iter().zip(classes).map(mix).collect()
+    }
+}
+
 impl Stored for Blend {
+    fn regression(&self) -> Option<&dyn Regression> {
+        Some(self)
+    }
+
     fn validate(&self) -> Result<(), InvalidModel> {
         self.boosted.validate()?;
         self.classes.validate(self.boosted.features.width()).map_err(InvalidModel::new)?;
@@ -101,11 +119,11 @@ impl Stored for Blend {
 
 impl Predict for Blend {
     fn requirement(&self) -> Requirement {
-        self.boosted.relative().requirement()
+        self.relative().requirement()
     }
 
     fn needs_covariates(&self) -> bool {
-        self.boosted.relative().needs_covariates()
+        self.relative().needs_covariates()
     }
 
     fn predict(
@@ -115,10 +133,6 @@ impl Predict for Blend {
         origin: Timestamp,
         horizon_steps: usize,
     ) -> Result<Vec<f64>, PredictError> {
-        let width = self.boosted.features.width();
-        let mix = |(boosted, class): (f64, f64)| boosted + self.class_share * (class - boosted);
-        let rows = self.boosted.relative().rows(series, grid, origin, horizon_steps)?;
-        let classes = self.classes.predict(&rows.cells, width);
-        rows.values(self.boosted.ratios(&rows.cells).into_iter().zip(classes).map(mix).collect())
+        self.forecast(series, grid, origin, horizon_steps)
     }
 }

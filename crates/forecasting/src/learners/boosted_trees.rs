@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 use crate::{
     bounded::at_most,
     learning::{BinnedColumns, FitError, Growth, Learner, Loss, Material, Ratios, Stopped, boost, features},
-    models::{Covered, Forest, InvalidModel, Predict, PredictError, Relative, Requirement, Stored},
+    models::{
+        Covered, Forest, InvalidModel, Predict, PredictError, Regression, Relative, Requirement, Stored,
+    },
     preprocessing::FeatureSpec,
     series::Grid,
     spec::{SpecError, check_range},
@@ -162,6 +164,10 @@ pub struct BoostedTrees {
 const MOST_FORESTS: usize = 16;
 
 impl Stored for BoostedTrees {
+    fn regression(&self) -> Option<&dyn Regression> {
+        Some(self)
+    }
+
     fn validate(&self) -> Result<(), InvalidModel> {
         self.features.validate().map_err(InvalidModel::new)?;
         if !(1..=MOST_FORESTS).contains(&self.forests.len()) {
@@ -173,22 +179,21 @@ impl Stored for BoostedTrees {
     }
 }
 
-impl BoostedTrees {
-    /// The forecasts for rows of features, divided by the level.
-    pub(super) fn ratios(&self, rows: &[f32]) -> Vec<f64> {
+impl Regression for BoostedTrees {
+    fn relative(&self) -> Relative<'_> {
+        Relative { features: &self.features, non_negative: self.non_negative }
+    }
+
+    fn ratios(&self, cells: &[f32]) -> Vec<f64> {
         let width = self.features.width();
-        let mut sums = vec![0.0; rows.len() / width];
+        let mut sums = vec![0.0; cells.len() / width];
         for forest in &self.forests {
-            for (sum, ratio) in sums.iter_mut().zip(forest.predict(rows, width)) {
+            for (sum, ratio) in sums.iter_mut().zip(forest.predict(cells, width)) {
                 *sum += ratio;
             }
         }
         let forests = self.forests.len() as f64;
         sums.into_iter().map(|sum| sum / forests).collect()
-    }
-
-    pub(super) fn relative(&self) -> Relative<'_> {
-        Relative { features: &self.features, non_negative: self.non_negative }
     }
 }
 
@@ -208,7 +213,6 @@ impl Predict for BoostedTrees {
         origin: Timestamp,
         horizon_steps: usize,
     ) -> Result<Vec<f64>, PredictError> {
-        let rows = self.relative().rows(series, grid, origin, horizon_steps)?;
-        rows.values(self.ratios(&rows.cells))
+        self.forecast(series, grid, origin, horizon_steps)
     }
 }

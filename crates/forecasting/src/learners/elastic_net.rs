@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     bounded::at_most,
     learning::{FitError, Learner, Material, Ratios, features},
-    models::{Covered, InvalidModel, Predict, PredictError, Relative, Requirement, Stored},
+    models::{Covered, InvalidModel, Predict, PredictError, Regression, Relative, Requirement, Stored},
     preprocessing::{Clock, Feature, FeatureSpec, HolidayFeature},
     series::Grid,
     spec::{SpecError, check_range},
@@ -76,7 +76,7 @@ impl Learner for ElasticNetSpec {
 
 /// A line through the place of a series or of a holiday in a list, or through the hour of the day, says nothing;
 /// and without the level itself a series twice as large has forecasts twice as large.
-fn is_linear(feature: &Feature) -> bool {
+pub(crate) fn is_linear(feature: &Feature) -> bool {
     !matches!(
         feature,
         Feature::Series
@@ -154,17 +154,34 @@ impl Column {
 }
 
 impl ElasticNet {
-    fn relative(&self) -> Relative<'_> {
-        Relative { features: &self.features, non_negative: self.non_negative }
-    }
-
     fn ratio(&self, row: &[f32]) -> f64 {
         let cells = self.columns.iter().zip(row);
         self.intercept + cells.map(|(column, &cell)| column.slope * column.cell(cell)).sum::<f64>()
     }
 }
 
+impl Regression for ElasticNet {
+    fn relative(&self) -> Relative<'_> {
+        Relative { features: &self.features, non_negative: self.non_negative }
+    }
+
+    fn ratios(&self, cells: &[f32]) -> Vec<f64> {
+        cells.chunks_exact(self.features.width()).map(|row| self.ratio(row)).collect()
+    }
+
+    fn coefficient(&self, column: usize) -> Option<f64> {
+        let Column { spread, slope, .. } = self.columns.get(column)?;
+        let coefficient = if *spread > 0.0 { slope / spread } else { 0.0 };
+        // A spread that is hardly any must not make a number that is none.
+        Some(coefficient.clamp(f64::MIN, f64::MAX))
+    }
+}
+
 impl Stored for ElasticNet {
+    fn regression(&self) -> Option<&dyn Regression> {
+        Some(self)
+    }
+
     fn validate(&self) -> Result<(), InvalidModel> {
         self.features.validate().map_err(InvalidModel::new)?;
         let (columns, width) = (self.columns.len(), self.features.width());
@@ -194,8 +211,6 @@ impl Predict for ElasticNet {
         origin: Timestamp,
         horizon_steps: usize,
     ) -> Result<Vec<f64>, PredictError> {
-        let width = self.features.width();
-        let rows = self.relative().rows(series, grid, origin, horizon_steps)?;
-        rows.values(rows.cells.chunks_exact(width).map(|row| self.ratio(row)).collect())
+        self.forecast(series, grid, origin, horizon_steps)
     }
 }

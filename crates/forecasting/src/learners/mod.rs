@@ -26,6 +26,7 @@ pub use blend::{Blend, BlendSpec};
 pub use boosted_trees::{Aim, BoostedTrees, BoostedTreesSpec};
 pub(crate) use boosted_trees::{MOST_LEAVES, MOST_TREES};
 pub use croston::{Croston, CrostonSpec};
+pub(crate) use elastic_net::is_linear;
 pub use elastic_net::{ElasticNet, ElasticNetSpec};
 pub use mstl::{Mstl, MstlSpec, Seasons};
 pub use seasonal_naive::{SeasonalNaive, SeasonalNaiveSpec};

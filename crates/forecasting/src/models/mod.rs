@@ -15,7 +15,7 @@ pub use crate::learners::{
 };
 pub use forest::{Forest, InvalidForest, Node};
 pub(crate) use past::{Past, mean};
-pub(crate) use relative::Relative;
+pub(crate) use relative::{Regression, Relative};
 pub(crate) use smoothing::{flat, intermittent_requirement};
 
 /// Forecasts a series.
@@ -68,6 +68,11 @@ impl<'a> Covered<'a> {
 pub(crate) trait Stored: Predict {
     /// Checks what forecasting relies on: whatever passes never panics and does bounded work.
     fn validate(&self) -> Result<(), InvalidModel>;
+
+    /// The model as a function of features, if it is one.
+    fn regression(&self) -> Option<&dyn Regression> {
+        None
+    }
 }
 
 /// How much history a model needs.

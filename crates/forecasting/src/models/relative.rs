@@ -9,6 +9,32 @@ use crate::{
     series::{Grid, MissingCovariate},
 };
 
+/// A model whose forecast of a step follows from the features of that step.
+pub(crate) trait Regression {
+    /// What it looks at, and how its ratios become values.
+    fn relative(&self) -> Relative<'_>;
+
+    /// The forecasts for rows of features, divided by the level; `cells` holds the rows one after the other.
+    fn ratios(&self, cells: &[f32]) -> Vec<f64>;
+
+    /// What one more unit of a feature adds to the ratio; `None` where that is not the same everywhere.
+    fn coefficient(&self, _column: usize) -> Option<f64> {
+        None
+    }
+
+    /// [`Predict::predict`](super::Predict::predict) of such a model.
+    fn forecast(
+        &self,
+        series: Covered<'_>,
+        grid: &Grid,
+        origin: Timestamp,
+        horizon_steps: usize,
+    ) -> Result<Vec<f64>, PredictError> {
+        let rows = self.relative().rows(series, grid, origin, horizon_steps)?;
+        rows.values(self.ratios(&rows.cells))
+    }
+}
+
 /// What such a model looks at, and how its ratios become values.
 pub(crate) struct Relative<'a> {
     pub(crate) features: &'a FeatureSpec,

@@ -111,6 +111,11 @@ impl FeatureSpec {
         self.features.iter().any(|feature| feature.covariate().is_some())
     }
 
+    /// The column of the feature with this name, as features are displayed.
+    pub fn column(&self, name: &str) -> Option<usize> {
+        self.features.iter().position(|feature| feature.to_string() == name)
+    }
+
     /// Number of columns.
     pub fn width(&self) -> usize {
         self.features.len()

@@ -144,9 +144,38 @@ impl SeriesCovariates {
 
     /// What is known in advance of the step at `at`; `NaN` if that is nothing.
     fn known_at(&self, name: &CovariateName, grid: &Grid, at: Timestamp) -> f64 {
-        let step = grid.steps_between(self.start, at).ok().and_then(|step| usize::try_from(step).ok());
-        let column = self.known.get(name);
+        let (column, step) = (self.known.get(name), self.step(grid, at));
         column.zip(step).and_then(|(column, step)| column.get(step).copied()).unwrap_or(f64::NAN)
+    }
+
+    /// What is known in advance of `steps` steps from `from` on; nothing unless the column reaches over all of them.
+    pub(crate) fn known_over(
+        &self,
+        name: &CovariateName,
+        grid: &Grid,
+        from: Timestamp,
+        steps: usize,
+    ) -> &[f64] {
+        let (column, first) = (self.known.get(name), self.step(grid, from));
+        column.zip(first).and_then(|(column, first)| column.get(first..first + steps)).unwrap_or_default()
+    }
+
+    /// [`Self::known_over`], to be changed.
+    pub(crate) fn known_over_mut(
+        &mut self,
+        name: &CovariateName,
+        grid: &Grid,
+        from: Timestamp,
+        steps: usize,
+    ) -> &mut [f64] {
+        let first = self.step(grid, from);
+        let column = self.known.get_mut(name);
+        column.zip(first).and_then(|(column, first)| column.get_mut(first..first + steps)).unwrap_or_default()
+    }
+
+    /// The place of a step in the columns, if it is on the grid and not before them.
+    fn step(&self, grid: &Grid, at: Timestamp) -> Option<usize> {
+        grid.steps_between(self.start, at).ok().and_then(|step| usize::try_from(step).ok())
     }
 }
 

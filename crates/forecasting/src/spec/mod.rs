@@ -3,6 +3,7 @@
 //!
 //! Reading refuses unknown keys, `validate` refuses impossible values; both name field and value.
 
+mod contract;
 mod covariates;
 mod dataset;
 mod gate_policy;
@@ -13,6 +14,7 @@ mod model;
 use crate::series::time_zone;
 
 pub use crate::learners::Algorithm;
+pub use contract::{Contract, Direction};
 pub use covariates::CovariateSpec;
 pub use dataset::{DatasetSpec, Negative};
 pub use gate_policy::{GatePolicy, SlicePolicy};

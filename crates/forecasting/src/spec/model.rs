@@ -4,8 +4,8 @@ use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    DatasetSpec, GatePolicy, LearnerSpec, SpecError, check_range, check_time_zone,
-    dataset::MOST_HORIZON_STEPS, hash::canonical_hash,
+    Contract, DatasetSpec, GatePolicy, LearnerSpec, SpecError, check_range, check_time_zone,
+    contract::MOST_CONTRACTS, dataset::MOST_HORIZON_STEPS, hash::canonical_hash,
 };
 use crate::{
     learners::check_weeks,
@@ -22,7 +22,7 @@ use crate::{
 /// [[learners]]
 /// learner = "boosted-trees"
 ///
-/// [schedule]                         # optional; and [fallback], [gate], [train]
+/// [schedule]                         # optional; and [fallback], [gate], [[contracts]], [train]
 /// cron = "0 3 * * *"
 /// time_zone = "America/New_York"
 /// catch_up_within = "PT6H"           # optional
@@ -45,6 +45,9 @@ pub struct ModelSpec {
     /// How much evidence the gate wants.
     #[serde(default)]
     pub gate: GatePolicy,
+    /// What must hold for a candidate, however small its errors are: at most 32, by default nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub contracts: Vec<Contract>,
     /// When it is trained without being asked; never by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schedule: Option<Schedule>,
@@ -95,6 +98,7 @@ impl ModelSpec {
         self.check_learners()?;
         check_weeks(self.fallback.weeks).map_err(|error| error.within("fallback"))?;
         self.gate.validate().map_err(|error| error.within("gate"))?;
+        self.check_contracts(Contract::validate)?;
         if let Some(schedule) = &self.schedule {
             schedule.validate().map_err(|error| error.within("schedule"))?;
         }
@@ -115,6 +119,7 @@ impl ModelSpec {
             return Err(SpecError::new("horizon", &self.horizon_steps, problem));
         }
         self.gate.validate_with(dataset).map_err(|error| error.within("gate"))?;
+        self.check_contracts(|contract| contract.validate_with(dataset))?;
         self.check_holdout_origins(dataset)
     }
 
@@ -137,6 +142,18 @@ impl ModelSpec {
             }
             _ => Ok(()),
         }
+    }
+
+    fn check_contracts(&self, check: impl Fn(&Contract) -> Result<(), SpecError>) -> Result<(), SpecError> {
+        let contracts = self.contracts.len();
+        if contracts > MOST_CONTRACTS {
+            let problem = format!("at most {MOST_CONTRACTS} are possible");
+            return Err(SpecError::new("contracts", &format!("{contracts} contracts"), problem));
+        }
+        let mut numbered = self.contracts.iter().enumerate();
+        numbered.try_for_each(|(index, contract)| {
+            check(contract).map_err(|error| error.within(&format!("contracts[{index}]")))
+        })
     }
 
     fn check_learners(&self) -> Result<(), SpecError> {

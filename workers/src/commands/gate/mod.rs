@@ -61,6 +61,7 @@ fn model(
         learners: vec![learner],
         fallback: FallbackSpec::default(),
         gate: GatePolicy::default(),
+        contracts: Vec::new(),
         schedule: None,
         train,
     };
