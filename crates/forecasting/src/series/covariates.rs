@@ -204,6 +204,18 @@ mod tests {
     }
 
     #[test]
+    fn what_is_known_over_some_steps_is_there_whole_or_not_at_all() {
+        let (price, mut of_bridge) = (name("price"), known(&[("price", &[1.0, 2.0, 3.0, 4.0])]));
+        assert_eq!(of_bridge.known_over(&price, &grid(), after(1), 3), [2.0, 3.0, 4.0]);
+        for (hours, steps) in [(2, 3), (-1, 2), (9, 1)] {
+            assert_eq!(of_bridge.known_over(&price, &grid(), after(hours), steps), [0.0; 0]);
+        }
+        assert_eq!(of_bridge.known_over(&name("rain"), &grid(), after(0), 1), [0.0; 0]);
+        of_bridge.known_over_mut(&price, &grid(), after(1), 2).fill(9.0);
+        assert_eq!(of_bridge.known[&price], [1.0, 9.0, 9.0, 4.0]);
+    }
+
+    #[test]
     fn what_is_known_in_advance_must_reach_over_the_horizon() {
         let numbers = [1.0, 2.0, 3.0, 4.0, f64::NAN, 6.0];
         let of_bridge = known(&[("price", &numbers), ("rain", &[0.0; 6])]);

@@ -11,7 +11,7 @@ use crate::{
 
 const CHANGE: &str = "a holiday on its first day";
 
-/// The first day of each horizon is made a holiday, and then none. A fallback looks at no holidays.
+/// Each is forecast without a holiday and with one. A fallback looks at no holidays.
 pub(super) fn test(
     examination: &Examination<'_>,
     direction: Direction,

@@ -276,7 +276,8 @@ fn what_every_learner_with_features_made_of_a_price_goes_the_way_of_the_data() {
 #[test]
 fn a_line_rises_most_from_the_lowest_number_to_the_highest() {
     let (case, rises) = rising().fitted_with("elastic-net");
-    let sentences = [price(DECREASING), feature("known-price", DECREASING)].map(|c| case.broken(&rises, c));
+    let sentences =
+        [price(DECREASING), feature("known-price", DECREASING)].map(|contract| case.broken(&rises, contract));
     for (sentence, name) in sentences.iter().zip(["price", "known-price"]) {
         let change = format!("; with {name} up from 0.5 to 1.4, the candidate's forecast of series ");
         assert!(sentence.contains(&change), "{sentence}");
