@@ -7,8 +7,9 @@
 //!
 //! Noise passes a bare comparison, so on top of the floor the average must be lower by more than luck, the worst
 //! case may with confidence not be much higher, no slice may with confidence be much worse ([`compare()`]), and no hard
-//! fact may speak against a candidate, nor a contract of its model that it breaks (`contracts/`). All must hold, so none needs a correction for the others, and each can only make
-//! the gate stricter. Another leg is a file in `legs/` and a line in [`compare()`].
+//! fact may speak against a candidate. All must hold, so none needs a correction for the others, and each can only make
+//! the gate stricter. Another leg is a file in `legs/` and a line in [`compare()`]. What is known about the candidate
+//! alone, because its model declares it, is in `contracts/`.
 
 mod compare;
 mod contracts;
