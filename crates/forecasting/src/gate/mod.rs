@@ -85,7 +85,8 @@ pub fn judge<'a>(contest: &Contest<'a>) -> Result<Judged<'a>, Stopped> {
     };
     let examined = contracts::examine(contest, &rows)?;
     let replays = edge_cases::replay(contest)?;
-    let mut judgement = examined.record_in(contest.weigh(&rows, &scales, &candidate, &opponent));
+    let mut judgement = contest.weigh(&rows, &scales, &candidate, &opponent);
+    examined.add_to(&mut judgement);
     replays.add_to(&mut judgement);
     let (candidate, incumbent) = (candidate.forecasts, opponent.forecasts);
     Ok(Judged::on(Scored { rows, scales, candidate, incumbent }, judgement))

@@ -235,6 +235,15 @@ impl Verdict {
         }
     }
 
+    /// Adds hard facts: they count however good the candidate is, and however little else is known.
+    pub(super) fn hold_against(&mut self, facts: Vec<Objection>) {
+        match self {
+            _ if facts.is_empty() => {}
+            Verdict::KeepIncumbent(objections) => objections.extend(facts),
+            verdict => *verdict = Verdict::KeepIncumbent(facts),
+        }
+    }
+
     /// Why not, in sentences with numbers; empty for a promotion.
     pub fn reasons(&self) -> Vec<String> {
         match self {

@@ -15,7 +15,7 @@ mod scaling;
 
 use jiff::Timestamp;
 
-use super::{Contest, ContractTest, Judgement, Objection, Shift, Side, Verdict};
+use super::{Contest, ContractTest, Judgement, Objection, Shift, Side};
 use crate::{
     evaluation::RowSet,
     learning::Stopped,
@@ -235,18 +235,10 @@ impl Examined {
         self.tests.push(ContractTest { contract, probes, worst, holds, untested });
     }
 
-    /// The judgement with what was found: a broken contract counts however good the candidate is, and however little
-    /// else is known.
-    pub(super) fn record_in(self, mut judgement: Judgement) -> Judgement {
+    /// A broken contract is a hard fact.
+    pub(super) fn add_to(self, judgement: &mut Judgement) {
         judgement.statistics.contracts = self.tests;
-        if self.objections.is_empty() {
-            return judgement;
-        }
-        judgement.verdict = Verdict::KeepIncumbent(match judgement.verdict {
-            Verdict::KeepIncumbent(others) => others.into_iter().chain(self.objections).collect(),
-            Verdict::Promote | Verdict::NotEnoughEvidence(_) | Verdict::NoCandidate(_) => self.objections,
-        });
-        judgement
+        judgement.verdict.hold_against(self.objections);
     }
 }
 

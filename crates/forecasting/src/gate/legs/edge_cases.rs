@@ -3,7 +3,7 @@
 use super::Objection;
 use crate::{
     evaluation::Fault,
-    gate::{Contest, EdgeCase, EdgeCaseTest, EdgeReplay, Judgement, Miss, Replayed, Verdict},
+    gate::{Contest, EdgeCase, EdgeCaseTest, EdgeReplay, Judgement, Miss, Replayed},
     learning::Stopped,
 };
 
@@ -58,16 +58,10 @@ impl Replays {
         }
     }
 
-    /// A failed case is a hard fact: it counts however little else is known.
+    /// A failed case is a hard fact.
     pub(in crate::gate) fn add_to(self, judgement: &mut Judgement) {
         judgement.statistics.edge_cases = self.tests;
-        if self.objections.is_empty() {
-            return;
-        }
-        match &mut judgement.verdict {
-            Verdict::KeepIncumbent(objections) => objections.extend(self.objections),
-            verdict => *verdict = Verdict::KeepIncumbent(self.objections),
-        }
+        judgement.verdict.hold_against(self.objections);
     }
 }
 
