@@ -8,7 +8,7 @@ use std::hint::black_box;
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use forecasting::{
     evaluation::PairedLosses,
-    gate::{Findings, Side, Slice, SliceName, Terms, compare},
+    gate::{Findings, Look, Side, Slice, SliceName, Terms, compare},
     names::SeriesId,
     spec::GatePolicy,
 };
@@ -43,6 +43,7 @@ fn judge(losses: &PairedLosses, slices: &[Slice], policy: &GatePolicy) -> Findin
         searched: slices,
         seed: 1,
         opponent: Side::Incumbent,
+        look: Look::FIRST,
     };
     compare(losses, &terms)
 }

@@ -8,8 +8,8 @@ use jiff::Timestamp;
 
 use crate::{Act, InForce, Incumbent, Job, JobId, RegistryError, StoredObject, Version, VersionState};
 
-/// Looks at a candidate: the first, and two more if it lacks evidence.
-pub const MAX_LOOKS: u32 = 3;
+/// Looks at a candidate: the first, and two more if it lacks evidence. The gate spends its `alpha` on as many.
+pub const MAX_LOOKS: u32 = forecasting::gate::MAX_LOOKS;
 
 /// A judgement to carry out.
 #[derive(Debug, Clone, PartialEq)]

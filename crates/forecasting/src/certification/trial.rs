@@ -4,7 +4,7 @@ use super::points::Points;
 use crate::{
     evaluation::PairedLosses,
     gate::{
-        Side, SinceShift, Slice, SliceName, Terms, compare,
+        Look, Side, SinceShift, Slice, SliceName, Terms, Verdict, compare,
         slicing::{Clock, searched_besides},
     },
     spec::GatePolicy,
@@ -17,7 +17,7 @@ pub(super) enum Finding {
     Promote,
     /// It does not.
     Keep,
-    /// It does not, for want of evidence: nothing speaks against it.
+    /// It does not, for want of evidence: nothing but luck speaks against it, and a few more weeks would tell.
     NotEnough,
 }
 
@@ -85,9 +85,15 @@ impl<'a> Trial<'a> {
                 searched: &searched,
                 seed: terms.seed,
                 opponent: Side::Incumbent,
+                // Whoever waits is counted as such, not looked at again.
+                look: Look::FIRST,
             },
         );
-        if found.objections.is_empty() { Finding::Promote } else { Finding::Keep }
+        match Verdict::of(found.objections) {
+            Verdict::Promote => Finding::Promote,
+            Verdict::NotEnoughEvidence(_) => Finding::NotEnough,
+            Verdict::KeepIncumbent(_) | Verdict::NoCandidate(_) => Finding::Keep,
+        }
     }
 
     /// What it says of the origins since a declared shift.
@@ -126,7 +132,7 @@ impl<'a> Trial<'a> {
 pub(super) mod tests {
     use jiff::{ToSpan as _, civil::date};
 
-    use super::*;
+    use super::{super::rules::RULES, *};
     use crate::names::SeriesId;
 
     /// Days from a Monday in January on, each with 24 points of so many series, whose actuals are the hour.
@@ -166,6 +172,22 @@ pub(super) mod tests {
         let policy = GatePolicy::default();
         let terms = GateTerms { policy: &policy, points: &points, overlap: 1, block_origins: 7, seed: 1 };
         look(&trial, &terms)
+    }
+
+    #[test]
+    fn gatecasts_rule_says_who_would_wait() {
+        // Three good weeks and a bad one; the bad one decides how much luck explains.
+        let found = |bad: f64| {
+            let size = |point: usize| if point % 24 < 22 { 1.0 } else { 10.0 };
+            let gain = |point: usize| match (point / 24 / 7, point % 24 < 22) {
+                (_, false) => 0.5,
+                (3, true) => -bad,
+                (_, true) => 0.2,
+            };
+            on_28_days(|point| size(point) - gain(point), size, RULES[0].decide)
+        };
+        let [promoted, waits, kept] = [0.12, 0.22, 0.35].map(found);
+        assert_eq!((promoted, waits, kept), (Finding::Promote, Finding::NotEnough, Finding::Keep));
     }
 
     #[test]

@@ -1,14 +1,15 @@
 //! The one place where losses become objections.
 
 use super::{
-    Objection, Side, Slice, Statistics,
+    Look, Objection, Side, Slice, Statistics,
     legs::{average, exceedances, largest, slices, worst_case},
     resampling::Resampling,
 };
 use crate::{evaluation::PairedLosses, spec::GatePolicy};
 
 /// Compares the losses of two sides. The floor comes first, then the average, the worst case, the slices: a
-/// candidate that has failed is not resampled.
+/// candidate that has failed is not resampled. One that may be worth waiting for is: a slice that is proven worse
+/// spares it the wait.
 ///
 /// Each origin's losses count as one observation. Nothing here depends on a thread, a clock or the order of slices.
 pub fn compare(losses: &PairedLosses, terms: &Terms<'_>) -> Findings {
@@ -23,7 +24,7 @@ pub fn compare(losses: &PairedLosses, terms: &Terms<'_>) -> Findings {
         findings.objections.extend(average::object(test.as_ref(), losses, terms));
     }
     findings.statistics.average = test;
-    if findings.objections.is_empty() {
+    if findings.objections.iter().all(|objection| objection.waits_for().is_some()) {
         resample(losses, terms, &mut findings);
     }
     findings
@@ -47,6 +48,15 @@ pub struct Terms<'a> {
     pub seed: u64,
     /// Who the candidate competes with.
     pub opponent: Side,
+    /// Where among the looks at the candidate this one stands.
+    pub look: Look,
+}
+
+impl Terms<'_> {
+    /// How often luck may pass what this look promotes by.
+    pub(super) fn level(&self) -> f64 {
+        self.look.level(self.policy.alpha)
+    }
 }
 
 /// What a comparison found.
@@ -80,7 +90,7 @@ fn resample(losses: &PairedLosses, terms: &Terms<'_>, findings: &mut Findings) {
     let declared = slices::declared(losses, terms, &resampling);
     let searched = slices::searched(losses, terms, &resampling);
 
-    objections.extend(worst_case.as_ref().and_then(|test| worst_case::object(test, terms)));
+    objections.extend(worst_case.as_ref().and_then(|test| worst_case::object(test, terms, &resampling)));
     objections.extend(declared.iter().filter_map(|test| slices::object(test, terms, None)));
     objections
         .extend(searched.as_ref().and_then(|test| slices::object(&test.worst, terms, Some(test.slices))));

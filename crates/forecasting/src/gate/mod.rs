@@ -11,6 +11,7 @@
 //! the gate stricter. Another leg is a file in `legs/` and a line in [`compare()`]. What is known about the candidate
 //! alone, because its model declares it, is in `contracts/`.
 
+mod budget;
 mod compare;
 mod contracts;
 mod edge_case;
@@ -19,8 +20,11 @@ mod fixed_b;
 mod given;
 mod grounds;
 mod legs;
+mod look;
 mod measured;
 mod objection;
+mod promise;
+mod prospect;
 mod resampling;
 mod scored;
 mod sentence;
@@ -44,13 +48,17 @@ use crate::{
 use legs::{cost, coverage, edge_cases, limits, veto};
 use scored::Scored;
 
+pub use budget::{Looks, PastLook};
 pub use compare::{Findings, Terms, compare};
 pub use edge_case::{EdgeCase, EdgeCaseTest, ErrorBound, InvalidBound};
 pub use edge_replay::{EdgeReplay, Miss, Replayed};
 pub use given::Given;
 pub use grounds::{Grounds, VERSION};
+pub use look::{Look, MAX_LOOKS};
 pub use measured::{Measured, Timed};
 pub use objection::{Objection, Shift, Side};
+pub use promise::{Promised, PromisedGain};
+pub use prospect::Prospect;
 pub use scored::{Judged, ScoredRow};
 pub use sentence::{beside, confidence};
 pub use sequential::SinceShift;
@@ -66,14 +74,17 @@ pub use verdict::{Evidence, Judgement, Shortage, Verdict};
 /// # Errors
 /// [`Stopped`] if the stop flag was set meanwhile.
 pub fn judge<'a>(contest: &Contest<'a>) -> Result<Judged<'a>, Stopped> {
-    let without_evidence = |verdict| Judged::on_nothing(Judgement::without_evidence(verdict));
+    let without_evidence = |verdict| {
+        let looks = Looks::before(contest.given.look);
+        Judged::on_nothing(Judgement { looks, ..Judgement::without_evidence(verdict) })
+    };
     let misfits = veto::misfits(contest);
     if !misfits.is_empty() {
         return Ok(without_evidence(Verdict::KeepIncumbent(misfits)));
     }
     let Some(last_target) = contest.frame.last_target() else {
         let needed_origins = contest.needed_origins();
-        let nothing = Shortage { origins: 0, needed_origins, expected: None };
+        let nothing = Shortage { origins: 0, needed_origins, expected: None, unsure: Vec::new() };
         return Ok(without_evidence(Verdict::NotEnoughEvidence(nothing)));
     };
     let rows = contest.rows(last_target);
@@ -88,6 +99,8 @@ pub fn judge<'a>(contest: &Contest<'a>) -> Result<Judged<'a>, Stopped> {
     let mut judgement = contest.weigh(&rows, &scales, &candidate, &opponent);
     examined.add_to(&mut judgement);
     replays.add_to(&mut judgement);
+    judgement.looks = Looks::after(&judgement, contest);
+    judgement.promised = Promised::by(&judgement);
     let (candidate, incumbent) = (candidate.forecasts, opponent.forecasts);
     Ok(Judged::on(Scored { rows, scales, candidate, incumbent }, judgement))
 }
@@ -230,6 +243,8 @@ impl<'a> Contest<'a> {
             evidence,
             statistics,
             grounds: None,
+            looks: Looks::default(),
+            promised: None,
         }
     }
 
@@ -268,8 +283,10 @@ impl<'a> Contest<'a> {
         let (coverage, off) = self.coverage(rows, [candidate, opponent], &terms);
         objections.extend(off);
         statistics.coverage = coverage;
-        let is_better = objections.is_empty();
-        (if is_better { Verdict::Promote } else { Verdict::KeepIncumbent(objections) }, statistics)
+        for prospect in objections.iter_mut().filter_map(Objection::prospect_mut) {
+            prospect.expected = self.expected(prospect.more_origins());
+        }
+        (Verdict::of(objections), statistics)
     }
 
     fn terms<'t>(&'t self, evidence: &Evidence, declared: &'t [Slice], searched: &'t [Slice]) -> Terms<'t> {
@@ -284,6 +301,7 @@ impl<'a> Contest<'a> {
             // The same rows are resampled alike, whenever and wherever.
             seed: seed(&evidence.rows_hash),
             opponent: self.opponent(),
+            look: self.given.look,
         }
     }
 
@@ -309,11 +327,16 @@ impl<'a> Contest<'a> {
     }
 
     fn shortage(&self, origins: u32, needed_origins: u32) -> Shortage {
+        let expected = self.expected(needed_origins - origins);
+        Shortage { origins, needed_origins, expected, unsure: Vec::new() }
+    }
+
+    /// About when there are so many origins more.
+    fn expected(&self, more_origins: u32) -> Option<Timestamp> {
         let grid = &self.frame.grid;
-        let missing_steps = u64::from(needed_origins - origins) * grid.steps_per_stride() as u64;
-        let missing_steps = i64::try_from(missing_steps).unwrap_or(i64::MAX);
-        let expected = self.frame.last_target().map(|last| grid.advance(last, missing_steps));
-        Shortage { origins, needed_origins, expected }
+        let steps = u64::from(more_origins) * grid.steps_per_stride() as u64;
+        let steps = i64::try_from(steps).unwrap_or(i64::MAX);
+        self.frame.last_target().map(|last| grid.advance(last, steps))
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{SliceName, Timed};
+use super::{Prospect, SliceName, Timed};
 use crate::names::SeriesId;
 
 /// What one leg of the gate holds against a candidate; displayed as a sentence with its numbers.
@@ -33,6 +33,9 @@ pub enum Objection {
         p: f64,
         /// How often it may.
         alpha: f64,
+        /// When it would be told from luck; `None`: not within years, or no look is left.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        prospect: Option<Prospect>,
     },
     /// So few origins that luck cannot be told from anything.
     TooFewOrigins {
@@ -66,6 +69,9 @@ pub enum Objection {
         alpha: f64,
         /// Which side it competes with.
         against: Side,
+        /// When that would be told; `None` likewise.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        prospect: Option<Prospect>,
     },
     /// The error on a slice is much higher, and not by luck.
     WorseOnSlice {

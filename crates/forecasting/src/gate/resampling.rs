@@ -21,6 +21,9 @@ pub(super) struct Resampling {
     seed: u64,
     alpha: f64,
     stretch: f64,
+    /// What the policy's `alpha` leaves for this look, see [`look`](super::look).
+    level: f64,
+    reference: Reference,
 }
 
 /// No ratio is taken for larger than this, nor for smaller than its inverse: with a denominator of 0 it is not
@@ -39,8 +42,8 @@ impl Resampling {
     /// For the origins of `losses`, at least 2.
     pub(super) fn new(losses: &PairedLosses, terms: &Terms<'_>) -> Self {
         let origins = losses.origins();
-        // With fewer than four blocks hardly anything would vary.
-        let block = (terms.block_origins as usize).clamp(1, (origins / 4).max(1));
+        let block = block(origins, terms.block_origins);
+        let reference = Reference::new(origins, block, terms.overlap as usize);
         let alpha = terms.policy.alpha;
         Self {
             origins,
@@ -49,7 +52,9 @@ impl Resampling {
             resamples: terms.policy.bootstrap,
             seed: terms.seed,
             alpha,
-            stretch: Reference::new(origins, block, terms.overlap as usize).stretch(alpha),
+            stretch: reference.stretch(alpha),
+            level: terms.level(),
+            reference,
         }
     }
 
@@ -64,6 +69,10 @@ impl Resampling {
             blocks: count(self.blocks),
             stretch: self.stretch,
         }
+    }
+
+    pub(super) fn origins(&self) -> usize {
+        self.origins
     }
 
     pub(super) fn resamples(&self) -> std::ops::Range<u32> {
@@ -91,23 +100,28 @@ impl Resampling {
 
     /// What the measured logarithm may truly be at most, with confidence `1 - alpha`.
     pub(super) fn upper(&self, measured: f64, drawn: &mut [f64]) -> f64 {
-        let rank = (1.0 - self.alpha) * (drawn.len() + 1) as f64;
-        self.stretched(measured, nth(drawn, rank.ceil()))
+        stretched(measured, quantile_above(self.alpha, drawn), self.stretch)
+    }
+
+    /// The same with the confidence of this look. (The largest of 2000 stands for what one in 10,000 exceeds.)
+    pub(super) fn upper_of_look(&self, measured: f64, drawn: &mut [f64]) -> f64 {
+        stretched(measured, quantile_above(self.level, drawn), self.reference.stretch(self.level))
+    }
+
+    /// The error of a measured logarithm that is so far below the bound of this look.
+    pub(super) fn standard_error(&self, distance: f64) -> f64 {
+        (distance / self.reference.critical(self.level)).max(0.0)
     }
 
     /// What it may truly be at least, with the same confidence.
     pub(super) fn lower(&self, measured: f64, drawn: &mut [f64]) -> f64 {
         let rank = self.alpha * (drawn.len() + 1) as f64;
-        self.stretched(measured, nth(drawn, rank.floor()))
+        stretched(measured, nth(drawn, rank.floor()), self.stretch)
     }
 
     /// What the largest of many statistics exceeds by luck with probability `alpha`.
     pub(super) fn critical(&self, largest: &mut [f64]) -> f64 {
         self.upper(0.0, largest)
-    }
-
-    fn stretched(&self, measured: f64, bound: f64) -> f64 {
-        measured + self.stretch * (bound - measured)
     }
 
     /// Where the blocks of a resample start.
@@ -143,6 +157,21 @@ struct BlockSums {
     last: Vec<f64>,
 }
 
+/// Neighbouring origins to draw together. With fewer than four blocks hardly anything would vary.
+pub(super) fn block(origins: usize, block_origins: u32) -> usize {
+    (block_origins as usize).clamp(1, (origins / 4).max(1))
+}
+
+fn stretched(measured: f64, bound: f64, by: f64) -> f64 {
+    measured + by * (bound - measured)
+}
+
+/// What a share `alpha` of them exceeds.
+fn quantile_above(alpha: f64, drawn: &mut [f64]) -> f64 {
+    let rank = (1.0 - alpha) * (drawn.len() + 1) as f64;
+    nth(drawn, rank.ceil())
+}
+
 /// The value at a rank counted from 1.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rank among a few thousand")]
 fn nth(values: &mut [f64], rank: f64) -> f64 {
@@ -153,7 +182,10 @@ fn nth(values: &mut [f64], rank: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{gate::Side, spec::GatePolicy};
+    use crate::{
+        gate::{Look, Side},
+        spec::GatePolicy,
+    };
 
     fn resampling(origins: u32, block_origins: u32, seed: u64) -> Resampling {
         let points = origins as usize;
@@ -167,6 +199,7 @@ mod tests {
             searched: &[],
             seed,
             opponent: Side::Incumbent,
+            look: Look::FIRST,
         };
         Resampling::new(&losses.expect("are losses"), &terms)
     }
@@ -235,6 +268,28 @@ mod tests {
         let mut all = drawn.log_ratios(&[0.9; 28], &[1.0; 28]);
         assert!((drawn.upper(measured, &mut all) - measured).abs() < 1e-12);
         assert!((drawn.lower(measured, &mut all) - measured).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_bound_tells_the_error_of_what_was_measured() {
+        let mut random = Random::new(9);
+        let noisy: Vec<f64> = (0..200).map(|_| 1.0 + 0.1 * random.normal()).collect();
+        let drawn = resampling(200, 1, 1);
+        let measured = log_ratio(noisy.iter().sum(), 200.0);
+        let mut all = drawn.log_ratios(&noisy, &[1.0; 200]);
+        let error = drawn.standard_error(drawn.upper_of_look(measured, &mut all) - measured);
+        // A tenth over the root of 200 is 0.0071.
+        assert!((0.0058..0.0084).contains(&error), "{error}");
+        assert_eq!(drawn.standard_error(-0.1), 0.0, "a bound below what it is a bound of");
+    }
+
+    #[test]
+    fn the_bound_of_a_first_look_is_higher_than_that_of_all_looks_together() {
+        let drawn = resampling(28, 7, 1);
+        let rising: Vec<f64> = (1..=28).map(f64::from).collect();
+        let mut all = drawn.log_ratios(&rising, &[14.5; 28]);
+        let (of_look, of_all) = (drawn.upper_of_look(0.0, &mut all), drawn.upper(0.0, &mut all));
+        assert!(0.0 < of_all && of_all < of_look, "{of_all} {of_look}");
     }
 
     #[test]

@@ -2,7 +2,9 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use super::{Objection, Side, Timed};
+use jiff::{Timestamp, civil::Date, tz::TimeZone};
+
+use super::{Objection, Prospect, Side, Timed};
 
 impl Display for Objection {
     #[expect(clippy::too_many_lines, reason = "one sentence after the other")]
@@ -11,13 +13,13 @@ impl Display for Objection {
             Objection::AverageNotBetter { candidate, opponent, against } => {
                 write!(f, "average error {}", not_below(*candidate, *opponent, *against))
             }
-            Objection::AverageMayBeLuck { candidate, opponent, against, p, alpha } => {
+            Objection::AverageMayBeLuck { candidate, opponent, against, p, alpha, prospect } => {
                 let lower = set_against(*candidate, "is below", *opponent, *against);
                 write!(
                     f,
                     "average error {lower}, but luck alone does as well with a probability of {p:.3} "
                 )?;
-                write!(f, "({alpha} allowed)")
+                write!(f, "({} allowed){}", probability(*alpha), told(prospect.as_ref()))
             }
             Objection::TooFewOrigins { origins, needed } => {
                 write!(
@@ -29,13 +31,14 @@ impl Display for Objection {
                 let numbers = not_below(*candidate, *opponent, *against);
                 write!(f, "worst-case error (mean of the worst {tail_points} of {points} points) {numbers}")
             }
-            Objection::WorstCaseUnsure { ratio, upper, allowed, alpha, against } => {
+            Objection::WorstCaseUnsure { ratio, upper, allowed, alpha, against, prospect } => {
                 let (ratio, upper) = (beside(*ratio, 1.0), beside(*upper, *allowed));
                 write!(
                     f,
                     "worst-case error {ratio} × the {against}'s, but up to {upper} × cannot be ruled out "
                 )?;
-                write!(f, "with {} confidence ({allowed:.2} allowed)", confidence(*alpha))
+                let told = told(prospect.as_ref());
+                write!(f, "with {} confidence ({allowed:.2} allowed){told}", confidence(*alpha))
             }
             Objection::WorseOnSlice { slice, ratio, lower, allowed, alpha, against, searched } => {
                 let (ratio, lower) = (beside(*ratio, *allowed), beside(*lower, *allowed));
@@ -189,8 +192,33 @@ pub fn beside(number: f64, limit: f64) -> String {
 
 /// One less `alpha`, as `95 %`.
 pub fn confidence(alpha: f64) -> String {
-    let percent = format!("{:.1}", 100.0 * (1.0 - alpha));
-    format!("{} %", percent.trim_end_matches(".0"))
+    let percent = format!("{:.2}", 100.0 * (1.0 - alpha));
+    format!("{} %", without_zeros(&percent))
+}
+
+/// As `0.04`.
+fn probability(alpha: f64) -> String {
+    without_zeros(&format!("{alpha:.5}")).to_owned()
+}
+
+/// Of a number with a point.
+fn without_zeros(number: &str) -> &str {
+    number.trim_end_matches('0').trim_end_matches('.')
+}
+
+fn told(prospect: Option<&Prospect>) -> String {
+    let Some(prospect) = prospect else { return String::new() };
+    let origins = match prospect.more_origins() {
+        1 => "1 more origin".to_owned(),
+        more => format!("{more} more origins"),
+    };
+    let about = prospect.expected.map(|at| format!(", about {}", date(at))).unwrap_or_default();
+    format!("; {origins} would tell{about}")
+}
+
+/// The day in UTC.
+pub(super) fn date(at: Timestamp) -> Date {
+    at.to_zoned(TimeZone::UTC).date()
 }
 
 fn telling_digits(one: f64, other: f64, least: usize) -> usize {
@@ -218,8 +246,6 @@ mod every_objection;
 
 #[cfg(test)]
 mod tests {
-    use jiff::Timestamp;
-
     use super::*;
     use crate::{
         gate::{Shift, SliceName},
@@ -271,20 +297,64 @@ mod tests {
         );
     }
 
+    fn luck(prospect: Option<Prospect>) -> Objection {
+        let against = Side::Incumbent;
+        Objection::AverageMayBeLuck {
+            candidate: 0.49,
+            opponent: 0.5,
+            against,
+            p: 0.1416,
+            alpha: 0.04,
+            prospect,
+        }
+    }
+
+    fn tail(alpha: f64, prospect: Option<Prospect>) -> Objection {
+        let against = Side::Incumbent;
+        Objection::WorstCaseUnsure { ratio: 0.98, upper: 1.1004, allowed: 1.1, alpha, against, prospect }
+    }
+
+    #[test]
+    fn what_more_origins_would_tell_says_how_many_and_about_when() {
+        let prospect = |needed_origins, expected| Some(Prospect { origins: 28, needed_origins, expected });
+        let begin = luck(None).to_string();
+        check(
+            &luck(prospect(47, Some(at("2025-03-02T22:00:00Z")))),
+            &format!("{begin}; 19 more origins would tell, about 2025-03-02"),
+        );
+        check(&luck(prospect(29, None)), &format!("{begin}; 1 more origin would tell"));
+        let begin = tail(0.005, None).to_string();
+        assert!(begin.contains("with 99.5 % confidence"), "{begin}");
+        check(&tail(0.005, prospect(112, None)), &format!("{begin}; 84 more origins would tell"));
+    }
+
+    #[test]
+    fn a_level_that_is_a_part_of_another_reads_like_one_that_was_written() {
+        // 0.07 · 4 / 5 has 17 digits.
+        let numbers = [(4.0 * 0.07 / 5.0, "0.056"), (0.2, "0.2"), (0.005, "0.005"), (0.0001, "0.0001")];
+        for (alpha, text) in numbers {
+            assert_eq!(probability(alpha), text);
+        }
+        let confidences =
+            [(0.05, "95 %"), (0.16, "84 %"), (0.005, "99.5 %"), (0.0001, "99.99 %"), (0.1, "90 %")];
+        for (alpha, text) in confidences {
+            assert_eq!(confidence(alpha), text);
+        }
+    }
+
     #[test]
     fn what_may_be_luck_says_how_likely_that_is() {
-        let against = Side::Incumbent;
         check(
-            &Objection::AverageMayBeLuck { candidate: 0.49, opponent: 0.5, against, p: 0.1416, alpha: 0.05 },
+            &luck(None),
             "average error 0.4900 is below the incumbent's 0.5000 (-2.0 %), but luck alone does as well with a \
-             probability of 0.142 (0.05 allowed)",
+             probability of 0.142 (0.04 allowed)",
         );
         check(
             &Objection::TooFewOrigins { origins: 7, needed: 28 },
             "7 origins cannot tell a better candidate from a lucky one; 28 are needed",
         );
         check(
-            &Objection::WorstCaseUnsure { ratio: 0.98, upper: 1.1004, allowed: 1.1, alpha: 0.05, against },
+            &tail(0.05, None),
             "worst-case error 0.98 × the incumbent's, but up to 1.1004 × cannot be ruled out with 95 % \
              confidence (1.10 allowed)",
         );

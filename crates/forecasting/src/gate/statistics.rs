@@ -58,7 +58,7 @@ pub struct AverageTest {
     pub critical: f64,
     /// How often luck alone has a statistic as large; `None` without one.
     pub p: Option<f64>,
-    /// How often it may.
+    /// How often it may at this look: a part of the policy's `alpha`.
     pub alpha: f64,
 }
 
@@ -76,6 +76,12 @@ pub struct WorstCaseTest {
     pub upper: f64,
     /// What the bound must be below.
     pub allowed: f64,
+    /// One less the confidence at this look, a part of the policy's `alpha`; `None` where it was that of the bootstrap.
+    #[serde(default)]
+    pub alpha: Option<f64>,
+    /// Of the logarithm of the ratio; `None` where it was not told.
+    #[serde(default)]
+    pub standard_error: Option<f64>,
 }
 
 /// A paired circular block bootstrap of whole origins.
@@ -86,7 +92,7 @@ pub struct Bootstrap {
     pub resamples: u32,
     /// What the random numbers start from.
     pub seed: u64,
-    /// Bounds hold with confidence `1 - alpha`.
+    /// Bounds on slices hold with confidence `1 - alpha`.
     pub alpha: f64,
     /// Neighbouring origins that are drawn together.
     pub block_origins: u32,

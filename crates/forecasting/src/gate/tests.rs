@@ -1,6 +1,6 @@
 use super::*;
 use crate::{
-    examples::{dataset, history, id, level_times, long_mean, model, seasonal_naive, version},
+    examples::{dataset, history, id, level_times, long_mean, model, seasonal_naive, start, version},
     names::{DatasetName, ModelName},
     series::SeriesCovariates,
 };
@@ -346,22 +346,98 @@ fn a_promotion_says_in_a_few_sentences_what_it_rests_on() {
     let (better, worse) = (version(long_mean(), TRAINED), version(seasonal_naive(), TRAINED));
     let judgement = judge_on(&history(DAYS), &better, Some(&worse));
     let reasons = judgement.reasons();
-    assert_eq!(reasons.len(), 4, "{reasons:?}");
+    assert_eq!(reasons.len(), 5, "{reasons:?}");
     let starts = [
         "average error ",
         "worst-case error (mean of the worst 30 of 2160 points) ",
         "on none of 12 slices",
         "both",
+        "promised: ",
     ];
     for (reason, start) in reasons.iter().zip(starts) {
         assert!(reason.starts_with(start), "{reason}");
     }
     assert!(reasons[0].ends_with("and luck does as well with a probability below 0.001"), "{reasons:?}");
-    assert!(reasons[1].contains(" %), and with 95 % confidence at most 0."), "{reasons:?}");
+    assert!(reasons[1].contains(" %), and with 96 % confidence at most 0."), "{reasons:?}");
     let statistics = judgement.statistics;
     let bootstrap = statistics.bootstrap.expect("ran");
     assert_eq!((bootstrap.resamples, bootstrap.block_origins, bootstrap.blocks), (2000, 7, 5));
     assert_eq!(statistics.average.map(|test| (test.origins, test.overlap)), Some((30, 1)));
+}
+
+#[test]
+fn a_promotion_promises_less_than_it_measured_and_a_refusal_nothing() {
+    let (better, worse) = (version(long_mean(), TRAINED), version(seasonal_naive(), TRAINED));
+    let judgement = judge_on(&history(DAYS), &better, Some(&worse));
+    let (candidate, incumbent) = (judgement.candidate.expect("scored"), judgement.incumbent.expect("scored"));
+    let promised = judgement.promised.expect("is promoted");
+    for (gain, ours, theirs) in [
+        (promised.average, candidate.average, incumbent.average),
+        (promised.worst_case, candidate.worst_case, incumbent.worst_case),
+    ] {
+        assert!((gain.measured - (1.0 - ours / theirs)).abs() < 1e-9, "{gain:?}");
+        assert!(0.0 < gain.shrunken && gain.shrunken < gain.measured, "{gain:?}");
+        assert!(gain.standard_error > 0.0, "{gain:?}");
+    }
+    assert_eq!(judge_on(&history(DAYS), &worse, Some(&better)).promised, None);
+}
+
+#[test]
+fn looks_at_the_same_rows_are_counted_and_nothing_else_follows_from_them() {
+    let (better, worse) = (version(long_mean(), TRAINED), version(seasonal_naive(), TRAINED));
+    let (model, dataset, frame, stop) = (model(), dataset(), history(DAYS), StopFlag::default());
+    let judged = |earlier: &[PastLook], look| {
+        let contest = Contest {
+            model: &model,
+            dataset: &dataset,
+            candidate: &better,
+            job: recorded(&better),
+            incumbent: Some(&worse),
+            frame: &frame,
+            covariates: Covariates::none(),
+            given: &Given { look, earlier: earlier.to_vec(), ..Given::default() },
+            stop: &stop,
+        };
+        judge(&contest).expect("nobody stops it").judgement
+    };
+    let alone = judged(&[], Look::FIRST);
+    assert_eq!(alone.looks, Looks { at_candidate: 1, at_these_rows: 1, expected_by_luck: 0.04, left: 24 });
+    let same = alone.as_past_look().expect("compared losses");
+    let before = PastLook { first_origin: start(), last_target: version(long_mean(), 20).cut_off, ..same };
+    let among = judged(&[same, before, same], Look::FIRST);
+    assert_eq!((among.looks.at_these_rows, among.looks.left), (3, 22));
+    assert!(among.reasons().iter().any(|reason| reason.starts_with("this is look 3 at these rows")));
+    assert_eq!(Judgement { looks: alone.looks, ..among }, alone);
+    // A further look has less of alpha, and counts on.
+    let again = judged(&[same], Look { number: 2, compared_before: 1 });
+    assert_eq!((again.looks.at_candidate, again.looks.at_these_rows), (2, 2));
+    assert!((again.looks.expected_by_luck - 0.045).abs() < 1e-12, "{again:?}");
+}
+
+#[test]
+fn a_look_that_came_too_early_to_compare_spends_nothing_and_forgets_nothing() {
+    let candidate = version(long_mean(), TRAINED);
+    let (model, dataset, frame, stop) = (model(), dataset(), history(40), StopFlag::default());
+    let mut empty = frame.clone();
+    empty.series.iter_mut().for_each(|series| series.values.fill(f64::NAN));
+    for (frame, compared_before) in [(&frame, 0), (&frame, 1), (&empty, 1)] {
+        let contest = Contest {
+            model: &model,
+            dataset: &dataset,
+            candidate: &candidate,
+            job: recorded(&candidate),
+            incumbent: None,
+            frame,
+            covariates: Covariates::none(),
+            given: &Given { look: Look { number: 2, compared_before }, ..Given::default() },
+            stop: &stop,
+        };
+        let judgement = judge(&contest).expect("nobody stops it").judgement;
+        assert_eq!(judgement.verdict.name(), "not-enough-evidence");
+        assert_eq!(judgement.looks, Looks { at_candidate: compared_before, ..Looks::default() });
+        let day_after = frame.last_target().map(|last| frame.grid.advance(last, 24));
+        assert_eq!(contest.expected(1), day_after);
+    }
 }
 
 #[test]

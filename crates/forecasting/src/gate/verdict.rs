@@ -1,11 +1,11 @@
 //! What a judgement says.
 
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AverageTest, Grounds, Measured, Objection, Statistics, WorstCaseTest,
-    sentence::{beside, confidence},
+    AverageTest, Grounds, Looks, Measured, Objection, Promised, Statistics, WorstCaseTest,
+    sentence::{beside, confidence, date},
 };
 use crate::{evaluation::Errors, intervals::Coverage};
 
@@ -29,6 +29,13 @@ pub struct Judgement {
     /// before it was noted.
     #[serde(default)]
     pub grounds: Option<Grounds>,
+    /// How often its rows were looked at.
+    #[serde(default)]
+    pub looks: Looks,
+    /// What a promotion promises, for the monitor to hold against what is delivered; `None` for any other verdict, and
+    /// in judgements from before promises were made.
+    #[serde(default)]
+    pub promised: Option<Promised>,
 }
 
 /// What was found about a candidate.
@@ -46,7 +53,7 @@ pub enum Verdict {
 }
 
 /// How much evidence is missing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Shortage {
     /// Paired origins that are there.
@@ -55,6 +62,9 @@ pub struct Shortage {
     pub needed_origins: u32,
     /// About when there will be enough, if data keeps coming; `None` if there is no data at all.
     pub expected: Option<Timestamp>,
+    /// What may be luck so far; empty where there are too few origins to compare anything.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unsure: Vec<Objection>,
 }
 
 /// What both sides were scored on. All zero, empty or `None` where nothing was scored.
@@ -97,8 +107,16 @@ impl Judgement {
         Self::without_evidence(Verdict::NoCandidate(reason.into()))
     }
 
-    /// The verdict in sentences with numbers: what speaks for a promotion, or everything against it.
+    /// The verdict in sentences with numbers: what speaks for a promotion and what it promises, or everything against
+    /// it; and how often its rows were looked at before.
     pub fn reasons(&self) -> Vec<String> {
+        let mut reasons = self.found();
+        reasons.extend(self.promised.as_ref().map(Promised::sentence));
+        reasons.extend(self.looks.sentence());
+        reasons
+    }
+
+    fn found(&self) -> Vec<String> {
         let (Verdict::Promote, Some(candidate), Some(opponent)) =
             (&self.verdict, &self.candidate, &self.incumbent)
         else {
@@ -136,8 +154,9 @@ impl Judgement {
 
     fn at_most(&self) -> Option<String> {
         let Statistics { worst_case, bootstrap, .. } = &self.statistics;
-        let (WorstCaseTest { upper, allowed, .. }, bootstrap) = (worst_case.as_ref()?, bootstrap.as_ref()?);
-        let (upper, confidence) = (beside(*upper, *allowed), confidence(bootstrap.alpha));
+        let (WorstCaseTest { upper, allowed, alpha, .. }, bootstrap) =
+            (worst_case.as_ref()?, bootstrap.as_ref()?);
+        let (upper, confidence) = (beside(*upper, *allowed), confidence(alpha.unwrap_or(bootstrap.alpha)));
         Some(format!(", and with {confidence} confidence at most {upper} × as large ({allowed:.2} allowed)"))
     }
 
@@ -208,6 +227,8 @@ impl Judgement {
             evidence: Evidence::default(),
             statistics: Statistics::default(),
             grounds: None,
+            looks: Looks::default(),
+            promised: None,
         }
     }
 }
@@ -249,22 +270,31 @@ impl Verdict {
         match self {
             Verdict::Promote => Vec::new(),
             Verdict::KeepIncumbent(objections) => objections.iter().map(ToString::to_string).collect(),
-            Verdict::NotEnoughEvidence(shortage) => vec![shortage.sentence()],
+            Verdict::NotEnoughEvidence(shortage) => shortage.reasons(),
             Verdict::NoCandidate(reason) => vec![reason.clone()],
         }
     }
 }
 
 impl Shortage {
+    fn reasons(&self) -> Vec<String> {
+        if self.unsure.is_empty() {
+            return vec![self.sentence()];
+        }
+        let about = self.expected.map(|at| format!(", about {}", date(at))).unwrap_or_default();
+        let waits = format!(
+            "nothing else speaks against the candidate: it waits, and is judged again with {} origins{about}",
+            self.needed_origins
+        );
+        self.unsure.iter().map(ToString::to_string).chain([waits]).collect()
+    }
+
     fn sentence(&self) -> String {
-        let Self { origins, needed_origins, expected } = self;
+        let Self { origins, needed_origins, expected, .. } = self;
         let missing = needed_origins.saturating_sub(*origins);
         let there = format!("{needed_origins} origins after the cut-off are needed and {origins} are there");
         match expected {
-            Some(at) => {
-                let date = at.to_zoned(TimeZone::UTC).date();
-                format!("{there}; the missing {missing} are expected by about {date}")
-            }
+            Some(at) => format!("{there}; the missing {missing} are expected by about {}", date(*at)),
             None => format!("{there}; the history has no values"),
         }
     }
@@ -273,7 +303,7 @@ impl Shortage {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gate::Side;
+    use crate::gate::{PromisedGain, Prospect, Side};
 
     #[test]
     fn a_judgement_survives_the_registry() {
@@ -283,7 +313,18 @@ mod tests {
         for verdict in [
             Verdict::Promote,
             Verdict::KeepIncumbent(vec![objection]),
-            Verdict::NotEnoughEvidence(Shortage { origins: 3, needed_origins: 28, expected }),
+            Verdict::NotEnoughEvidence(Shortage {
+                origins: 3,
+                needed_origins: 28,
+                expected,
+                unsure: Vec::new(),
+            }),
+            Verdict::NotEnoughEvidence(Shortage {
+                origins: 28,
+                needed_origins: 47,
+                expected,
+                unsure: vec![may_be_luck()],
+            }),
             Verdict::NoCandidate("too little history".to_owned()),
         ] {
             let judgement = Judgement::without_evidence(verdict);
@@ -297,16 +338,62 @@ mod tests {
     fn a_judgement_from_before_there_were_statistics_and_grounds_is_read() {
         let judgement = Judgement::without_evidence(Verdict::Promote);
         let mut json = serde_json::to_value(&judgement).expect("is JSON");
-        for field in ["statistics", "grounds"] {
+        for field in ["statistics", "grounds", "looks", "promised"] {
             json.as_object_mut().and_then(|fields| fields.remove(field)).expect("is a field");
         }
         assert_eq!(serde_json::from_value::<Judgement>(json).expect("is a judgement"), judgement);
     }
 
+    fn may_be_luck() -> Objection {
+        let expected = Some("2025-03-01T23:00:00Z".parse().expect("is a time"));
+        Objection::AverageMayBeLuck {
+            candidate: 0.8,
+            opponent: 0.85,
+            against: Side::Incumbent,
+            p: 0.0431,
+            alpha: 0.04,
+            prospect: Some(Prospect { origins: 28, needed_origins: 47, expected }),
+        }
+    }
+
+    #[test]
+    fn who_waits_for_luck_to_be_told_says_what_is_unsure_and_until_when() {
+        let Verdict::NotEnoughEvidence(shortage) = Verdict::of(vec![may_be_luck()]) else { panic!("waits") };
+        assert_eq!(
+            Judgement::without_evidence(Verdict::NotEnoughEvidence(shortage)).reasons(),
+            [
+                "average error 0.8000 is below the incumbent's 0.8500 (-5.9 %), but luck alone does as well with a \
+                 probability of 0.043 (0.04 allowed); 19 more origins would tell, about 2025-03-01",
+                "nothing else speaks against the candidate: it waits, and is judged again with 47 origins, about \
+                 2025-03-01",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_promotion_says_what_it_promises_and_any_verdict_how_often_its_rows_were_looked_at() {
+        let gain = |measured, shrunken| PromisedGain { measured, shrunken, standard_error: 0.01 };
+        let promised = Some(Promised { average: gain(0.059, 0.041), worst_case: gain(0.082, 0.03) });
+        let looks = Looks { at_candidate: 1, at_these_rows: 3, expected_by_luck: 0.12, left: 22 };
+        let verdict = Verdict::NoCandidate("none".to_owned());
+        let mut judgement = Judgement { looks, promised, ..Judgement::without_evidence(verdict) };
+        let reasons = judgement.reasons();
+        assert_eq!(reasons.len(), 3, "{reasons:?}");
+        assert_eq!(
+            reasons[1],
+            "promised: 4.1 % lower average error (measured 5.9 %), 3.0 % lower worst-case error (measured 8.2 %)"
+        );
+        assert!(reasons[2].starts_with("this is look 3 at these rows"), "{reasons:?}");
+        let json = serde_json::to_string(&judgement).expect("is JSON");
+        assert_eq!(serde_json::from_str::<Judgement>(&json).expect("was just written"), judgement);
+        (judgement.looks.at_these_rows, judgement.promised) = (1, None);
+        assert_eq!(judgement.reasons(), ["none"]);
+    }
+
     #[test]
     fn a_shortage_says_how_much_is_missing_and_until_when() {
         let expected = Some("2025-03-01T00:00:00Z".parse().expect("is a time"));
-        let shortage = Shortage { origins: 12, needed_origins: 28, expected };
+        let shortage = Shortage { origins: 12, needed_origins: 28, expected, unsure: Vec::new() };
         let text = "28 origins after the cut-off are needed and 12 are there; the missing 16 are expected by \
                     about 2025-03-01";
         assert_eq!(Verdict::NotEnoughEvidence(shortage).reasons(), [text]);

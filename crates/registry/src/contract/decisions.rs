@@ -78,7 +78,7 @@ pub async fn a_refusal_is_kept_whole_and_changes_no_incumbent(registry: Opened, 
 pub async fn a_candidate_without_enough_evidence_stays_pending(registry: Opened, _: Opened) {
     prepare(&registry).await;
     let made = propose(&registry, "j1").await;
-    let shortage = Shortage { origins: 3, needed_origins: 28, expected: Some(minute(9)) };
+    let shortage = Shortage { origins: 3, needed_origins: 28, expected: Some(minute(9)), unsure: Vec::new() };
     let verdict = Verdict::NotEnoughEvidence(shortage);
     let waits = NewDecision { judgement: judgement(verdict), ..promote(&made, None) };
     let decision = recorded(decide(&registry, &waits, minute(2)).await);
@@ -90,7 +90,7 @@ pub async fn a_candidate_without_enough_evidence_stays_pending(registry: Opened,
 pub async fn a_candidate_that_lacks_evidence_is_looked_at_twice_more(registry: Opened, other: Opened) {
     prepare(&registry).await;
     let made = propose(&registry, "j1").await;
-    let shortage = Shortage { origins: 3, needed_origins: 28, expected: Some(minute(9)) };
+    let shortage = Shortage { origins: 3, needed_origins: 28, expected: Some(minute(9)), unsure: Vec::new() };
     let waits = judgement(Verdict::NotEnoughEvidence(shortage));
     let look = |look: u32| NewDecision {
         look,
@@ -122,9 +122,9 @@ pub async fn a_candidate_that_lacks_evidence_is_looked_at_twice_more(registry: O
 pub async fn a_second_look_promotes_and_ends_the_wait(registry: Opened, _: Opened) {
     prepare(&registry).await;
     let (first, second) = (propose(&registry, "j1").await, propose(&registry, "j2").await);
-    let shortage = Shortage { origins: 3, needed_origins: 28, expected: Some(minute(9)) };
+    let shortage = Shortage { origins: 3, needed_origins: 28, expected: Some(minute(9)), unsure: Vec::new() };
     for candidate in [&first, &second] {
-        let waits = judgement(Verdict::NotEnoughEvidence(shortage));
+        let waits = judgement(Verdict::NotEnoughEvidence(shortage.clone()));
         let waits = NewDecision { judgement: waits, ..promote(candidate, None) };
         recorded(decide(&registry, &waits, minute(2)).await);
     }

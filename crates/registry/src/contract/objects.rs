@@ -62,7 +62,7 @@ async fn one_of_each_state(registry: &Opened) {
     recorded(decide(registry, &promote(&made[0], None), minute(2)).await);
     recorded(decide(registry, &promote(&made[1], Some(1)), minute(3)).await);
     recorded(decide(registry, &refusal(&made[2], Some(2)), minute(4)).await);
-    let shortage = Shortage { origins: 3, needed_origins: 28, expected: None };
+    let shortage = Shortage { origins: 3, needed_origins: 28, expected: None, unsure: Vec::new() };
     let waits = judgement(Verdict::NotEnoughEvidence(shortage));
     let waits = NewDecision { judgement: waits, ..promote(&made[3], Some(2)) };
     recorded(decide(registry, &waits, minute(5)).await);

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use forecasting::{
     artifact::ArtifactName,
     evaluation::Errors,
-    gate::{Bootstrap, Evidence, Grounds, Judgement, Measured, Statistics, VERSION, Verdict},
+    gate::{
+        Bootstrap, Evidence, Grounds, Judgement, Looks, Measured, Promised, PromisedGain, Statistics,
+        VERSION, Verdict,
+    },
     intervals::Coverage,
     names::{LearnerName, ModelName},
     spec::{DatasetSpec, ModelSpec},
@@ -136,6 +139,7 @@ pub(super) fn judgement(verdict: Verdict) -> Judgement {
         candidate: ArtifactName::of(b"a model"),
         incumbent: Some(ArtifactName::of(b"another")),
     };
+    let gain = PromisedGain { measured: 0.1, shrunken: 0.1 / 3.0, standard_error: 1e-17 };
     Judgement {
         verdict,
         candidate: Some(errors()),
@@ -143,6 +147,8 @@ pub(super) fn judgement(verdict: Verdict) -> Judgement {
         evidence,
         statistics,
         grounds: Some(grounds),
+        looks: Looks { at_candidate: 1, at_these_rows: 2, expected_by_luck: 0.1 + 0.2, left: 17 },
+        promised: Some(Promised { average: gain, worst_case: gain }),
     }
 }
 

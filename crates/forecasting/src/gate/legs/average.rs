@@ -4,6 +4,7 @@ use super::{Objection, Terms, veto};
 use crate::{
     evaluation::{PairedLosses, average},
     gate::{
+        Prospect,
         fixed_b::{Reference, long_run_variance},
         statistics::AverageTest,
     },
@@ -42,9 +43,9 @@ pub(in crate::gate) fn test(losses: &PairedLosses, terms: &Terms<'_>) -> Option<
         bandwidth: count(bandwidth),
         statistic,
         degrees_of_freedom: reference.degrees_of_freedom,
-        critical: reference.critical(terms.policy.alpha),
+        critical: reference.critical(terms.level()),
         p: statistic.map(|statistic| reference.luck(statistic)),
-        alpha: terms.policy.alpha,
+        alpha: terms.level(),
     })
 }
 
@@ -61,12 +62,16 @@ pub(in crate::gate) fn object(
     if passes {
         return None;
     }
+    let bandwidth = |origins| bandwidth(origins, terms.overlap as usize);
+    let prospect =
+        test.statistic.and_then(|statistic| Prospect::of(statistic, losses.origins(), terms, bandwidth));
     Some(Objection::AverageMayBeLuck {
         candidate: average(losses.candidate())?,
         opponent: average(losses.incumbent())?,
         against: terms.opponent,
         p: test.p.unwrap_or(1.0),
         alpha: test.alpha,
+        prospect,
     })
 }
 

@@ -5,7 +5,8 @@ use super::{Objection, Terms, veto};
 use crate::{
     evaluation::{PairedLosses, Tail, worst_case},
     gate::{
-        resampling::{Resampling, log_ratio},
+        Prospect,
+        resampling::{Resampling, block, log_ratio},
         statistics::WorstCaseTest,
     },
 };
@@ -34,7 +35,7 @@ pub(in crate::gate) fn test(
 ) -> Option<WorstCaseTest> {
     let tail = Tail::of(losses.candidate().len())?;
     let measured = log_ratio(worst_case(losses.candidate())?, worst_case(losses.incumbent())?);
-    let upper = resampling.upper(measured, &mut drawn(losses, resampling));
+    let upper = resampling.upper_of_look(measured, &mut drawn(losses, resampling));
     let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
     Some(WorstCaseTest {
         tail_points: count(tail.points),
@@ -42,18 +43,31 @@ pub(in crate::gate) fn test(
         ratio: measured.exp(),
         upper: upper.exp(),
         allowed: 1.0 + terms.policy.tail_margin,
+        alpha: Some(terms.level()),
+        standard_error: Some(resampling.standard_error(upper - measured)),
     })
 }
 
 /// What the test holds against the candidate, whose worst-case error is lower as measured.
-pub(in crate::gate) fn object(test: &WorstCaseTest, terms: &Terms<'_>) -> Option<Objection> {
-    let &WorstCaseTest { ratio, upper, allowed, .. } = test;
-    (upper >= allowed).then_some(Objection::WorstCaseUnsure {
+pub(in crate::gate) fn object(
+    test: &WorstCaseTest,
+    terms: &Terms<'_>,
+    resampling: &Resampling,
+) -> Option<Objection> {
+    let &WorstCaseTest { ratio, upper, allowed, standard_error, .. } = test;
+    if upper < allowed {
+        return None;
+    }
+    let distance = standard_error.map(|error| (allowed / ratio).ln() / error);
+    let block = |origins| block(origins, terms.block_origins);
+    let prospect = distance.and_then(|distance| Prospect::of(distance, resampling.origins(), terms, block));
+    Some(Objection::WorstCaseUnsure {
         ratio,
         upper,
         allowed,
-        alpha: terms.policy.alpha,
+        alpha: terms.level(),
         against: terms.opponent,
+        prospect,
     })
 }
 

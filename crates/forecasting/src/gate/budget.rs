@@ -1,0 +1,158 @@
+//! How often the same rows were looked at, and how many candidates that are no better luck may have let in by that.
+//!
+//! Nightly candidates are judged on holdouts that share most of their days. However the verdicts depend on each other,
+//! expectations add up: of `k` comparisons that luck passes with probability `alpha` each, it passes `k alpha` on average
+//! at most. The budget is what is left until that is one candidate. Then verdicts on these rows mean little: who goes on
+//! trying, and keeps what passes, has found what suits the rows.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{Contest, Judgement, Look};
+
+/// A comparison of losses that was decided on.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PastLook {
+    /// The first origin of its rows.
+    pub first_origin: Timestamp,
+    /// The last target of its rows.
+    pub last_target: Timestamp,
+    /// How often luck may have passed it.
+    pub level: f64,
+}
+
+/// How often rows were looked at, over all candidates of a model. All zero where no losses were compared, but for
+/// `at_candidate`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Looks {
+    /// Looks at this candidate that compared losses, this one included.
+    pub at_candidate: u32,
+    /// Looks at these rows or at some of them, this one included.
+    pub at_these_rows: u32,
+    /// How many candidates that are no better pass these looks by luck, on average and at most.
+    pub expected_by_luck: f64,
+    /// First looks at further candidates until that is one.
+    pub left: u32,
+}
+
+impl PastLook {
+    fn shares_targets(&self, other: &Self) -> bool {
+        self.first_origin <= other.last_target && other.first_origin <= self.last_target
+    }
+}
+
+impl Judgement {
+    /// What it was as a look at its rows; `None` if it compared no losses.
+    pub fn as_past_look(&self) -> Option<PastLook> {
+        let (test, evidence) = (self.statistics.average.as_ref()?, &self.evidence);
+        Some(PastLook {
+            first_origin: evidence.first_origin?,
+            last_target: evidence.last_target?,
+            level: test.alpha,
+        })
+    }
+}
+
+impl Looks {
+    /// Before anything was compared.
+    pub(super) fn before(look: Look) -> Self {
+        Self { at_candidate: look.compared_before, ..Self::default() }
+    }
+
+    /// After what this judgement compared, if it compared anything.
+    pub(super) fn after(judgement: &Judgement, contest: &Contest<'_>) -> Self {
+        let before = Self::before(contest.given.look);
+        let Some(this) = judgement.as_past_look() else { return before };
+        let shared: Vec<f64> = contest
+            .given
+            .earlier
+            .iter()
+            .filter(|earlier| earlier.shares_targets(&this))
+            .map(|earlier| earlier.level)
+            .collect();
+        let expected_by_luck = shared.iter().sum::<f64>() + this.level;
+        Self {
+            at_candidate: before.at_candidate + 1,
+            at_these_rows: u32::try_from(shared.len() + 1).unwrap_or(u32::MAX),
+            expected_by_luck,
+            left: left(expected_by_luck, contest.model.gate.alpha),
+        }
+    }
+
+    /// `None` where the rows are as good as new.
+    pub(super) fn sentence(&self) -> Option<String> {
+        let Self { at_these_rows, expected_by_luck, left, .. } = self;
+        if *at_these_rows < 2 {
+            return None;
+        }
+        let so_far = format!(
+            "this is look {at_these_rows} at these rows or some of them: so many let {expected_by_luck:.2} candidates \
+             that are no better in by luck, on average and at most"
+        );
+        Some(match left {
+            0 => format!("{so_far}; only newer rows can be trusted again"),
+            1 => format!("{so_far}; 1 more makes that one"),
+            _ => format!("{so_far}; {left} more make that one"),
+        })
+    }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "it is not negative, and at most a thousand looks of a thousandth"
+)]
+fn left(expected_by_luck: f64, alpha: f64) -> u32 {
+    // What a sum of rounded levels lacks must not cost a look.
+    let looks = (1.0 - expected_by_luck) / Look::FIRST.level(alpha) + 1e-9;
+    looks.floor().max(0.0) as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+
+    use super::*;
+
+    fn look(first_day: i64, last_day: i64) -> PastLook {
+        let day = |day: i64| Timestamp::UNIX_EPOCH + SignedDuration::from_hours(24 * day);
+        PastLook { first_origin: day(first_day), last_target: day(last_day), level: 0.04 }
+    }
+
+    #[test]
+    fn rows_are_the_same_where_two_holdouts_have_a_target_in_common() {
+        let this = look(10, 20);
+        for (first, last, expected) in
+            [(0, 9, false), (0, 10, true), (12, 13, true), (0, 99, true), (20, 30, true), (21, 30, false)]
+        {
+            let other = look(first, last);
+            assert_eq!(this.shares_targets(&other), expected, "{first} to {last}");
+            assert_eq!(other.shares_targets(&this), expected, "{last} to {first}");
+        }
+    }
+
+    #[test]
+    fn a_budget_of_25_first_looks_is_one_candidate_by_luck() {
+        let after = |looks: u32| left((0..looks).map(|_| 0.04).sum(), 0.05);
+        assert_eq!((after(1), after(2), after(24), after(25), after(26)), (24, 23, 1, 0, 0));
+        // A further look costs an eighth of a first one.
+        assert_eq!((left(0.045, 0.05), left(0.08, 0.05)), (23, 23));
+        assert_eq!(left(0.16, 0.2), 5);
+    }
+
+    #[test]
+    fn a_look_at_rows_that_were_looked_at_says_what_that_costs() {
+        let says = |at_these_rows, expected_by_luck, left| {
+            Looks { at_candidate: 1, at_these_rows, expected_by_luck, left }.sentence()
+        };
+        assert_eq!(Looks::default().sentence(), None);
+        assert_eq!(says(1, 0.04, 24), None);
+        let start = "this is look 3 at these rows or some of them: so many let 0.12 candidates that are no better in \
+                     by luck, on average and at most";
+        assert_eq!(says(3, 0.12, 22), Some(format!("{start}; 22 more make that one")));
+        assert!(says(24, 0.96, 1).is_some_and(|text| text.ends_with("; 1 more makes that one")));
+        let spent = says(30, 1.2, 0).expect("they were looked at");
+        assert!(spent.ends_with("; only newer rows can be trusted again"), "{spent}");
+    }
+}
