@@ -55,6 +55,8 @@ impl Entry {
         let mut document = document(&decision);
         document["scored_rows"] = json!(recorded.scored_rows.map(|rows| rows.name));
         document["look"] = json!(recorded.look);
+        document["looks"] = json!(recorded.judgement.looks);
+        document["promised"] = json!(recorded.judgement.promised);
         Self { at: recorded.decided_at, document, lines: lines(&decision) }
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use artifacts::{ArtifactStore, DecodedModels};
 use forecasting::{
-    gate::{self, EdgeCase, Given, Grounds, Side, Verdict},
+    gate::{self, Given, Grounds, Side, Verdict},
     names::ModelName,
 };
 use history::History;
@@ -18,7 +18,11 @@ use registry::{
 use runner::{CpuPool, HandleError, Handler, JobContext};
 use tracing::{info, warn};
 
-use super::{compute, convert, not_written, put_error, read_error, registry_error, rejected};
+use super::{
+    compute, convert,
+    earlier::{self, MOST_EARLIER},
+    not_written, put_error, read_error, registry_error, rejected,
+};
 use crate::{
     case::{CaseError, Found, Sources},
     metrics,
@@ -49,11 +53,11 @@ impl Handler for JudgeHandler {
         };
         let id = JobId::new(id).map_err(rejected)?;
         let latest = self.registry.decision_of_job(&id).await.map_err(registry_error)?;
-        if let Some(decision) = latest.filter(|decision| !decision.awaits(number)) {
-            return self.announcement(decision).await;
+        if let Some(decision) = latest.as_ref().filter(|decision| !decision.awaits(number)) {
+            return self.announcement(decision.clone()).await;
         }
         let model = ModelName::new(message.model.as_str()).map_err(rejected)?;
-        let look = self.look(&id, number, context.now).await?;
+        let look = self.look(&id, earlier::look(number, latest.as_ref()), context.now).await?;
         // Who loses the race for the decision judges again, against the new incumbent.
         loop {
             let incumbent = self.registry.incumbent(&model).await.map_err(registry_error)?;
@@ -107,18 +111,21 @@ struct Look {
     job: Job,
     /// A further look sees what was recorded since the job.
     as_of: Timestamp,
+    /// Where among the looks at the candidate it stands.
+    place: gate::Look,
 }
 
 impl JudgeHandler {
-    async fn look(&self, id: &JobId, number: u32, now: Timestamp) -> Result<Look, HandleError> {
+    async fn look(&self, id: &JobId, place: gate::Look, now: Timestamp) -> Result<Look, HandleError> {
         let job = self.registry.job(id).await.map_err(registry_error)?;
         let job = job.ok_or_else(|| rejected(format!("train job {id} was not recorded")))?;
+        let number = place.number;
         if number == 1 {
-            return Ok(Look { as_of: job.as_of, job });
+            return Ok(Look { as_of: job.as_of, job, place });
         }
         info!(model = %job.model, job = %id, look = number, "look {number} at the candidate of {id}");
         // A clock that went back does not take away what the first look saw.
-        Ok(Look { as_of: now.max(job.as_of), job })
+        Ok(Look { as_of: now.max(job.as_of), job, place })
     }
 
     async fn version(&self, job: &JobId, model: &ModelName) -> Result<Version, HandleError> {
@@ -168,20 +175,31 @@ impl JudgeHandler {
             Ok(case) => case,
             Err(error) => return not_loaded(error, &grounds),
         };
-        let edge_cases = self.edge_cases(&version.proposal.model).await?;
+        let given = self.given(look).await?;
 
         // Decide.
         let found = compute(&self.cpu, move |stop| {
             let measured = measuring::measure(&loaded, case.model(), case.dataset(), case.at_hand(), stop)?;
-            case.judge(&Given { measured: Some(measured), edge_cases }, stop)
+            case.judge(&Given { measured: Some(measured), ..given }, stop)
         });
         found.await?.map_err(HandleError::transient)
     }
 
-    /// The past failures that the candidate must not repeat; the judgement keeps them whole.
-    async fn edge_cases(&self, model: &ModelName) -> Result<Vec<EdgeCase>, HandleError> {
+    /// What the registry knows that the judgement must be given.
+    async fn given(&self, look: &Look) -> Result<Given, HandleError> {
+        let model = &look.job.model;
         let cases = self.registry.edge_cases(model).await.map_err(registry_error)?;
-        Ok(cases.into_iter().filter(StoredEdgeCase::is_active).map(|stored| stored.case).collect())
+        let decisions = self.registry.decisions(model, MOST_EARLIER).await.map_err(registry_error)?;
+        Ok(Given {
+            measured: None,
+            edge_cases: cases
+                .into_iter()
+                .filter(StoredEdgeCase::is_active)
+                .map(|stored| stored.case)
+                .collect(),
+            look: look.place,
+            earlier: earlier::comparisons(&decisions),
+        })
     }
 
     /// The specification that the candidate was trained by, the dataset's current one, and both artifacts.

@@ -5,6 +5,8 @@ mod train;
 
 mod judge;
 
+pub mod earlier;
+
 mod act;
 
 mod forecast;

@@ -16,7 +16,7 @@ use crate::{artifact::Bundle, names::CovariateName, series::Grid};
 ///
 /// ```toml
 /// [gate]
-/// alpha = 0.05                       # how often luck may pass each leg
+/// alpha = 0.05                       # how often luck may pass each leg, over all looks at a candidate
 /// tail_margin = 0.1                  # the worst case is, with confidence, at most 10 % worse
 /// slice_margin = 0.1                 # no slice is, with confidence, more than 10 % worse
 /// bootstrap = 2000                   # resamples
@@ -46,8 +46,9 @@ pub struct GatePolicy {
     pub holdout_origins: Option<u32>,
     /// The largest part of the history that the holdout may take: 0.05 to 0.5, default a third.
     pub max_holdout_share: f64,
-    /// How often luck may decide a leg: 0.001 to 0.2, default 0.05. An appetite for risk: with less of it better
-    /// candidates are held back longer. With more, slices and intervals that are off are proven sooner, too.
+    /// How often luck may decide a leg, over all looks at a candidate: 0.001 to 0.2, default 0.05. An appetite for
+    /// risk: with less of it better candidates are held back longer. With more, slices and intervals that are off
+    /// are proven sooner, too.
     pub alpha: f64,
     /// By how much the worst-case error may be larger for all that is known with confidence `1 - alpha`: 0 to
     /// 1, default 0.1. (It must be lower as measured; this bounds what it may truly be.)

@@ -50,8 +50,12 @@ pub(super) async fn case(
 pub(super) async fn judge(case: Case, decision: &Decision) -> Result<Found, Failure> {
     let stop = StopOnDrop(StopFlag::default());
     let flag = stop.0.clone();
-    let given = Given::to(&decision.judgement);
-    Ok(CpuPool::new(1).run(move || case.judge(&given, &flag)).await??)
+    let recorded = decision.judgement.looks;
+    let given = Given::to(&decision.judgement, decision.look);
+    let mut found = CpuPool::new(1).run(move || case.judge(&given, &flag)).await??;
+    // How often the rows had been looked at by then is no part of the case.
+    found.judgement.looks = recorded;
+    Ok(found)
 }
 
 /// What cannot be loaded, with its exit code.
