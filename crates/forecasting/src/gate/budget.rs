@@ -101,12 +101,12 @@ impl Looks {
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
-    reason = "it is not negative, and at most a thousand looks of a thousandth"
+    reason = "a thousand looks of a thousandth at most, and what is below 0 becomes 0"
 )]
 fn left(expected_by_luck: f64, alpha: f64) -> u32 {
     // What a sum of rounded levels lacks must not cost a look.
     let looks = (1.0 - expected_by_luck) / Look::FIRST.level(alpha) + 1e-9;
-    looks.floor().max(0.0) as u32
+    looks.floor() as u32
 }
 
 #[cfg(test)]

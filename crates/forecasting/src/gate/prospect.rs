@@ -12,7 +12,7 @@
 //! ratio and what is allowed, both as logarithms.
 //!
 //! With 28 origins that do not overlap, a gain waits that luck explains with a probability of 0.040 to 0.048 (`alpha`
-//! 0.05) or of 0.008 to 0.027 (`alpha` 0.01). What is less certain would take longer than a candidate is worth waiting
+//! 0.05) or of 0.008 to 0.026 (`alpha` 0.01). What is less certain would take longer than a candidate is worth waiting
 //! for: the next one has learned from the days meanwhile. A brave gate (`alpha` 0.2) never waits: what it does not let in
 //! at once is too far from a tenth of its `alpha`.
 
