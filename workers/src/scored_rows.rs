@@ -174,15 +174,17 @@ fn kept_rows(batch: &RecordBatch) -> Result<Vec<KeptRow>, UnreadableRows> {
     (0..batch.num_rows()).map(row).collect()
 }
 
-fn strings((column, array): (&'static str, &ArrayRef)) -> Result<&StringArray, UnreadableRows> {
+fn strings<'a>((column, array): (&'static str, &'a ArrayRef)) -> Result<&'a StringArray, UnreadableRows> {
     array.as_string_opt::<i32>().ok_or(UnreadableRows::Column { column })
 }
 
-fn times((column, array): (&'static str, &ArrayRef)) -> Result<&TimestampMicrosecondArray, UnreadableRows> {
+fn times<'a>(
+    (column, array): (&'static str, &'a ArrayRef),
+) -> Result<&'a TimestampMicrosecondArray, UnreadableRows> {
     array.as_primitive_opt::<TimestampMicrosecondType>().ok_or(UnreadableRows::Column { column })
 }
 
-fn numbers((column, array): (&'static str, &ArrayRef)) -> Result<&Float64Array, UnreadableRows> {
+fn numbers<'a>((column, array): (&'static str, &'a ArrayRef)) -> Result<&'a Float64Array, UnreadableRows> {
     array.as_primitive_opt::<Float64Type>().ok_or(UnreadableRows::Column { column })
 }
 

@@ -20,7 +20,7 @@ pub struct Given {
 impl Given {
     /// No more than the artifacts, the actuals and the specifications, at a first look.
     pub fn nothing() -> &'static Self {
-        const NOTHING: Given =
+        static NOTHING: Given =
             Given { measured: None, edge_cases: Vec::new(), look: Look::FIRST, earlier: Vec::new() };
         &NOTHING
     }

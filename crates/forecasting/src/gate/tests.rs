@@ -2,7 +2,6 @@ use super::*;
 use crate::{
     examples::{dataset, history, id, level_times, long_mean, model, seasonal_naive, start, version},
     names::{DatasetName, ModelName},
-    series::SeriesCovariates,
 };
 
 mod facts;

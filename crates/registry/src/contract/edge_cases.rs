@@ -126,7 +126,7 @@ pub async fn each_decision_is_one_look_at_the_edge_cases_that_it_replayed(regist
     let both =
         [add(&registry, &new_case(1.0), minute(1)).await, add(&registry, &new_case(2.0), minute(1)).await];
     let made = propose(&registry, "j1").await;
-    let shortage = Shortage { origins: 3, needed_origins: 28, expected: None };
+    let shortage = Shortage { origins: 3, needed_origins: 28, expected: None, unsure: Vec::new() };
     let waits = Verdict::NotEnoughEvidence(shortage);
     let first = having_replayed(promote(&made, None), &[&both[0], &both[1]], waits);
     let decision = recorded(decide(&registry, &first, minute(2)).await);

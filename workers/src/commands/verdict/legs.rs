@@ -1,9 +1,11 @@
 //! The legs of the gate as rows of a table: what each computed, what it allowed, and whether it passed.
 
 use forecasting::gate::{
-    AverageTest, CoverageTest, Exceedances, Judgement, Largest, Objection, SearchedTest, SliceTest,
-    Statistics, Verdict, WorstCaseTest, beside, confidence,
+    AverageTest, ContractTest, CoverageTest, EdgeCaseTest, Exceedances, Judgement, Largest, Measured,
+    Objection, SearchedTest, SliceTest, Statistics, Verdict, WorstCaseTest, beside, confidence,
 };
+
+use jiff::SignedDuration;
 
 use crate::terminal::cut;
 
@@ -23,6 +25,8 @@ pub(super) struct Leg {
 pub(super) enum Outcome {
     Passes,
     Fails,
+    /// It may be luck: more evidence is waited for.
+    Unsure,
     /// It was measured and decides nothing.
     Counted,
     /// The candidate had failed before.
@@ -34,27 +38,24 @@ impl Outcome {
         match self {
             Outcome::Passes => "passes",
             Outcome::Fails => "fails",
+            Outcome::Unsure => "unsure",
             Outcome::Counted => "counted",
             Outcome::NotAsked => "not asked",
         }
     }
-
-    fn unless(fails: bool) -> Self {
-        if fails { Outcome::Fails } else { Outcome::Passes }
-    }
 }
 
-/// Every leg; none where a fact, or too little evidence, came before all of them.
+/// Every leg; of those that compare losses none where a fact, or too little evidence, came before all of them.
 pub(super) fn of(judgement: &Judgement) -> Vec<Leg> {
     let objections = Objections::of(judgement);
     let Statistics {
         average, worst_case, bootstrap, slices, searched, largest, exceedances, coverage, ..
     } = &judgement.statistics;
+    let mut legs = facts(judgement);
     if largest.is_none() {
-        return Vec::new(); // it is measured first of all
+        return legs; // it is measured first of all
     }
     let alpha = bootstrap.as_ref().map(|bootstrap| bootstrap.alpha);
-    let mut legs = Vec::new();
     legs.extend(average.as_ref().map(|test| average_leg(test, &objections)));
     legs.push(worst_case_leg(worst_case.as_ref(), alpha, &objections));
     if bootstrap.is_none() {
@@ -71,18 +72,74 @@ pub(super) fn of(judgement: &Judgement) -> Vec<Leg> {
     legs
 }
 
+/// What was found out about the candidate alone, whatever else is known.
+fn facts(judgement: &Judgement) -> Vec<Leg> {
+    let Statistics { contracts, edge_cases, .. } = &judgement.statistics;
+    let mut legs = Vec::new();
+    legs.extend(judgement.evidence.measured.map(|measured| cost_leg(&measured, &Objections::of(judgement))));
+    legs.extend(contracts.iter().map(contract_leg));
+    legs.extend(edge_cases.iter().map(edge_case_leg));
+    legs
+}
+
+fn cost_leg(measured: &Measured, objections: &Objections<'_>) -> Leg {
+    let Measured { size_bytes, load, answer, series } = measured;
+    let is_its = |objection: &Objection| {
+        matches!(objection, Objection::ArtifactTooLarge { .. } | Objection::TooSlow { .. })
+    };
+    let [load, answer] = [load, answer].map(SignedDuration::as_secs_f64);
+    Leg {
+        name: "cost".to_owned(),
+        outcome: objections.outcome(is_its),
+        told: format!("{size_bytes} bytes, loaded in {load:.3} s; {series} series answered in {answer:.3} s"),
+    }
+}
+
+fn contract_leg(test: &ContractTest) -> Leg {
+    let ContractTest { contract, probes, worst, holds, untested } = test;
+    let (outcome, found) = match (untested, worst) {
+        (Some(why), _) => (Outcome::NotAsked, format!("the candidate {why}")),
+        (None, worst) => {
+            let worst = worst.map(|part| format!(", at worst by {:.2} %", 100.0 * part)).unwrap_or_default();
+            (
+                if *holds { Outcome::Passes } else { Outcome::Fails },
+                format!("{probes} forecasts tried{worst}"),
+            )
+        }
+    };
+    Leg { name: "contract".to_owned(), outcome, told: format!("{contract}: {found}") }
+}
+
+fn edge_case_leg(test: &EdgeCaseTest) -> Leg {
+    let EdgeCaseTest { case, points, error, seen_in_training, passed } = test;
+    let error = error.map_or("nothing to compare".to_owned(), |error| {
+        format!("off by {} at most, {} allowed", beside(error, case.bound.limit), case.bound.limit)
+    });
+    let seen = if *seen_in_training { "; seen in training" } else { "" };
+    Leg {
+        name: format!("edge case {}", case.number),
+        outcome: if *passed { Outcome::Passes } else { Outcome::Fails },
+        told: format!("{error}; {points} points{seen}"),
+    }
+}
+
 const RESAMPLED: &str = "only a candidate that has not failed yet is resampled";
 
-/// What the gate held against the candidate.
-struct Objections<'a>(&'a [Objection]);
+/// What the gate held against the candidate, or waits for.
+struct Objections<'a>(&'a [Objection], Outcome);
 
 impl<'a> Objections<'a> {
     fn of(judgement: &'a Judgement) -> Self {
-        if let Verdict::KeepIncumbent(objections) = &judgement.verdict { Self(objections) } else { Self(&[]) }
+        match &judgement.verdict {
+            Verdict::KeepIncumbent(objections) => Self(objections, Outcome::Fails),
+            Verdict::NotEnoughEvidence(shortage) => Self(&shortage.unsure, Outcome::Unsure),
+            Verdict::Promote | Verdict::NoCandidate(_) => Self(&[], Outcome::Passes),
+        }
     }
 
-    fn any(&self, is_its: impl Fn(&Objection) -> bool) -> bool {
-        self.0.iter().any(is_its)
+    /// Of a leg whose objections these are.
+    fn outcome(&self, is_its: impl Fn(&Objection) -> bool) -> Outcome {
+        if self.0.iter().any(is_its) { self.1 } else { Outcome::Passes }
     }
 }
 
@@ -106,7 +163,7 @@ fn average_leg(test: &AverageTest, objections: &Objections<'_>) -> Leg {
         ),
         _ => "the same at every origin".to_owned(),
     };
-    let fails = objections.any(|objection| {
+    let outcome = objections.outcome(|objection| {
         matches!(
             objection,
             Objection::AverageNotBetter { .. }
@@ -116,50 +173,47 @@ fn average_leg(test: &AverageTest, objections: &Objections<'_>) -> Leg {
     });
     Leg {
         name: "average".to_owned(),
-        outcome: Outcome::unless(fails),
+        outcome,
         told: format!("gain {mean_gain:.4} ± {standard_error:.4} per origin, {origins} origins; {luck}"),
     }
 }
 
 fn worst_case_leg(test: Option<&WorstCaseTest>, alpha: Option<f64>, objections: &Objections<'_>) -> Leg {
     let name = "worst case".to_owned();
-    let fails = objections.any(|objection| {
+    let outcome = objections.outcome(|objection| {
         matches!(objection, Objection::WorstCaseNotBetter { .. } | Objection::WorstCaseUnsure { .. })
     });
-    let Some(WorstCaseTest { tail_points, points, ratio, upper, allowed }) = test else {
-        let outcome = if fails { Outcome::Fails } else { Outcome::NotAsked };
-        let told = if fails { "not below as measured, and so not resampled" } else { RESAMPLED };
-        return Leg { name, outcome, told: told.to_owned() };
+    let Some(WorstCaseTest { tail_points, points, ratio, upper, allowed, alpha: of_look, .. }) = test else {
+        return match outcome {
+            Outcome::Passes => Leg { name, outcome: Outcome::NotAsked, told: RESAMPLED.to_owned() },
+            _ => Leg { name, outcome, told: "not below as measured, and so not resampled".to_owned() },
+        };
     };
     let (ratio, upper) = (beside(*ratio, 1.0), beside(*upper, *allowed));
     Leg {
         name,
-        outcome: Outcome::unless(fails),
+        outcome,
         told: format!(
             "ratio {ratio}, at most {upper}{}; below {allowed:.2} allowed; the worst {tail_points} of {points} points",
-            with(alpha)
+            with(of_look.or(alpha))
         ),
     }
 }
 
 fn slice_leg(test: &SliceTest, alpha: Option<f64>, objections: &Objections<'_>) -> Leg {
-    let fails = objections.any(|objection| {
+    let outcome = objections.outcome(|objection| {
         matches!(objection, Objection::WorseOnSlice { slice, searched: None, .. } if *slice == test.slice)
     });
-    Leg {
-        name: cut(&test.slice.to_string(), NAME),
-        outcome: Outcome::unless(fails),
-        told: slice(test, &with(alpha)),
-    }
+    Leg { name: cut(&test.slice.to_string(), NAME), outcome, told: slice(test, &with(alpha)) }
 }
 
 fn searched_leg(test: &SearchedTest, objections: &Objections<'_>) -> Leg {
     let SearchedTest { slices, worst, statistic, critical } = test;
-    let fails =
-        objections.any(|objection| matches!(objection, Objection::WorseOnSlice { searched: Some(_), .. }));
+    let outcome = objections
+        .outcome(|objection| matches!(objection, Objection::WorseOnSlice { searched: Some(_), .. }));
     Leg {
         name: "searched".to_owned(),
-        outcome: Outcome::unless(fails),
+        outcome,
         told: format!(
             "the worst of {slices} slices is {}: {}; t = {statistic:.2} of {critical:.2}",
             worst.slice,
@@ -182,10 +236,10 @@ fn slice(test: &SliceTest, with: &str) -> String {
 
 fn largest_leg(measured: &Largest, objections: &Objections<'_>) -> Leg {
     let Largest { candidate, opponent, allowed_ratio } = measured;
-    let fails = objections.any(|objection| matches!(objection, Objection::LargestTooLarge { .. }));
+    let outcome = objections.outcome(|objection| matches!(objection, Objection::LargestTooLarge { .. }));
     Leg {
         name: "largest error".to_owned(),
-        outcome: Outcome::unless(fails),
+        outcome,
         told: format!("{candidate:.4} against {opponent:.4}; {allowed_ratio} × allowed"),
     }
 }
@@ -193,11 +247,11 @@ fn largest_leg(measured: &Largest, objections: &Objections<'_>) -> Leg {
 /// Only where the policy says so it is a leg; where it found something and nothing was objected, it is not.
 fn exceedances_leg(counted: &Exceedances, alpha: Option<f64>, objections: &Objections<'_>) -> Leg {
     let Exceedances { above, candidate_alone, opponent_alone, both, p } = counted;
-    let fails = objections.any(|objection| matches!(objection, Objection::ExceedsTooOften { .. }));
-    let is_no_leg = !fails && alpha.is_some_and(|alpha| *p <= alpha);
+    let outcome = objections.outcome(|objection| matches!(objection, Objection::ExceedsTooOften { .. }));
+    let is_no_leg = outcome == Outcome::Passes && alpha.is_some_and(|alpha| *p <= alpha);
     Leg {
         name: "huge errors".to_owned(),
-        outcome: if is_no_leg { Outcome::Counted } else { Outcome::unless(fails) },
+        outcome: if is_no_leg { Outcome::Counted } else { outcome },
         told: format!(
             "above {above:.4}: the candidate alone {candidate_alone}, the other alone {opponent_alone}, both {both}; \
              p = {p:.3}"
@@ -207,12 +261,13 @@ fn exceedances_leg(counted: &Exceedances, alpha: Option<f64>, objections: &Objec
 
 fn coverage_leg(test: &CoverageTest, objections: &Objections<'_>) -> Leg {
     let CoverageTest { level, held, reach, tolerance } = test;
-    let fails = objections
-        .any(|objection| matches!(objection, Objection::CoverageOff { level, .. } if *level == test.level));
+    let outcome = objections.outcome(
+        |objection| matches!(objection, Objection::CoverageOff { level, .. } if *level == test.level),
+    );
     let [held, reach, tolerance] = [held, reach, tolerance].map(|share| 100.0 * share);
     Leg {
         name: format!("{level} % intervals"),
-        outcome: Outcome::unless(fails),
+        outcome,
         told: format!("held {held:.1} % ± {reach:.1} %; {level} ± {tolerance:.1} % allowed"),
     }
 }

@@ -4,8 +4,8 @@ use forecasting::{
     artifact::ArtifactName,
     evaluation::Errors,
     gate::{
-        AverageTest, Bootstrap, CoverageTest, Evidence, Exceedances, Grounds, Judgement, Largest, Objection,
-        SearchedTest, Shortage, Side, SliceName, SliceTest, Statistics, Verdict, WorstCaseTest,
+        AverageTest, Bootstrap, CoverageTest, Evidence, Exceedances, Grounds, Judgement, Largest, Looks,
+        Objection, SearchedTest, Shortage, Side, SliceName, SliceTest, Statistics, Verdict, WorstCaseTest,
     },
     names::{LearnerName, SeriesId},
 };
@@ -66,6 +66,8 @@ fn statistics() -> Statistics {
             ratio: 0.9,
             upper: 1.05,
             allowed: 1.1,
+            alpha: Some(0.04),
+            standard_error: Some(0.06),
         }),
         bootstrap: Some(Bootstrap {
             resamples: 2_000,
@@ -91,6 +93,7 @@ fn statistics() -> Statistics {
             p: 0.011,
         }),
         coverage: vec![CoverageTest { level: 80, held: 0.79, reach: 0.03, tolerance: 0.1 }],
+        ..Statistics::default()
     }
 }
 
@@ -131,6 +134,8 @@ fn worse_at_weekends() -> Judgement {
         evidence,
         statistics: statistics(),
         grounds: Some(grounds),
+        looks: Looks::default(),
+        promised: None,
     }
 }
 
@@ -264,7 +269,7 @@ fn a_candidate_that_failed_as_measured_was_not_resampled_and_the_page_says_so() 
 
 #[test]
 fn a_verdict_of_one_look_of_several_says_so() {
-    let shortage = Shortage { origins: 3, needed_origins: 28, expected: None };
+    let shortage = Shortage { origins: 3, needed_origins: 28, expected: None, unsure: Vec::new() };
     let waits = Judgement {
         verdict: Verdict::NotEnoughEvidence(shortage),
         statistics: Statistics::default(),

@@ -227,8 +227,8 @@ impl Examined {
             }
             Tested::Probed(probed) => {
                 self.objections.extend(probed.objections(&contract));
-                let probes = u32::try_from(probed.responses.len()).unwrap_or(u32::MAX);
-                (probes, probed.worst().map(|(part, _)| part), None)
+                let count = u32::try_from(probed.responses.len()).unwrap_or(u32::MAX);
+                (count, probed.worst().map(|(part, _)| part), None)
             }
         };
         let holds = self.objections.len() == objections_before;

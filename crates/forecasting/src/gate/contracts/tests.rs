@@ -6,7 +6,7 @@ use super::*;
 use crate::{
     artifact::Bundle,
     examples::{dataset, history, id, level_times, long_mean, model, seasonal_naive, start, version},
-    gate::{RecordedJob, judge},
+    gate::{Given, RecordedJob, Verdict, judge},
     holidays::HolidayRegion,
     learners::Algorithm,
     learning::{StopFlag, TrainingRequest, fit_alone},
@@ -127,6 +127,7 @@ impl Case {
             incumbent,
             frame: &self.frame,
             covariates: &self.covariates,
+            given: Given::nothing(),
             stop,
         }
     }

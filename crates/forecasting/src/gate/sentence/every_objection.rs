@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use super::*;
-use crate::{gate::SliceName, names::SeriesId};
+use crate::{
+    gate::{Shift, SliceName},
+    names::SeriesId,
+};
 
 const AGAINST: Side = Side::Incumbent;
 
@@ -30,7 +33,14 @@ fn on_losses() -> Vec<(Objection, &'static str)> {
             "average error 0.5000 is not below the incumbent's 0.4000 (+25.0 %)",
         ),
         (
-            Objection::AverageMayBeLuck { candidate: 0.38, opponent, against, p: 0.25, alpha },
+            Objection::AverageMayBeLuck {
+                candidate: 0.38,
+                opponent,
+                against,
+                p: 0.25,
+                alpha,
+                prospect: None,
+            },
             "average error 0.3800 is below the incumbent's 0.4000 (-5.0 %), but luck alone does as well with a \
              probability of 0.250 (0.05 allowed)",
         ),
@@ -44,7 +54,14 @@ fn on_losses() -> Vec<(Objection, &'static str)> {
              (+25.0 %)",
         ),
         (
-            Objection::WorstCaseUnsure { ratio: 0.9, upper: 1.25, allowed: 1.1, alpha, against },
+            Objection::WorstCaseUnsure {
+                ratio: 0.9,
+                upper: 1.25,
+                allowed: 1.1,
+                alpha,
+                against,
+                prospect: None,
+            },
             "worst-case error 0.90 × the incumbent's, but up to 1.25 × cannot be ruled out with 95 % confidence \
              (1.10 allowed)",
         ),
@@ -150,6 +167,75 @@ fn facts() -> Vec<(Objection, &'static str)> {
     ]
 }
 
+fn on_edge_cases() -> Vec<(Objection, &'static str)> {
+    let (series, origin, target, others) = (series(), origin(), target(), 0);
+    vec![
+        (
+            Objection::EdgeCaseFailed {
+                case: 3,
+                series: series.clone(),
+                origin,
+                target,
+                error: 812.5,
+                limit: 500.0,
+                others,
+                seen_in_training: false,
+            },
+            "edge case 3: the candidate's forecast of series kiosk for 2025-03-01T05:00:00Z from \
+             2025-03-01T00:00:00Z is off by 812.50, and only 500 is allowed",
+        ),
+        (
+            Objection::EdgeCaseUnanswered {
+                case: 3,
+                series: series.clone(),
+                origin,
+                problem: "is NaN at step 3".to_owned(),
+            },
+            "edge case 3: the candidate's forecast of series kiosk from 2025-03-01T00:00:00Z is NaN at step 3",
+        ),
+        (
+            Objection::EdgeCaseWithoutData { case: 3, series },
+            "edge case 3: series kiosk has nothing to compare with any more; bring its values back, or retire the \
+             case",
+        ),
+    ]
+}
+
+fn on_contracts() -> Vec<(Objection, &'static str)> {
+    let contract = |text: &str| text.to_owned();
+    vec![
+        (
+            Objection::ContractBroken {
+                contract: contract("forecasts do not rise with price"),
+                series: series(),
+                origin: origin(),
+                change: "price up from 0.8 to 1.2".to_owned(),
+                shift: Shift::Rises,
+                part: 0.032,
+                tolerance: 0.01,
+                others: 0,
+            },
+            "contract: forecasts do not rise with price; with price up from 0.8 to 1.2, the candidate's forecast of \
+             series kiosk from 2025-03-01T00:00:00Z rises by 3.20 % (1.00 % allowed)",
+        ),
+        (
+            Objection::CoefficientOff {
+                contract: contract("the coefficient of known-price is at most 0"),
+                coefficient: 0.25,
+                bound: 0.0,
+            },
+            "contract: the coefficient of known-price is at most 0; the candidate's is 0.25",
+        ),
+        (
+            Objection::NoSuchFeature {
+                contract: contract("forecasts do not fall with year-sine-1"),
+                feature: "year-sine-1".to_owned(),
+            },
+            "contract: forecasts do not fall with year-sine-1; the candidate has no feature year-sine-1",
+        ),
+    ]
+}
+
 /// The names of all kinds, as serde knows them: whatever the enum has, this has.
 fn kinds() -> BTreeSet<String> {
     let unknown = serde_json::from_str::<Objection>(r#"{"objection":"?"}"#).expect_err("there is none");
@@ -165,7 +251,7 @@ fn kind(objection: &Objection) -> String {
 
 #[test]
 fn every_objection_says_its_sentence() {
-    let all = [on_losses(), on_limits(), facts()].concat();
+    let all = [on_losses(), on_limits(), facts(), on_edge_cases(), on_contracts()].concat();
     for (objection, sentence) in &all {
         assert_eq!(objection.to_string(), *sentence);
         let json = serde_json::to_string(objection).expect("is JSON");

@@ -145,6 +145,7 @@ impl Window {
             declared: &slices,
             searched: &[],
             seed: 1,
+            look: Look::FIRST,
             opponent: Side::Incumbent,
         };
         compare(&paired, &terms).objections
@@ -233,7 +234,9 @@ fn worse_in_the_tail(window: &Window, random: &mut Random) -> Vec<f64> {
     let mut errors = window.better(random);
     let wanted = (1.21 + random.share()) * tail(&window.incumbent);
     let by = (wanted / tail(&errors)).max(1.0);
-    worst(&errors).into_iter().for_each(|point| errors[point] *= by);
+    for point in worst(&errors) {
+        errors[point] *= by;
+    }
     errors
 }
 

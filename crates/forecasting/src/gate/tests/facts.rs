@@ -3,6 +3,7 @@
 use jiff::SignedDuration;
 
 use super::*;
+use crate::series::SeriesCovariates;
 
 fn measured(size_bytes: u64, load_ms: i64, answer_ms: i64) -> Measured {
     let [load, answer] = [load_ms, answer_ms].map(SignedDuration::from_millis);
@@ -136,7 +137,7 @@ fn slices_by_attribute_and_by_holiday_are_judged_and_said() {
         let text = crate::names::AttributeText::new(text).expect("is a text");
         let attributes = [(name.clone(), crate::series::Attribute::Text(text))].into();
         let start = frame.series[0].start;
-        crate::series::SeriesCovariates { attributes, ..crate::series::SeriesCovariates::none(start) }
+        SeriesCovariates { attributes, ..SeriesCovariates::none(start) }
     };
     let sides = [("arcade", "west"), ("bridge", "west"), ("court", "east")];
     let covariates = Covariates::new(sides.map(|(series, side)| (id(series), said(side))).into());
