@@ -97,7 +97,7 @@ mod tests {
             .map(|Difference { path, recorded, replayed }| format!("{path}: {recorded}, {replayed}"))
             .collect();
         let expected = [
-            "a.b[1]: 2.5, 2.500_000_000_000_000_4",
+            "a.b[1]: 2.5, 2.5000000000000004",
             "a.b[2].c: \"x\", \"y\"",
             "a.b[3]: null, 4",
             "gone: true, null",

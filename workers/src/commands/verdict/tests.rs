@@ -238,8 +238,8 @@ fn a_page_says_at_once_what_was_decided_and_then_all_that_it_follows_from() {
         &page,
         &["average passes gain 0.0800 ± 0.0200 per origin", "t = 4.00, above 1.77 needed", "p = 0.0006"],
     );
-    says(&page, &["worst case passes ratio 0.90, at most 1.05 with 95 % confidence; below 1.10 allowed"]);
-    says(&page, &["a series with a nam… passes ratio 0.80", "weekends fails ratio 1.30, 1.25 to 1.35"]);
+    says(&page, &["worst case passes ratio 0.90, at most 1.05 with 96 % confidence; below 1.10 allowed"]);
+    says(&page, &["series a series wit… passes ratio 0.80", "weekends fails ratio 1.30, 1.25 to 1.35"]);
     says(&page, &["searched passes the worst of 12 slices is hours 0 to 2", "t = 1.90 of 2.80"]);
     says(&page, &["huge errors counted", "80 % intervals passes held 79.0 % ± 3.0 %; 80 ± 10.0 % allowed"]);
     says(&page, &["Mean error of each origin, 1970-01-01 to 1970-01-28 candidate ▁", "at most 6.7100"]);

@@ -387,14 +387,13 @@ fn a_candidate_that_breaks_a_contract_is_refused_however_good_it_is() {
     let judgement = case.judged(&candidate, Some(&worse), scaling(0.5, 0.1));
     assert_eq!(judgement.verdict, Verdict::Promote);
     let reasons = judgement.reasons();
-    let last = reasons.last().map(String::as_str);
-    assert_eq!(last, Some("it keeps the contracts of its model (1 tested)"), "{reasons:?}");
+    let says = |sentence: &str| reasons.iter().any(|reason| reason == sentence);
+    assert!(says("it keeps the contracts of its model (1 tested)"), "{reasons:?}");
 
     let (mean, naive) = (version(long_mean(), 30), version(seasonal_naive(), 30));
     let reasons = case.judged(&mean, Some(&naive), feature("newest-0", INCREASING)).reasons();
-    let last = reasons.last().map(String::as_str);
-    let says = "it keeps the contracts of its model (0 tested, 1 that could not be)";
-    assert_eq!(last, Some(says), "{reasons:?}");
+    let says = |sentence: &str| reasons.iter().any(|reason| reason == sentence);
+    assert!(says("it keeps the contracts of its model (0 tested, 1 that could not be)"), "{reasons:?}");
 
     let judgement = case.judged(&candidate, Some(&worse), scaling(2.0, 0.1));
     let reasons = judgement.verdict.reasons();

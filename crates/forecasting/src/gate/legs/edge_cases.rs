@@ -145,12 +145,10 @@ mod tests {
             tests.iter().map(|test| (&test.case, test.seen_in_training, test.points)).collect();
         assert_eq!(found, [(&cases[0], true, 48), (&cases[1], false, 48)]);
         assert!(tests.iter().all(|test| test.passed && test.error.is_some_and(|error| error < 20.0)));
-        let last = judgement.reasons().pop().expect("says why");
-        assert_eq!(
-            last,
-            "all 2 edge cases are passed; its training has seen 1 of them, which tests for a relapse and is no \
-             evidence"
-        );
+        let reasons = judgement.reasons();
+        let says = "all 2 edge cases are passed; its training has seen 1 of them, which tests for a relapse and is no \
+                    evidence";
+        assert!(reasons.iter().any(|reason| reason == says), "{reasons:?}");
         let json = serde_json::to_string(&judgement).expect("is JSON");
         assert_eq!(serde_json::from_str::<Judgement>(&json).expect("was just written"), judgement);
     }
