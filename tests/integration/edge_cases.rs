@@ -51,7 +51,7 @@ fn a_candidate_that_repeats_a_failure_stays_out_until_the_case_is_retired() {
     let promoted = json(shop.gatecast().args(TRAIN).args(["--learner", "few-trees"]));
     let passed =
         "the edge case is passed; its training has seen it, which tests for a relapse and is no evidence";
-    assert_eq!(reasons(&promoted).last(), Some(&passed), "{promoted}");
+    assert!(reasons(&promoted).contains(&passed), "{promoted}");
     assert_eq!(looks(&shop), [1]);
 
     // And nobody can be right to a thousandth of a bike.
