@@ -91,7 +91,7 @@ impl Scene {
             model: &self.model,
             dataset: &self.dataset,
             candidate: &candidate,
-            job: RecordedJob { spec_hash: &spec_hash, as_of: cut_off, cut_off },
+            job: RecordedJob { spec_hash: &spec_hash, as_of: cut_off, cut_off, shift: None },
             incumbent,
             frame: &self.frame,
             covariates: Covariates::none(),

@@ -4,7 +4,7 @@ use super::points::Points;
 use crate::{
     evaluation::PairedLosses,
     gate::{
-        Look, Side, SinceShift, Slice, SliceName, Terms, Verdict, compare,
+        Findings, Look, Side, Slice, SliceName, Terms, Verdict, compare, compare_since_shift,
         slicing::{Clock, searched_besides},
     },
     spec::GatePolicy,
@@ -48,9 +48,6 @@ pub(super) struct Trial<'a> {
     pub(super) places: Vec<usize>,
 }
 
-/// Of the test since a shift.
-const ALPHA: f64 = 0.05;
-
 impl<'a> Trial<'a> {
     /// The points of these origins, without errors.
     pub(super) fn on(points: &Points, origins: &'a [usize]) -> Self {
@@ -73,22 +70,7 @@ impl<'a> Trial<'a> {
 
     /// What Gatecast's gate says; errors that cannot be paired keep the incumbent.
     pub(super) fn ask_the_gate(&self, terms: &GateTerms<'_>) -> Finding {
-        let Some(losses) = self.losses() else { return Finding::Keep };
-        let searched = self.searched(terms.points);
-        let found = compare(
-            &losses,
-            &Terms {
-                policy: terms.policy,
-                overlap: terms.overlap,
-                block_origins: terms.block_origins,
-                declared: &[],
-                searched: &searched,
-                seed: terms.seed,
-                opponent: Side::Incumbent,
-                // Whoever waits is counted as such, not looked at again.
-                look: Look::FIRST,
-            },
-        );
+        let Some(found) = self.found(compare, terms) else { return Finding::Keep };
         match Verdict::of(found.objections) {
             Verdict::Promote => Finding::Promote,
             Verdict::NotEnoughEvidence(_) => Finding::NotEnough,
@@ -98,8 +80,30 @@ impl<'a> Trial<'a> {
 
     /// What it says of the origins since a declared shift.
     pub(super) fn promotes_since_shift(&self, terms: &GateTerms<'_>) -> bool {
-        let test = |losses| SinceShift::test(&losses, terms.overlap, ALPHA);
-        self.losses().map(test).is_some_and(|found| found.promotes())
+        let needed = terms.policy.needed_origins_for(terms.overlap) as usize;
+        let are_few = self.origins.len() < needed;
+        let found = self.found(if are_few { compare_since_shift } else { compare }, terms);
+        found.is_some_and(|found| found.objections.is_empty() && !found.are_undecided())
+    }
+
+    fn found(
+        &self,
+        compare: fn(&PairedLosses, &Terms<'_>) -> Findings,
+        terms: &GateTerms<'_>,
+    ) -> Option<Findings> {
+        let searched = self.searched(terms.points);
+        let terms = Terms {
+            policy: terms.policy,
+            overlap: terms.overlap,
+            block_origins: terms.block_origins,
+            declared: &[],
+            searched: &searched,
+            seed: terms.seed,
+            opponent: Side::Incumbent,
+            // Whoever waits is counted as such, not looked at again.
+            look: Look::FIRST,
+        };
+        Some(compare(&self.losses()?, &terms))
     }
 
     fn losses(&self) -> Option<PairedLosses> {

@@ -189,7 +189,12 @@ fn whole_number(number: f64) -> u32 {
 }
 
 /// The last step of the grid through `through` whose value is known at `origin`.
-fn last_known_step(grid: &Grid, delay: SignedDuration, through: Timestamp, origin: Timestamp) -> Timestamp {
+pub(super) fn last_known_step(
+    grid: &Grid,
+    delay: SignedDuration,
+    through: Timestamp,
+    origin: Timestamp,
+) -> Timestamp {
     let recorded = origin.checked_sub(delay).unwrap_or(Timestamp::MIN);
     grid.advance(grid.floor(through, recorded), -1)
 }

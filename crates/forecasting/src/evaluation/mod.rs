@@ -10,6 +10,7 @@ mod losses;
 mod rows;
 mod scale;
 mod scores;
+mod shift;
 
 pub use backtest::{Backtest, CannotBacktest};
 pub(crate) use errors::quantile_of;
@@ -19,3 +20,5 @@ pub use losses::{PairedLosses, Unpaired};
 pub use rows::{Fault, Forecasts, Row, RowSet, Unusable};
 pub use scale::LossScales;
 pub use scores::Scores;
+pub(crate) use shift::older_half;
+pub use shift::{NoHoldoutSince, size_holdout_since};

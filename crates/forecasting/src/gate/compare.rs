@@ -69,7 +69,7 @@ pub struct Findings {
 }
 
 /// The floor and the vetoes, which need no origins.
-fn on_every_point(losses: &PairedLosses, terms: &Terms<'_>) -> Findings {
+pub(super) fn on_every_point(losses: &PairedLosses, terms: &Terms<'_>) -> Findings {
     let (largest, exceedances) = (largest::measure(losses, terms), exceedances::measure(losses));
     let objections = [
         average::floor(losses, terms),

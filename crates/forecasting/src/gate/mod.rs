@@ -8,8 +8,9 @@
 //! Noise passes a bare comparison, so on top of the floor the average must be lower by more than luck, the worst
 //! case may with confidence not be much higher, no slice may with confidence be much worse ([`compare()`]), and no hard
 //! fact may speak against a candidate. All must hold, so none needs a correction for the others, and each can only make
-//! the gate stricter. Another leg is a file in `legs/` and a line in [`compare()`]. What is known about the candidate
-//! alone, because its model declares it, is in `contracts/`.
+//! the gate stricter. Another leg is a file in `legs/` and a line in [`compare()`]. After a declared change of regime bets
+//! take the place of the 28 origins and of the test of luck ([`compare_since_shift()`]); the floor and the facts stay.
+//! What is known about the candidate alone, because its model declares it, is in `contracts/`.
 
 mod budget;
 mod compare;
@@ -29,6 +30,7 @@ mod resampling;
 mod scored;
 mod sentence;
 mod sequential;
+mod since_shift;
 mod slice;
 pub(crate) mod slicing;
 mod statistics;
@@ -62,6 +64,7 @@ pub use prospect::Prospect;
 pub use scored::{Judged, ScoredRow};
 pub use sentence::{beside, confidence};
 pub use sequential::SinceShift;
+pub use since_shift::compare_since_shift;
 pub use slice::{Slice, SliceName};
 pub use statistics::{
     AverageTest, Bootstrap, ContractTest, CoverageTest, Exceedances, Largest, SearchedTest, SliceTest,
@@ -141,6 +144,9 @@ pub struct RecordedJob<'a> {
     pub as_of: Timestamp,
     /// Start of the last step whose value training may see; the holdout begins after it.
     pub cut_off: Timestamp,
+    /// From when on demand is another one, where that was declared: only origins from then on count, and a few of them
+    /// may decide ([`compare_since_shift`]).
+    pub shift: Option<Timestamp>,
 }
 
 /// What a side forecast, and how often its fallback spoke for it.
@@ -172,7 +178,10 @@ impl<'a> Contest<'a> {
     fn rows(&self, last_target: Timestamp) -> RowSet<'a> {
         let (horizon_steps, delay) = (self.model.horizon_steps, self.dataset.availability_delay);
         let cut_off = self.later_cut_off();
-        let origins = holdout_origins(&self.frame.grid, cut_off, delay, last_target, horizon_steps);
+        let mut origins = holdout_origins(&self.frame.grid, cut_off, delay, last_target, horizon_steps);
+        if let Some(shift) = self.job.shift {
+            origins.retain(|origin| *origin >= shift);
+        }
         RowSet::new(self.frame, origins, horizon_steps, delay)
     }
 
@@ -232,6 +241,7 @@ impl<'a> Contest<'a> {
         let evidence = Evidence {
             candidate_coverage: coverage.unwrap_or_default(),
             measured: self.given.measured,
+            shift: self.job.shift,
             ..gather(rows, scales, candidate, opponent)
         };
         let (verdict, statistics) =
@@ -265,8 +275,11 @@ impl<'a> Contest<'a> {
             return on_nothing(Verdict::KeepIncumbent(facts));
         }
         let (origins, needed_origins) = (evidence.origins, self.needed_origins());
-        if origins < needed_origins {
+        if origins < needed_origins && self.job.shift.is_none() {
             return on_nothing(Verdict::NotEnoughEvidence(self.shortage(origins, needed_origins)));
+        }
+        if origins == 0 {
+            return self.before_any_bet();
         }
         let losses = match rows.pair(candidate, opponent, scales) {
             Ok(losses) => losses,
@@ -274,6 +287,9 @@ impl<'a> Contest<'a> {
                 return on_nothing(Verdict::KeepIncumbent(vec![veto::not_comparable(&unpaired)]));
             }
         };
+        if origins < needed_origins {
+            return self.bet(&losses, evidence);
+        }
         let policy = &self.model.gate;
         let known = slicing::Known { dataset: self.dataset, covariates: self.covariates };
         let declared = slicing::declared(rows, &policy.slices, &known);
@@ -357,6 +373,7 @@ fn gather(
         origins: count(rows.telling_origins()),
         rows: rows.rows().len() as u64,
         series: count(rows.scored_series().count()),
+        shift: None,
         first_origin: rows.scored_origins().first().copied(),
         last_target: rows.rows().iter().map(|row| row.target).max(),
         tail_points: tail.map_or(0, |tail| count(tail.points)),

@@ -190,6 +190,14 @@ pub fn beside(number: f64, limit: f64) -> String {
     format!("{number:.digits$}")
 }
 
+/// What bets are worth and what they must be, as `3.1` and `20`.
+pub(super) fn beside_needed(wealth: f64, needed: f64) -> [String; 2] {
+    let digits = telling_digits(wealth, needed, 1);
+    // What grew by nine tenths every day is a number that nobody can read.
+    let worth = if wealth < 1e6 { format!("{wealth:.digits$}") } else { "a million or more".to_owned() };
+    [worth, format!("{needed:.1}").trim_end_matches(".0").to_owned()]
+}
+
 /// One less `alpha`, as `95 %`.
 pub fn confidence(alpha: f64) -> String {
     let percent = format!("{:.2}", 100.0 * (1.0 - alpha));

@@ -15,15 +15,14 @@
 //! Luck is ruled out for the gain of a typical origin, of which what is beyond half as much again counts no more: not
 //! for the mean, and not for the tail. So the floor stays as it is.
 
-use crate::evaluation::{PairedLosses, average, worst_case};
+use serde::{Deserialize, Serialize};
 
-/// What the origins since a shift say about a candidate.
-#[derive(Debug, Clone, Copy, PartialEq)]
+use crate::evaluation::PairedLosses;
+
+/// What the origins since a shift say about a candidate's average error.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct SinceShift {
-    /// Whether its average error is strictly lower.
-    pub average_is_lower: bool,
-    /// Whether its worst-case error is.
-    pub worst_case_is_lower: bool,
     /// The most that the bets were ever worth; they began at 1.
     pub wealth: f64,
     /// What they must have been worth: `1 / α`.
@@ -41,23 +40,30 @@ impl SinceShift {
     /// so only every `overlap`-th origin counts here; the floor counts every point.
     pub fn test(losses: &PairedLosses, overlap: u32, alpha: f64) -> Self {
         let gains: Vec<f64> = gains(losses).into_iter().step_by(overlap.max(1) as usize).collect();
+        Self::of(&gains, alpha)
+    }
+
+    /// Where no origin is there yet.
+    pub(super) fn on_nothing(alpha: f64) -> Self {
+        Self::of(&[], alpha)
+    }
+
+    /// Whether luck is ruled out.
+    pub fn is_decided(&self) -> bool {
+        self.decided_after.is_some()
+    }
+
+    fn of(gains: &[f64], alpha: f64) -> Self {
         let needed_wealth = 1.0 / alpha;
-        let wealth: Vec<f64> = wealth(&gains).collect();
+        let wealth: Vec<f64> = wealth(gains).collect();
         let count = |origins: usize| u32::try_from(origins).unwrap_or(u32::MAX);
-        let is_lower = |number: fn(&[f64]) -> Option<f64>| matches!((number(losses.candidate()), number(losses.incumbent())), (Some(ours), Some(theirs)) if ours < theirs);
         Self {
-            average_is_lower: is_lower(average),
-            worst_case_is_lower: is_lower(worst_case),
-            wealth: wealth.iter().copied().fold(1.0, f64::max),
+            // A thousand good days are worth more than a number holds, and no infinity can be stored as JSON.
+            wealth: wealth.iter().copied().fold(1.0, f64::max).min(f64::MAX),
             needed_wealth,
             decided_after: wealth.iter().position(|&now| now >= needed_wealth).map(|index| count(index + 1)),
             origins: count(gains.len()),
         }
-    }
-
-    /// Whether the candidate goes live.
-    pub fn promotes(&self) -> bool {
-        self.average_is_lower && self.worst_case_is_lower && self.decided_after.is_some()
     }
 }
 
@@ -152,20 +158,10 @@ mod tests {
     }
 
     #[test]
-    fn the_floor_holds_whatever_the_bets_are_worth() {
-        let (mut ours, theirs) = (vec![1.0; 60], vec![2.0; 60]);
-        assert!(test(ours.clone(), theirs.clone(), 0.05).promotes());
-        ours[59] = 50.0;
-        let horrible = test(ours, theirs, 0.05);
-        assert!(horrible.decided_after.is_some() && horrible.average_is_lower);
-        assert!(!horrible.worst_case_is_lower && !horrible.promotes());
-    }
-
-    #[test]
     fn a_tie_and_two_perfect_sides_gain_nothing() {
         for losses in [vec![1.0; 50], vec![0.0; 50]] {
             let outcome = test(losses.clone(), losses, 0.05);
-            assert_eq!((outcome.wealth, outcome.promotes()), (1.0, false));
+            assert_eq!((outcome.wealth, outcome.is_decided()), (1.0, false));
         }
     }
 
@@ -176,10 +172,17 @@ mod tests {
         let theirs: Vec<f64> = ours.iter().map(|loss| 1.7 * loss).collect();
         let outcome = test(ours.clone(), theirs.clone(), 0.05);
         let by = |factor: f64, losses: &[f64]| losses.iter().map(|loss| factor * loss).collect::<Vec<_>>();
-        assert!(outcome.promotes());
+        assert!(outcome.is_decided());
         let larger = test(by(1024.0, &ours), by(1024.0, &theirs), 0.05);
         assert_eq!(larger, outcome);
-        assert!(!test(theirs, ours, 0.05).promotes());
+        assert!(!test(theirs, ours, 0.05).is_decided());
+    }
+
+    #[test]
+    fn what_a_thousand_good_days_are_worth_can_be_stored() {
+        let outcome = test(vec![0.0; 2000], vec![1.0; 2000], 0.05);
+        let json = serde_json::to_string(&outcome).expect("is JSON");
+        assert_eq!(serde_json::from_str::<SinceShift>(&json).expect("was just written"), outcome);
     }
 
     #[test]

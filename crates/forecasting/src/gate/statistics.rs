@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{EdgeCaseTest, SliceName};
+use super::{EdgeCaseTest, SinceShift, SliceName};
 
 /// Everything that the legs of one comparison computed; what was not computed is `None` or empty.
 ///
@@ -13,6 +13,9 @@ use super::{EdgeCaseTest, SliceName};
 pub struct Statistics {
     /// Of the leg that looks at the average error.
     pub average: Option<AverageTest>,
+    /// Of the bets in its place, where few origins lie after a declared shift.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since_shift: Option<SinceShift>,
     /// Of the leg that looks at the worst case.
     pub worst_case: Option<WorstCaseTest>,
     /// How the bootstrap drew; `None` if it did not run because a candidate had failed before.

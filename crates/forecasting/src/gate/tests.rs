@@ -38,7 +38,8 @@ fn judge_by(policy: &str, frame: &Frame, candidate: &Bundle, incumbent: Option<&
 
 /// The job of an honest trainer.
 fn recorded(candidate: &Bundle) -> RecordedJob<'_> {
-    RecordedJob { spec_hash: &candidate.spec_hash, as_of: candidate.as_of, cut_off: candidate.cut_off }
+    let Bundle { spec_hash, as_of, cut_off, .. } = candidate;
+    RecordedJob { spec_hash, as_of: *as_of, cut_off: *cut_off, shift: None }
 }
 
 #[test]

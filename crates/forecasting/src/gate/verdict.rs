@@ -77,6 +77,9 @@ pub struct Evidence {
     pub rows: u64,
     /// Series among them.
     pub series: u32,
+    /// The declared shift that all origins lie after; `None` if none was declared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shift: Option<Timestamp>,
     /// The first origin with a row.
     pub first_origin: Option<Timestamp>,
     /// The last target of a row.
@@ -120,7 +123,10 @@ impl Judgement {
         let (Verdict::Promote, Some(candidate), Some(opponent)) =
             (&self.verdict, &self.candidate, &self.incumbent)
         else {
-            return self.verdict.reasons();
+            return match self.on_bets() {
+                Some(bets) => vec![bets],
+                None => self.verdict.reasons(),
+            };
         };
         let Evidence { origins, rows, series, tail_points, .. } = &self.evidence;
         let mut reasons = vec![
@@ -135,6 +141,7 @@ impl Judgement {
                 self.at_most().unwrap_or_default()
             ),
         ];
+        reasons.extend(self.on_bets());
         reasons.extend(self.on_slices());
         reasons.extend(self.on_nothing());
         reasons.push(format!(

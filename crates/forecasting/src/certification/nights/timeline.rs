@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp, civil::Date};
 
 use super::{super::points::Points, NightsError, NightsSettings, Shift};
 use crate::{
-    evaluation::{FrameCoverage, LossScales, RowSet, holdout_origins, size_holdout},
+    evaluation::{FrameCoverage, LossScales, RowSet, holdout_origins, older_half, size_holdout},
     series::Frame,
 };
 
@@ -30,8 +30,6 @@ pub(super) struct Timeline {
 
 /// Days after a promotion that show whether it was a good one.
 pub(super) const FOLLOW: usize = 28;
-/// Origins after a shift by which it is declared.
-const DECLARED_AFTER: usize = 3;
 
 impl Timeline {
     pub(super) fn lay(frame: &Frame, settings: &NightsSettings<'_>) -> Result<Self, NightsError> {
@@ -74,8 +72,8 @@ impl Timeline {
     pub(super) fn cut_off_in_new_regime(&self, night: usize) -> Option<usize> {
         let shift = self.shift?;
         let since = self.judged_until(night).checked_sub(shift)?;
-        let judged = since - since / 2;
-        (since >= DECLARED_AFTER && judged < self.holdout).then_some(shift + since / 2)
+        let older = older_half(since)?;
+        (since - older < self.holdout).then_some(shift + older)
     }
 
     pub(super) fn rows<'f>(&self, frame: &'f Frame, origins: Range<usize>, horizon_steps: u32) -> RowSet<'f> {

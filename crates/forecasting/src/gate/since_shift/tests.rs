@@ -1,0 +1,198 @@
+use jiff::Timestamp;
+
+use super::*;
+use crate::{
+    artifact::Bundle,
+    examples::{dataset, grid, history, long_mean, model, seasonal_naive, start, version},
+    gate::{RecordedJob, Side, judge},
+    learning::StopFlag,
+    series::{Covariates, Frame},
+    spec::GatePolicy,
+};
+
+/// The first day on which there are 70 % fewer.
+const SHIFT: i64 = 40;
+/// Days that candidates saw: who looks a week back looks into the new regime from here on.
+const TRAINED: i64 = 50;
+
+fn day(day: i64) -> Timestamp {
+    grid().start_of_day(start(), day)
+}
+
+/// Days of which those from the shift on have 70 % less.
+fn shifted(days: i64) -> Frame {
+    let mut frame = history(days);
+    for series in &mut frame.series {
+        let first = series.index_of(&grid(), day(SHIFT));
+        series.values[first..].iter_mut().for_each(|value| *value *= 0.3);
+    }
+    frame
+}
+
+/// Judges a week's memory against the mean over a year, which never forgets what was before the shift.
+fn judge_on(frame: &Frame, shift: i64, policy: &str) -> Judgement {
+    let (candidate, incumbent) = (version(seasonal_naive(), TRAINED), version(long_mean(), 30));
+    judge_sides(frame, shift, policy, [&candidate, &incumbent])
+}
+
+fn judge_sides(frame: &Frame, shift: i64, policy: &str, [candidate, incumbent]: [&Bundle; 2]) -> Judgement {
+    let (mut model, dataset, stop) = (model(), dataset(), StopFlag::default());
+    model.gate = toml::from_str(policy).expect("is a policy");
+    let (as_of, cut_off, shift) = (candidate.as_of, candidate.cut_off, Some(day(shift)));
+    let contest = Contest {
+        model: &model,
+        dataset: &dataset,
+        candidate,
+        job: RecordedJob { spec_hash: &candidate.spec_hash, as_of, cut_off, shift },
+        incumbent: Some(incumbent),
+        frame,
+        covariates: Covariates::none(),
+        stop: &stop,
+    };
+    judge(&contest).expect("nobody stops it").judgement
+}
+
+#[test]
+fn a_broken_incumbent_is_replaced_after_a_handful_of_origins() {
+    let judgement = judge_on(&shifted(TRAINED + 6), SHIFT, "");
+    assert_eq!(judgement.verdict, Verdict::Promote, "{:?}", judgement.reasons());
+    assert_eq!((judgement.evidence.origins, judgement.evidence.shift), (6, Some(day(SHIFT))));
+    let reasons = judgement.reasons();
+    assert_eq!(
+        reasons[2],
+        "bets on the candidate were worth the 20 that are needed after 6 origins since the shift at \
+         2025-02-14T23:00:00Z, and up to 21.9 after all 6; so few do not bound the worst case and the errors on slices"
+    );
+    assert!(
+        reasons[0].starts_with("average error") && reasons[1].starts_with("worst-case error"),
+        "{reasons:?}"
+    );
+    let statistics = judgement.statistics;
+    assert_eq!(statistics.since_shift.and_then(|bets| bets.decided_after), Some(6));
+    assert_eq!((statistics.average, statistics.bootstrap), (None, None), "needs more origins");
+}
+
+#[test]
+fn what_is_not_decided_yet_waits_for_the_next_origin() {
+    let judgement = judge_on(&shifted(TRAINED + 5), SHIFT, "");
+    assert_eq!(judgement.verdict.name(), "not-enough-evidence");
+    assert!(judgement.awaits_bets());
+    assert_eq!(
+        judgement.reasons(),
+        [
+            "bets on the candidate are worth up to 12.6 of the 20 that are needed after 5 origins since the shift at \
+          2025-02-14T23:00:00Z; the next look is expected by about 2025-03-02, and from 28 origins on it is judged \
+          like any other"
+        ]
+    );
+}
+
+#[test]
+fn luck_may_have_as_much_as_the_policy_allows() {
+    // Bets that are worth 5 are enough for an alpha of 0.2, and after four good days they are worth 7.
+    for (days, name) in [(3, "not-enough-evidence"), (4, "promote")] {
+        let judgement = judge_on(&shifted(TRAINED + days), SHIFT, "alpha = 0.2");
+        assert_eq!(judgement.verdict.name(), name, "{days} days");
+        assert_eq!(judgement.statistics.since_shift.map(|bets| bets.needed_wealth), Some(5.0));
+    }
+}
+
+#[test]
+fn who_is_worse_since_the_shift_is_refused_at_once() {
+    let (worse, better) = (version(long_mean(), TRAINED), version(seasonal_naive(), TRAINED));
+    let judgement = judge_sides(&shifted(TRAINED + 3), SHIFT, "", [&worse, &better]);
+    let reasons = judgement.reasons();
+    assert_eq!(judgement.verdict.name(), "keep-incumbent");
+    assert!(
+        reasons[0].starts_with("average error") && reasons[1].starts_with("worst-case error"),
+        "{reasons:?}"
+    );
+    assert!(!judgement.awaits_bets());
+    let tie = judge_sides(&shifted(TRAINED + 3), SHIFT, "", [&better, &better]);
+    assert!(tie.reasons()[0].ends_with("a tie keeps the incumbent"), "{:?}", tie.reasons());
+}
+
+#[test]
+fn a_fact_counts_however_much_the_bets_are_worth() {
+    let reasons = judge_on(&shifted(TRAINED + 6), SHIFT, "range = [0, 10]").reasons();
+    assert!(reasons.len() == 1 && reasons[0].contains("only 0 to 10 can be"), "{reasons:?}");
+}
+
+#[test]
+fn only_origins_since_the_shift_count() {
+    // The job's cut-off lies 20 days before the shift.
+    let (candidate, incumbent) = (version(seasonal_naive(), 20), version(long_mean(), 20));
+    let evidence = judge_sides(&shifted(TRAINED), SHIFT, "", [&candidate, &incumbent]).evidence;
+    assert_eq!((evidence.origins, evidence.first_origin), (10, Some(day(SHIFT))));
+}
+
+#[test]
+fn before_the_first_origin_since_the_shift_nothing_is_said() {
+    let (frame, candidate, incumbent) =
+        (history(TRAINED), version(seasonal_naive(), 20), version(long_mean(), 20));
+    for shift in [TRAINED, TRAINED + 9] {
+        let judgement = judge_sides(&frame, shift, "", [&candidate, &incumbent]);
+        assert!(judgement.awaits_bets(), "{judgement:?}");
+        assert_eq!((judgement.evidence.origins, judgement.evidence.rows), (0, 0));
+        let reason = &judgement.reasons()[0];
+        assert!(reason.contains("worth up to 1.0 of the 20 that are needed after 0 origins"), "{reason}");
+    }
+}
+
+#[test]
+fn with_as_many_origins_as_any_candidate_needs_it_is_judged_like_any_other() {
+    let (candidate, incumbent) = (version(long_mean(), 30), version(seasonal_naive(), 30));
+    let since = judge_sides(&history(60), 20, "", [&candidate, &incumbent]);
+    assert_eq!((since.verdict.name(), since.evidence.origins), ("promote", 30));
+    assert_eq!(since.statistics.since_shift, None);
+    assert!(since.statistics.average.is_some() && since.statistics.bootstrap.is_some());
+    assert_eq!(since.evidence.shift, Some(day(20)));
+}
+
+// What a few losses say.
+
+fn compared(candidate: Vec<f64>, incumbent: Vec<f64>) -> Findings {
+    let points = u32::try_from(candidate.len()).expect("tests are small");
+    let losses = PairedLosses::new(candidate, incumbent, (0..points).map(|point| point / 24).collect());
+    let terms = Terms {
+        policy: &GatePolicy::default(),
+        overlap: 1,
+        block_origins: 7,
+        declared: &[],
+        searched: &[],
+        seed: 1,
+        opponent: Side::Incumbent,
+    };
+    compare_since_shift(&losses.expect("tests pair losses"), &terms)
+}
+
+#[test]
+fn an_equal_candidate_is_not_let_in_by_a_few_origins() {
+    // On half of the days a tenth better, on the other half nearly a tenth worse.
+    let incumbent = vec![1.0; 27 * 24];
+    let candidate = (0..27 * 24).map(|point| if point / 24 % 2 == 0 { 0.9 } else { 1.095 }).collect();
+    let findings = compared(candidate, incumbent);
+    assert!(findings.statistics.since_shift.is_some_and(|bets| !bets.is_decided()), "{findings:?}");
+    let few_percent = compared(vec![0.97; 27 * 24], vec![1.0; 27 * 24]);
+    assert!(few_percent.are_undecided(), "{few_percent:?}");
+}
+
+#[test]
+fn the_floor_holds_whatever_the_bets_are_worth() {
+    let (mut ours, theirs) = (vec![1.0; 10 * 24], vec![3.0; 10 * 24]);
+    let sound = compared(ours.clone(), theirs.clone());
+    assert!(sound.objections.is_empty() && !sound.are_undecided(), "{sound:?}");
+    // One hour of ten days, as bad as a hundred others.
+    ours[77] = 100.0;
+    let horrible = compared(ours, theirs);
+    assert!(horrible.statistics.since_shift.is_some_and(|bets| bets.is_decided()), "{horrible:?}");
+    let said = horrible.objections.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+    assert!(said.contains("worst-case error") && said.contains("largest error"), "{said}");
+}
+
+#[test]
+fn where_horizons_overlap_the_next_bet_is_not_the_next_origin() {
+    let next: Vec<u32> = (1..=8).map(|origins| strides_to_next_bet(origins, 7)).collect();
+    assert_eq!(next, [7, 6, 5, 4, 3, 2, 1, 7]);
+    assert_eq!(strides_to_next_bet(5, 1), 1);
+}
