@@ -22,6 +22,8 @@ pub struct Job {
     pub learners: Vec<LearnerName>,
     /// Why it was published: a schedule, a person, a drift.
     pub reason: String,
+    /// From when on demand is another one, where that was declared: the holdout and its rule follow it.
+    pub shift: Option<Timestamp>,
 }
 
 /// Tells one job from another: 1 to 200 bytes without control characters.

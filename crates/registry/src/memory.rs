@@ -113,6 +113,7 @@ impl Registry for MemoryRegistry {
         let recorded = state.jobs.entry(job.id.clone()).or_insert_with(|| Job {
             as_of: cut_to_micros(job.as_of),
             cut_off: cut_to_micros(job.cut_off),
+            shift: job.shift.map(cut_to_micros),
             ..job.clone()
         });
         Ok(recorded.clone())
@@ -367,7 +368,18 @@ impl State {
         let is_latest = self.decision_of_job(&decision.job).is_some_and(|latest| latest.id == decision.id);
         let candidate = self.version_of_job(&decision.job);
         let is_pending = candidate.is_some_and(|candidate| candidate.state == VersionState::Pending);
-        is_latest && is_pending && decision.awaits(decision.look + 1)
+        is_latest && is_pending && !self.is_superseded(decision) && decision.awaits(decision.look + 1)
+    }
+
+    /// Whether a newer candidate that knows more of the days since a shift has taken the place of this one.
+    fn is_superseded(&self, decision: &Decision) -> bool {
+        let knows_of_a_shift = |job: &JobId| self.jobs.get(job).is_some_and(|job| job.shift.is_some());
+        let supersedes = |other: &Version| {
+            let is_newer = Some(other.version) > decision.version && other.state != VersionState::Refused;
+            is_newer && knows_of_a_shift(&other.proposal.job)
+        };
+        knows_of_a_shift(&decision.job)
+            && self.versions.get(&decision.model).into_iter().flatten().any(supersedes)
     }
 
     fn act_of_message(&self, message_id: &str) -> Option<&Act> {

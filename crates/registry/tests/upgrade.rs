@@ -49,6 +49,7 @@ async fn is_readable(registry: Arc<dyn Registry>) {
     let decision = registry.decision_of_job(&job).await.expect("can be read").expect("was made");
     assert_eq!((decision.judgement.verdict.name(), decision.scored_rows), ("no-candidate", None));
     assert_eq!((decision.barred_by.as_ref(), decision.look), (None, 1));
+    assert_eq!(registry.job(&job).await.expect("can be read").and_then(|job| job.shift), None);
     assert_eq!(decision.as_of, jiff::Timestamp::UNIX_EPOCH, "as its job says");
     let decisions = registry.decisions(&decision.model, 10).await.expect("can be read");
     assert_eq!((decisions.len(), &decisions[0]), (2, &decision));

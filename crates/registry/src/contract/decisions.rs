@@ -4,14 +4,16 @@
 
 use forecasting::{
     evaluation::Errors,
-    gate::{Judgement, Objection, Shortage, Side, Verdict},
+    gate::{Judgement, Objection, Shortage, Side, SinceShift, Verdict},
 };
 
 use super::samples::{
     Opened, decide, demand, errors, id, job, judgement, minute, model, prepare, promote, proposal, propose,
     recorded, rows_of, state,
 };
-use crate::{Decided, Incumbent, Job, MAX_LOOKS, MadeBy, NewDecision, Proposal, RegistryError, VersionState};
+use crate::{
+    Decided, Incumbent, Job, MAX_LOOKS, MadeBy, NewDecision, Proposal, RegistryError, Version, VersionState,
+};
 
 pub async fn the_first_promotion_makes_an_incumbent(registry: Opened, other: Opened) {
     prepare(&registry).await;
@@ -117,6 +119,65 @@ pub async fn a_candidate_that_lacks_evidence_is_looked_at_twice_more(registry: O
     let looks = other.looks_of_job(&id("j1")).await.expect("can be read");
     assert_eq!(looks.iter().map(|decision| decision.look).collect::<Vec<_>>(), [1, 2, 3]);
     assert_eq!(other.looks_of_job(&id("j2")).await.expect("can be read"), []);
+}
+
+/// What bets that go on say of a candidate.
+fn bets_go_on(candidate: &Version, look: u32) -> NewDecision {
+    let shortage = Shortage { origins: look, needed_origins: 28, expected: Some(minute(9)) };
+    let mut waits = judgement(Verdict::NotEnoughEvidence(shortage));
+    let bets = SinceShift { wealth: 1.6, needed_wealth: 20.0, decided_after: None, origins: look };
+    waits.statistics.since_shift = Some(bets);
+    waits.evidence.shift = Some(minute(-600));
+    NewDecision { look, judgement: waits, ..promote(candidate, None) }
+}
+
+/// Proposes a candidate of a job that declares a shift.
+async fn propose_since_a_shift(registry: &Opened, name: &str) -> Version {
+    let declared = Job { shift: Some(minute(-600)), ..job(name) };
+    registry.record_job(&declared, minute(0)).await.expect("can be recorded");
+    registry.propose(&proposal(name), minute(1)).await.expect("can be proposed")
+}
+
+pub async fn bets_are_looked_at_until_they_are_decided(registry: Opened, other: Opened) {
+    prepare(&registry).await;
+    let made = propose_since_a_shift(&registry, "j1").await;
+    for number in 1..=2 * MAX_LOOKS {
+        let decision = recorded(decide(&registry, &bets_go_on(&made, number), minute(2)).await);
+        assert_eq!(decision.look, number);
+        assert_eq!(other.waiting().await.expect("can be read"), [decision]);
+    }
+    let last = NewDecision { look: 2 * MAX_LOOKS + 1, ..promote(&made, None) };
+    assert!(recorded(decide(&other, &last, minute(3)).await).promoted.is_some());
+    assert_eq!(registry.waiting().await.expect("can be read"), []);
+}
+
+pub async fn of_candidates_since_a_shift_the_newest_that_was_not_refused_waits(
+    registry: Opened,
+    other: Opened,
+) {
+    prepare(&registry).await;
+    let waiting = async || -> Vec<Option<u32>> {
+        let waiting = other.waiting().await.expect("can be read");
+        waiting.into_iter().map(|decision| decision.version).collect()
+    };
+    let first = propose_since_a_shift(&registry, "j1").await;
+    recorded(decide(&registry, &bets_go_on(&first, 1), minute(2)).await);
+    // A candidate that knows of no shift takes nobody's place.
+    let usual = propose(&registry, "j2").await;
+    assert_eq!(waiting().await, [Some(first.version)]);
+    let second = propose_since_a_shift(&registry, "j3").await;
+    assert!(waiting().await.is_empty());
+    let shortage = Shortage { origins: 3, needed_origins: 28, expected: Some(minute(9)) };
+    let refused = judgement(Verdict::KeepIncumbent(Vec::new()));
+    recorded(
+        decide(&registry, &NewDecision { judgement: refused, ..promote(&second, None) }, minute(3)).await,
+    );
+    assert_eq!(waiting().await, [Some(first.version)]);
+    let third = propose_since_a_shift(&registry, "j4").await;
+    recorded(decide(&registry, &bets_go_on(&third, 1), minute(4)).await);
+    let lacks = judgement(Verdict::NotEnoughEvidence(shortage));
+    recorded(decide(&registry, &NewDecision { judgement: lacks, ..promote(&usual, None) }, minute(4)).await);
+    assert_eq!(waiting().await, [Some(third.version), Some(usual.version)]);
 }
 
 pub async fn a_second_look_promotes_and_ends_the_wait(registry: Opened, _: Opened) {

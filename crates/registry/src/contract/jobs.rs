@@ -18,6 +18,19 @@ pub async fn the_first_job_of_an_id_counts(registry: Opened, other: Opened) {
     assert_eq!(other.job(&id("j2")).await.expect("can be read"), None);
 }
 
+pub async fn a_shift_is_kept_with_its_job(registry: Opened, other: Opened) {
+    prepare(&registry).await;
+    let declared = Job { shift: Some(minute(-600)), ..job("j1") };
+    assert_eq!(registry.record_job(&declared, minute(5)).await.expect("is new"), declared);
+    let another = Job { shift: Some(minute(-60)), ..job("j1") };
+    assert_eq!(
+        other.record_job(&another, minute(9)).await.expect("is known"),
+        declared,
+        "the first one counts"
+    );
+    assert_eq!(other.job(&declared.id).await.expect("can be read"), Some(declared));
+}
+
 pub async fn a_job_needs_its_model(registry: Opened, _: Opened) {
     let refused = registry.record_job(&job("j1"), minute(0)).await;
     assert!(matches!(refused, Err(RegistryError::UnknownModel(_))), "{refused:?}");
@@ -84,11 +97,13 @@ pub async fn instants_are_cut_to_microseconds(registry: Opened, _: Opened) {
     let fine = Job {
         as_of: minute(3) + SignedDuration::from_nanos(1999),
         cut_off: Timestamp::UNIX_EPOCH - SignedDuration::from_nanos(1),
+        shift: Some(minute(1) + SignedDuration::from_nanos(1)),
         ..job("j1")
     };
     let cut = Job {
         as_of: minute(3) + SignedDuration::from_micros(1),
         cut_off: Timestamp::UNIX_EPOCH - SignedDuration::from_micros(1),
+        shift: Some(minute(1)),
         ..job("j1")
     };
     assert_eq!(registry.record_job(&fine, minute(0)).await.expect("is new"), cut);

@@ -32,6 +32,7 @@ macro_rules! registry_contract {
             a_model_needs_its_dataset
             the_current_specifications_are_listed_by_name
             the_first_job_of_an_id_counts
+            a_shift_is_kept_with_its_job
             a_job_needs_its_model
             a_job_is_proposed_once
             versions_are_numbered_per_model
@@ -41,6 +42,8 @@ macro_rules! registry_contract {
             a_refusal_is_kept_whole_and_changes_no_incumbent
             a_candidate_without_enough_evidence_stays_pending
             a_candidate_that_lacks_evidence_is_looked_at_twice_more
+            bets_are_looked_at_until_they_are_decided
+            of_candidates_since_a_shift_the_newest_that_was_not_refused_waits
             a_second_look_promotes_and_ends_the_wait
             a_job_without_a_candidate_is_decided_too
             a_job_is_decided_once

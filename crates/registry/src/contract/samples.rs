@@ -61,6 +61,7 @@ pub(super) fn job(name: &str) -> Job {
         cut_off: minute(-60),
         learners: vec![LearnerName::new("seasonal-naive").expect("is a name")],
         reason: "a test".to_owned(),
+        shift: None,
     }
 }
 

@@ -158,18 +158,29 @@ pub(super) async fn looks_of_job(db: &mut Connection, job: &JobId) -> sqlx::Resu
         .await
 }
 
+/// Of candidates that were trained since a shift only the newest one that was not refused waits.
 pub(super) async fn waiting(db: &mut Connection) -> sqlx::Result<Vec<Decision>> {
-    sqlx::query_as(select_decisions!(
-        "WHERE verdict = 'not-enough-evidence' AND look < $1
+    let latest: Vec<Decision> = sqlx::query_as(select_decisions!(
+        "WHERE verdict = 'not-enough-evidence'
                AND EXISTS (SELECT 1 FROM version AS candidate
-                           WHERE candidate.job_id = decision.job_id AND candidate.state = 'pending')
+                           JOIN job AS its_job ON its_job.job_id = candidate.job_id
+                           WHERE candidate.job_id = decision.job_id AND candidate.state = 'pending'
+                                 AND (decision.look < $1 OR its_job.shift IS NOT NULL)
+                                 AND (its_job.shift IS NULL OR NOT EXISTS (
+                                          SELECT 1 FROM version AS newer
+                                          JOIN job AS newer_job ON newer_job.job_id = newer.job_id
+                                          WHERE newer.model = candidate.model
+                                                AND newer.version > candidate.version
+                                                AND newer.state <> 'refused'
+                                                AND newer_job.shift IS NOT NULL)))
                AND NOT EXISTS (SELECT 1 FROM decision AS later
                                WHERE later.job_id = decision.job_id AND later.look > decision.look)
          ORDER BY decision_id"
     ))
     .bind(i64::from(MAX_LOOKS))
     .fetch_all(db)
-    .await
+    .await?;
+    Ok(latest.into_iter().filter(|decision| decision.awaits(decision.look + 1)).collect())
 }
 
 pub(super) async fn of_model(

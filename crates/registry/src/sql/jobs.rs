@@ -17,8 +17,9 @@ pub(super) async fn record(store: &Store, new: &Job, now: Timestamp) -> Result<J
     let mut transaction = store.write(REGISTRY).await?;
     check_model(&mut transaction, &new.model).await?;
     sqlx::query(
-        "INSERT INTO job (job_id, model, spec_hash, as_of, cut_off, learners, reason, recorded_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING",
+        "INSERT INTO job (job_id, model, spec_hash, as_of, cut_off, learners, reason, recorded_at,
+                          shift)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING",
     )
     .bind(new.id.as_str())
     .bind(new.model.as_str())
@@ -28,6 +29,7 @@ pub(super) async fn record(store: &Store, new: &Job, now: Timestamp) -> Result<J
     .bind(learners)
     .bind(new.reason.as_str())
     .bind(to_micros(now))
+    .bind(new.shift.map(to_micros))
     .execute(&mut *transaction)
     .await?;
     let recorded = known(&mut transaction, &new.id).await?;
@@ -82,6 +84,7 @@ pub(super) async fn record_tick(
 
 impl FromRow<'_, DbRow> for Job {
     fn from_row(row: &DbRow) -> sqlx::Result<Self> {
+        let shift: Option<i64> = row.try_get("shift")?;
         Ok(Self {
             id: row.parsed("job_id")?,
             model: row.parsed("model")?,
@@ -90,6 +93,7 @@ impl FromRow<'_, DbRow> for Job {
             cut_off: row.instant("cut_off")?,
             learners: row.json("learners")?,
             reason: row.try_get("reason")?,
+            shift: shift.map(from_micros).transpose()?,
         })
     }
 }
