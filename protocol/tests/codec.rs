@@ -19,6 +19,7 @@ fn job() -> TrainJob {
         cut_off: None,
         learners: vec![],
         reason: TrainReason::Requested,
+        shift: None,
     }
 }
 
@@ -44,6 +45,19 @@ fn unknown_fields_are_ignored_and_new_ones_have_defaults() {
     message.body =
         Bytes::from_static(br#"{"model":"m","as_of":"1970-01-01T00:00:00Z","from_the_future":[1,2]}"#);
     assert_eq!(decode::<TrainJob>(&message), Ok(job()));
+}
+
+#[test]
+fn a_declared_shift_is_a_field_that_older_readers_skip() {
+    let drift = TrainJob { shift: Some(Timestamp::UNIX_EPOCH), ..job() };
+    for content_type in [ContentType::Json, ContentType::MessagePack] {
+        let message = WireMessage::new(&drift, content_type, "id-1").expect("a small body");
+        assert_eq!(decode::<TrainJob>(&message), Ok(drift.clone()));
+    }
+    let [written, without] = [&drift, &job()].map(|job| serde_json::to_value(job).expect("JSON"));
+    assert_eq!((&written["shift"], &written["reason"]), (&"1970-01-01T00:00:00Z".into(), &without["reason"]));
+    assert!(without.get("shift").is_none(), "a job without one is written as ever");
+    assert_eq!((drift.why(), job().why()), ("drift", "requested"));
 }
 
 #[test]

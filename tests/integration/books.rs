@@ -37,6 +37,7 @@ pub(crate) fn train_job(environment: &Environment, number: u32) -> (Queue, WireM
         cut_off: None,
         learners: vec![learner.into()],
         reason: TrainReason::Requested,
+        shift: None,
     };
     (Queue::TrainJobs, message(&job, format!("fit-{number}")))
 }

@@ -32,6 +32,7 @@ async fn train_late(stack: &Stack, model: &ModelSpec) {
         cut_off: Some(at(LATE_CUT_OFF)),
         learners: vec!["few-trees".to_owned()],
         reason: TrainReason::Requested,
+        shift: None,
     };
     let waits = refused(decision(&stack.ask(Queue::TrainJobs, &job).await));
     assert_eq!(waits.verdict, RefusingVerdict::NotEnoughEvidence, "{:?}", waits.reasons);

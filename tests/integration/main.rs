@@ -38,6 +38,8 @@ mod judged_again;
 
 mod bad_evidence;
 
+mod drifted;
+
 mod verdict_told;
 
 mod followed;

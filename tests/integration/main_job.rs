@@ -69,6 +69,7 @@ async fn the_same_job_twice_is_one_version_and_one_decision() {
         cut_off: None,
         learners: vec!["small-trees".into()],
         reason: TrainReason::Requested,
+        shift: None,
     };
     let first = stack.ask_as("job-1", Queue::TrainJobs, &job).await;
     let second = stack.ask_as("job-1", Queue::TrainJobs, &job).await;

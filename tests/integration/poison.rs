@@ -39,6 +39,7 @@ fn job(model: &str) -> TrainJob {
         cut_off: None,
         learners: Vec::new(),
         reason: TrainReason::Requested,
+        shift: None,
     }
 }
 
@@ -54,6 +55,8 @@ async fn train_jobs_that_make_no_sense_are_dead_lettered_with_field_and_value() 
     let unknown_learner = TrainJob { learners: vec!["magic".into()], ..job("bike-demand") };
     let unknown_spec = TrainJob { spec_hash: Some("00".into()), ..job("bike-demand") };
     let from_the_future = TrainJob { as_of: at("2031-01-01T00:00:00Z"), ..job("bike-demand") };
+    let shift = Some(at("2026-01-01T00:00:01Z"));
+    let not_yet_shifted = TrainJob { shift, ..job("bike-demand") };
     let messages = [
         (garbage, "train-job cannot be decoded"),
         (unknown_kind, "type \"train-job.v9\" is unknown here"),
@@ -62,6 +65,10 @@ async fn train_jobs_that_make_no_sense_are_dead_lettered_with_field_and_value() 
         (wire(&unknown_learner, "p-5"), "learners[0] \"magic\": model bike-demand has no such learner"),
         (wire(&unknown_spec, "p-6"), "spec_hash \"00\""),
         (wire(&from_the_future, "p-7"), "as_of 2031-01-01T00:00:00Z: lies after now"),
+        (
+            wire(&not_yet_shifted, "p-8"),
+            "shift 2026-01-01T00:00:01Z: lies after as_of (2026-01-01T00:00:00Z)",
+        ),
     ];
     for (at, (message, expected)) in messages.into_iter().enumerate() {
         publish(&stack, Queue::TrainJobs, message).await;

@@ -177,6 +177,7 @@ impl Stack {
             cut_off: None,
             learners: vec![learner.to_owned()],
             reason: TrainReason::Requested,
+            shift: None,
         };
         decision(&self.ask(Queue::TrainJobs, &job).await)
     }

@@ -90,6 +90,7 @@ async fn promote(environment: &Environment, model: &ModelSpec) {
         cut_off: None,
         learners: vec![model.learners[0].name.to_string()],
         reason: TrainReason::Requested,
+        shift: None,
     };
     let mut asked = ask(&*environment.broker, Queue::TrainJobs, &job).await.expect("published");
     let reply = asked.reply(PATIENCE).await.expect("a decision");

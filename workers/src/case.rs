@@ -156,12 +156,12 @@ impl Case {
     /// # Errors
     /// [`Stopped`] if the stop flag was set meanwhile.
     pub fn judge(&self, given: &Given, stop: &StopFlag) -> Result<Found, Stopped> {
-        let Job { spec_hash, as_of, cut_off, .. } = &self.job;
+        let Job { spec_hash, as_of, cut_off, shift, .. } = &self.job;
         let judged = judge(&Contest {
             model: &self.model,
             dataset: &self.dataset,
             candidate: &self.candidate,
-            job: RecordedJob { spec_hash, as_of: *as_of, cut_off: *cut_off },
+            job: RecordedJob { spec_hash, as_of: *as_of, cut_off: *cut_off, shift: *shift },
             incumbent: self.incumbent.as_deref(),
             frame: &self.frame,
             covariates: &self.covariates,

@@ -498,16 +498,25 @@ fn shift(text: &str) -> Result<Shift, String> {
 
 /// `gatecast train`
 #[derive(Debug, Args)]
+#[command(after_help = "\
+--drift-since declares that demand has changed for good: a closure, a new tariff, a lost customer. The usual holdout of \
+four weeks and more would keep all of the new days from the training. So it shrinks to the newer half of the days since \
+then (three at least), and the gate bets on the candidate, day by day: what is much better is in use after about six \
+days of holdout, what is not waits and is looked at again with each new day, until there are as many days as any \
+candidate needs. That both errors must be lower holds throughout.")]
 pub struct Train {
     /// The model
     #[arg(required_unless_present = "all", conflicts_with = "all")]
     pub model: Option<ModelName>,
     /// Publish a train job for every model, e.g. every night in the place of the scheduler
-    #[arg(long, conflicts_with_all = ["learner", "wait"])]
+    #[arg(long, conflicts_with_all = ["learner", "wait", "drift_since"])]
     pub all: bool,
     /// Learners that compete for being the candidate [default: all of the model's]
     #[arg(long, value_name = "NAME")]
     pub learner: Vec<LearnerName>,
+    /// Demand is another one since then, RFC 3339: train on the older half of the days since, judge on the newer
+    #[arg(long, value_name = "TIME")]
+    pub drift_since: Option<Timestamp>,
     /// Wait for the gatekeeper's decision; exit with 6 if the candidate is refused
     #[arg(long)]
     pub wait: bool,

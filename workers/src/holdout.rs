@@ -1,13 +1,14 @@
 //! Where training ends and the holdout begins, from what the history holds.
 
 use forecasting::{
-    evaluation::{FrameCoverage, HoldoutPlan, size_holdout},
+    evaluation::{FrameCoverage, HoldoutPlan, size_holdout, size_holdout_since},
     spec::{DatasetSpec, ModelSpec},
 };
 use history::{History, ReadError};
 use jiff::Timestamp;
 
-/// Sizes the holdout of a train job from what was recorded by `as_of`.
+/// Sizes the holdout of a train job from what was recorded by `as_of`; after a declared shift from what there is since
+/// then.
 ///
 /// # Errors
 /// The outer error is a fault of the history; the inner one says, as a sentence, why there is too little
@@ -17,6 +18,7 @@ pub async fn plan(
     dataset: &DatasetSpec,
     model: &ModelSpec,
     as_of: Timestamp,
+    shift: Option<Timestamp>,
 ) -> Result<Result<HoldoutPlan, String>, ReadError> {
     let coverage = history.coverage(&dataset.name, Some(as_of)).await?;
     let covered = coverage.and_then(|covered| {
@@ -29,5 +31,8 @@ pub async fn plan(
             dataset.name
         )));
     };
-    Ok(size_holdout(model, dataset, &covered).map_err(|too_little| too_little.to_string()))
+    Ok(match shift {
+        None => size_holdout(model, dataset, &covered).map_err(|too_little| too_little.to_string()),
+        Some(shift) => size_holdout_since(shift, model, dataset, &covered).map_err(|none| none.to_string()),
+    })
 }

@@ -109,6 +109,7 @@ async fn publish_until_killed() {
             cut_off: None,
             learners: vec![],
             reason: TrainReason::Requested,
+            shift: None,
         };
         let message = WireMessage::new(&job, ContentType::Json, id.as_str()).expect("a small body");
         let sent = broker.publish(&Destination::Queue(Queue::TrainJobs), message).await;

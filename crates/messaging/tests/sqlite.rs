@@ -95,6 +95,7 @@ fn message(id: &str) -> WireMessage {
         cut_off: None,
         learners: vec![],
         reason: TrainReason::Requested,
+        shift: None,
     };
     WireMessage::new(&job, ContentType::Json, id).expect("a small body")
 }

@@ -137,6 +137,7 @@ fn message(kind: &str, number: usize) -> WireMessage {
         cut_off: None,
         learners: vec![],
         reason: TrainReason::Requested,
+        shift: None,
     };
     let message = WireMessage::new(&job, ContentType::Json, format!("{kind}-{number}"));
     let mut message = message.expect("a small body");

@@ -26,6 +26,18 @@ pub struct TrainJob {
     /// Why the job was published.
     #[serde(default)]
     pub reason: TrainReason,
+    /// From when on demand is another one (a declared drift): the days since then are split between training and
+    /// holdout, and the gate may decide after a few of them. Not after `as_of`. A trainer that does not know
+    /// of shifts holds out as ever.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shift: Option<Timestamp>,
+}
+
+impl TrainJob {
+    /// Why it was published, in a word: `drift` if a shift is declared, else the name of its reason.
+    pub fn why(&self) -> &'static str {
+        if self.shift.is_some() { "drift" } else { self.reason.as_str() }
+    }
 }
 
 /// Why a train job was published.

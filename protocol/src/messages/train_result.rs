@@ -24,7 +24,7 @@ pub struct TrainResult {
 pub struct JudgeAgain {
     /// The train job whose candidate it is.
     pub job: String,
-    /// Which look it is: 2 or 3.
+    /// Which look it is, from 2.
     pub look: u32,
 }
 

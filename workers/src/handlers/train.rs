@@ -121,10 +121,12 @@ impl TrainHandler {
         now: Timestamp,
     ) -> Result<Result<Job, String>, HandleError> {
         wait_for(message.as_of, now)?;
+        check_shift(message)?;
         let planned = if let Some(given) = message.cut_off {
             Ok(given)
         } else {
-            let sized = holdout::plan(&*self.history, &task.dataset, &task.model, message.as_of).await;
+            let (history, as_of, shift) = (&*self.history, message.as_of, message.shift);
+            let sized = holdout::plan(history, &task.dataset, &task.model, as_of, shift).await;
             sized.map_err(read_error)?.map(|plan| plan.cut_off)
         };
         let job = Job {
@@ -135,7 +137,8 @@ impl TrainHandler {
             // Where there is too little history nothing is held out, and nothing is trained either.
             cut_off: planned.as_ref().copied().unwrap_or(message.as_of),
             learners: task.learners.iter().map(|learner| learner.name.clone()).collect(),
-            reason: message.reason.as_str().to_owned(),
+            reason: message.why().to_owned(),
+            shift: message.shift,
         };
         let job = self.registry.record_job(&job, now).await.map_err(registry_error)?;
         Ok(planned.map(|_cut_off| job))
@@ -215,6 +218,16 @@ fn wait_for(as_of: Timestamp, now: Timestamp) -> Result<(), HandleError> {
         Err(_) | Ok(Duration::ZERO) => Ok(()),
         Ok(after) if after <= FAST_CLOCK => Err(HandleError::Postponed { after }),
         Ok(_) => Err(rejected(format!("as_of {as_of}: lies after now ({now})"))),
+    }
+}
+
+/// What is to come has shifted nothing yet.
+fn check_shift(message: &TrainJob) -> Result<(), HandleError> {
+    match message.shift {
+        Some(shift) if shift > message.as_of => {
+            Err(rejected(format!("shift {shift}: lies after as_of ({})", message.as_of)))
+        }
+        _ => Ok(()),
     }
 }
 

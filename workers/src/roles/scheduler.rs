@@ -129,7 +129,7 @@ async fn scheduled_job(
     tick: Timestamp,
 ) -> anyhow::Result<TrainJob> {
     let dataset = environment.registry.dataset(&model.dataset).await?.context("the dataset of a model")?.spec;
-    let plan = holdout::plan(&*environment.history, &dataset, model, tick).await?;
+    let plan = holdout::plan(&*environment.history, &dataset, model, tick, None).await?;
     Ok(TrainJob {
         model: model.name.to_string(),
         spec_hash: Some(model.hash()),
@@ -137,5 +137,6 @@ async fn scheduled_job(
         cut_off: plan.ok().map(|plan| plan.cut_off),
         learners: Vec::new(),
         reason: TrainReason::Scheduled,
+        shift: None,
     })
 }

@@ -158,6 +158,7 @@ pub(crate) fn job(id: &str) -> WireMessage {
         cut_off: None,
         learners: vec![],
         reason: TrainReason::Requested,
+        shift: None,
     };
     WireMessage::new(&job, ContentType::Json, id).expect("a small body")
 }

@@ -61,7 +61,8 @@ async fn ask_where_due(environment: &Environment, asked: &mut Asked) -> anyhow::
     Ok(looks)
 }
 
-/// Whether there is a value of about the time by which enough origins were expected; of any, where there was none.
+/// Whether there is a value of about the time by which enough origins were expected, or another one to bet on; of any,
+/// where there was none.
 async fn is_due(environment: &Environment, decision: &Decision) -> anyhow::Result<bool> {
     let Verdict::NotEnoughEvidence(Shortage { expected, .. }) = decision.judgement.verdict else {
         return Ok(false);
