@@ -17,3 +17,7 @@ CREATE TABLE edge_case (
     PRIMARY KEY (model, number),
     CHECK ((retired_at IS NULL) = (retired_by IS NULL) AND (retired_at IS NULL) = (retire_reason IS NULL))
 ) STRICT, WITHOUT ROWID;
+
+-- From when on demand is another one, where whoever published the job declared that: the holdout is since then, and its
+-- candidate may be looked at until it is decided.
+ALTER TABLE job ADD COLUMN shift INTEGER; -- NULL: none was declared
