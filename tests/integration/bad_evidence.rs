@@ -29,6 +29,7 @@ async fn trained(stack: &Stack, model: &ModelSpec, job: &str, learner: &str) {
         cut_off: None,
         learners: vec![learner.to_owned()],
         reason: TrainReason::Requested,
+        shift: None,
     };
     let message = WireMessage::new(&message, ContentType::Json, job).expect("a small body");
     let environment = &stack.environment;

@@ -175,7 +175,7 @@ mod tests {
         let coverage = coverage(&dataset);
         let usual = size_holdout(&model, &dataset, &coverage).expect("is enough");
         assert_eq!(usual.origins, 28);
-        let since = |days| size_holdout_since(day(&dataset, -days), &model, &dataset, &coverage);
+        let since = |days: i64| size_holdout_since(day(&dataset, -days), &model, &dataset, &coverage);
         assert_eq!(since(54).expect("are enough").origins, 27);
         for days in [55, 56, 120] {
             assert_eq!(since(days).as_ref(), Ok(&usual), "{days}");
@@ -225,7 +225,7 @@ mod tests {
     fn training_sees_the_new_regime_where_values_are_known_late() {
         let (dataset, model) = (dataset("PT1H", "PT48H"), model(24, ""));
         let coverage = coverage(&dataset);
-        let since = |days| size_holdout_since(day(&dataset, -days), &model, &dataset, &coverage);
+        let since = |days: i64| size_holdout_since(day(&dataset, -days), &model, &dataset, &coverage);
         let problem = since(5).expect_err("is too recent").to_string();
         assert!(problem.contains("and 6 are needed"), "{problem}");
         let shift = day(&dataset, -6);

@@ -123,7 +123,8 @@ pub async fn a_candidate_that_lacks_evidence_is_looked_at_twice_more(registry: O
 
 /// What bets that go on say of a candidate.
 fn bets_go_on(candidate: &Version, look: u32) -> NewDecision {
-    let shortage = Shortage { origins: look, needed_origins: 28, expected: Some(minute(9)) };
+    let shortage =
+        Shortage { origins: look, needed_origins: 28, expected: Some(minute(9)), unsure: Vec::new() };
     let mut waits = judgement(Verdict::NotEnoughEvidence(shortage));
     let bets = SinceShift { wealth: 1.6, needed_wealth: 20.0, decided_after: None, origins: look };
     waits.statistics.since_shift = Some(bets);
@@ -167,7 +168,7 @@ pub async fn of_candidates_since_a_shift_the_newest_that_was_not_refused_waits(
     assert_eq!(waiting().await, [Some(first.version)]);
     let second = propose_since_a_shift(&registry, "j3").await;
     assert!(waiting().await.is_empty());
-    let shortage = Shortage { origins: 3, needed_origins: 28, expected: Some(minute(9)) };
+    let shortage = Shortage { origins: 3, needed_origins: 28, expected: Some(minute(9)), unsure: Vec::new() };
     let refused = judgement(Verdict::KeepIncumbent(Vec::new()));
     recorded(
         decide(&registry, &NewDecision { judgement: refused, ..promote(&second, None) }, minute(3)).await,

@@ -123,7 +123,7 @@ impl Case {
             model,
             dataset: &self.dataset,
             candidate,
-            job: RecordedJob { spec_hash, as_of: *as_of, cut_off: *cut_off },
+            job: RecordedJob { spec_hash, as_of: *as_of, cut_off: *cut_off, shift: None },
             incumbent,
             frame: &self.frame,
             covariates: &self.covariates,

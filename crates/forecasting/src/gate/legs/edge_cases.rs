@@ -107,6 +107,7 @@ mod tests {
                 spec_hash: &candidate.spec_hash,
                 as_of: candidate.as_of,
                 cut_off: candidate.cut_off,
+                shift: None,
             },
             incumbent: Some(&incumbent),
             frame,

@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     artifact::Bundle,
     examples::{dataset, grid, history, long_mean, model, seasonal_naive, start, version},
-    gate::{RecordedJob, Side, judge},
+    gate::{Given, Look, RecordedJob, Side, judge},
     learning::StopFlag,
     series::{Covariates, Frame},
     spec::GatePolicy,
@@ -47,6 +47,7 @@ fn judge_sides(frame: &Frame, shift: i64, policy: &str, [candidate, incumbent]: 
         incumbent: Some(incumbent),
         frame,
         covariates: Covariates::none(),
+        given: Given::nothing(),
         stop: &stop,
     };
     judge(&contest).expect("nobody stops it").judgement
@@ -162,6 +163,7 @@ fn compared(candidate: Vec<f64>, incumbent: Vec<f64>) -> Findings {
         searched: &[],
         seed: 1,
         opponent: Side::Incumbent,
+        look: Look::FIRST,
     };
     compare_since_shift(&losses.expect("tests pair losses"), &terms)
 }
