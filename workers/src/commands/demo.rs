@@ -79,7 +79,8 @@ const STORY: [Step; 4] = [
     Step {
         model: "washington-bikes",
         learner: "trees-mean",
-        introduction: "And a first candidate for the bikes of Washington, again judged against a weekly mean.",
+        introduction: "And a first candidate for the bikes of Washington, again judged against a weekly mean. One \
+                       series says less than 21: what is better there may be luck.",
     },
 ];
 
