@@ -1,13 +1,17 @@
-//! A small model, its history and its artifacts, for the tests of gate and routing.
+//! A small model, its history, its artifacts and their contests, for the tests of gate and routing.
+
+use std::sync::LazyLock;
 
 use jiff::Timestamp;
 
 use crate::{
     artifact::Bundle,
+    gate::{Contest, Given, Judgement, RecordedJob, judge},
+    learning::StopFlag,
     models::{BoostedTrees, Forest, Model, SeasonalNaive, WeeklyMean},
     names::{LearnerName, SeriesId},
     preprocessing::FeatureSpec,
-    series::{Frame, Grid, Series},
+    series::{Covariates, Frame, Grid, Series},
     spec::{DatasetSpec, ModelSpec},
 };
 
@@ -21,6 +25,11 @@ pub(crate) fn model() -> ModelSpec {
     let toml =
         "name = 'visitors'\ndataset = 'footfall'\nhorizon = 24\nlearners = [{ learner = 'weekly-mean' }]";
     toml::from_str(toml).expect("is a model")
+}
+
+/// The same, judged by a policy of these lines.
+pub(crate) fn model_with(policy: &str) -> ModelSpec {
+    ModelSpec { gate: toml::from_str(policy).expect("is a policy"), ..model() }
 }
 
 pub(crate) fn grid() -> Grid {
@@ -91,4 +100,36 @@ pub(crate) fn level_times(ratio: f64) -> Model {
     let forest = Forest::new(ratio, &[], features.width()).expect("has no trees");
     let forests = vec![forest];
     Model::BoostedTrees(BoostedTrees { features, forests, non_negative: true })
+}
+
+/// The job of an honest trainer.
+pub(crate) fn recorded(candidate: &Bundle) -> RecordedJob<'_> {
+    let Bundle { spec_hash, as_of, cut_off, .. } = candidate;
+    RecordedJob { spec_hash, as_of: *as_of, cut_off: *cut_off, shift: None }
+}
+
+/// A first look at what an honest trainer made. A test says what is different in its contest.
+pub(crate) fn contest<'a>(
+    candidate: &'a Bundle,
+    incumbent: Option<&'a Bundle>,
+    frame: &'a Frame,
+) -> Contest<'a> {
+    static MODEL: LazyLock<ModelSpec> = LazyLock::new(model);
+    static DATASET: LazyLock<DatasetSpec> = LazyLock::new(dataset);
+    static STOP: LazyLock<StopFlag> = LazyLock::new(StopFlag::default);
+    Contest {
+        model: &MODEL,
+        dataset: &DATASET,
+        candidate,
+        job: recorded(candidate),
+        incumbent,
+        frame,
+        covariates: Covariates::none(),
+        given: Given::nothing(),
+        stop: &STOP,
+    }
+}
+
+pub(crate) fn judgement_of(contest: &Contest<'_>) -> Judgement {
+    judge(contest).expect("nobody stops it").judgement
 }

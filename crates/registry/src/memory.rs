@@ -1,5 +1,12 @@
 //! A registry in memory, for tests and for a first look.
 
+mod acts;
+mod decisions;
+mod edge_cases;
+mod incumbents;
+mod objects;
+mod versions;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Mutex, MutexGuard},
@@ -9,17 +16,15 @@ use async_trait::async_trait;
 use database::instant::cut_to_micros;
 use forecasting::{
     artifact::ArtifactName,
-    gate::EdgeCase,
     names::{DatasetName, ModelName},
     spec::{DatasetSpec, ModelSpec},
 };
 use jiff::Timestamp;
 
 use crate::{
-    Act, Acted, Applied, Decided, Decision, EdgeCaseAdded, EdgeCaseRetired, Expired, InForce, Incumbent, Job,
-    JobId, MadeBy, NewAct, NewDecision, NewEdgeCase, Proposal, Registry, RegistryError, Retirement,
-    Statement, Stored, StoredEdgeCase, StoredObject, Version, VersionState, edge_cases::Place,
-    error::storable_json, incumbents::succession, objects::check_not_condemned,
+    Act, Acted, Applied, Decided, Decision, EdgeCaseAdded, EdgeCaseRetired, Expired, Incumbent, Job, JobId,
+    NewAct, NewDecision, NewEdgeCase, Proposal, Registry, RegistryError, Statement, Stored, StoredEdgeCase,
+    StoredObject, Version, VersionState, error::storable_json,
 };
 
 /// A [`Registry`] that lives as long as the process.
@@ -308,235 +313,5 @@ impl State {
 
     fn job(&self, id: &JobId) -> Result<&Job, RegistryError> {
         self.jobs.get(id).ok_or_else(|| RegistryError::UnknownJob(id.clone()))
-    }
-
-    fn version_of_job(&self, job: &JobId) -> Option<&Version> {
-        self.versions.values().flatten().find(|version| version.proposal.job == *job)
-    }
-
-    fn decision_of_job(&self, job: &JobId) -> Option<&Decision> {
-        self.decisions.iter().rev().find(|decision| decision.job == *job)
-    }
-
-    fn incumbent(&self, model: &ModelName) -> Option<&Incumbent> {
-        self.incumbents.get(model).and_then(|history| history.last())
-    }
-
-    fn decide(&mut self, new: &NewDecision, now: Timestamp) -> Result<Decided, RegistryError> {
-        let latest = self.decision_of_job(&new.job);
-        if let Some(decision) = latest.filter(|decision| !decision.awaits(new.look)) {
-            return Ok(Decided::AlreadyDecided(decision.clone()));
-        }
-        let candidate = self.version_of_job(&new.job).cloned();
-        new.check(self.job(&new.job)?, candidate.as_ref(), latest)?;
-        let current = self.incumbent(&new.model).cloned();
-        if new.lost_race(current.as_ref()) {
-            return Ok(Decided::LostRace { incumbent: current });
-        }
-        if let Some(rows) = &new.scored_rows {
-            self.refer_to(rows, now)?;
-        }
-        let id = self.decisions.len() as u64 + 1;
-        let deed = new.deed(candidate.as_ref(), &InForce::at(now, self.acts_on(&new.model).cloned()));
-        let candidate = candidate.filter(|candidate| Some(candidate.version) == new.version);
-        if let (Some(candidate), Some(state)) = (&candidate, deed.state) {
-            self.set_state(&new.model, candidate.version, state, now);
-        }
-        let promoted = candidate
-            .filter(|_| deed.promotes)
-            .map(|candidate| self.put_into_use(&candidate, current.as_ref(), MadeBy::Decision(id), now));
-        let decision = Decision {
-            id,
-            job: new.job.clone(),
-            model: new.model.clone(),
-            version: new.version,
-            judged_against: new.judged_against,
-            look: new.look,
-            as_of: cut_to_micros(new.as_of),
-            judgement: new.judgement.clone(),
-            scored_rows: new.scored_rows,
-            decided_at: now,
-            promoted,
-            barred_by: deed.barred_by,
-        };
-        self.decisions.push(decision.clone());
-        self.count_looks(&new.model, &new.replayed_edge_cases());
-        Ok(Decided::Recorded(decision))
-    }
-
-    fn is_waiting(&self, decision: &Decision) -> bool {
-        let is_latest = self.decision_of_job(&decision.job).is_some_and(|latest| latest.id == decision.id);
-        let candidate = self.version_of_job(&decision.job);
-        let is_pending = candidate.is_some_and(|candidate| candidate.state == VersionState::Pending);
-        is_latest && is_pending && !self.is_superseded(decision) && decision.awaits(decision.look + 1)
-    }
-
-    /// Whether a newer candidate that knows more of the days since a shift has taken the place of this one.
-    fn is_superseded(&self, decision: &Decision) -> bool {
-        let knows_of_a_shift = |job: &JobId| self.jobs.get(job).is_some_and(|job| job.shift.is_some());
-        let supersedes = |other: &Version| {
-            let is_newer = Some(other.version) > decision.version && other.state != VersionState::Refused;
-            is_newer && knows_of_a_shift(&other.proposal.job)
-        };
-        knows_of_a_shift(&decision.job)
-            && self.versions.get(&decision.model).into_iter().flatten().any(supersedes)
-    }
-
-    fn act_of_message(&self, message_id: &str) -> Option<&Act> {
-        self.acts.iter().find(|act| act.message_id == message_id)
-    }
-
-    fn acts_on(&self, model: &ModelName) -> impl Iterator<Item = &Act> {
-        self.acts.iter().filter(move |act| act.model == *model)
-    }
-
-    fn act(&mut self, new: &NewAct, now: Timestamp) -> Result<Acted, RegistryError> {
-        if let Some(act) = self.act_of_message(&new.message_id) {
-            return Ok(Acted::AlreadyRecorded(act.clone()));
-        }
-        self.check_model(&new.model)?;
-        let current = self.incumbent(&new.model).cloned();
-        let in_force = InForce::at(now, self.acts_on(&new.model).cloned());
-        if new.lost_race(current.as_ref(), &in_force) {
-            return Ok(Acted::LostRace);
-        }
-        let successor = match new.puts_into_use() {
-            Some(version) => Some(self.known_version(&new.model, version)?.clone()),
-            None => None,
-        };
-        if successor.as_ref().is_some_and(|version| !self.is_needed(&version.proposal.artifact)) {
-            return Ok(Acted::ArtifactExpired);
-        }
-        let act = Act {
-            id: self.acts.len() as u64 + 1,
-            message_id: new.message_id.clone(),
-            model: new.model.clone(),
-            kind: new.kind,
-            by: new.by.clone(),
-            reason: new.reason.clone(),
-            expires: new.expires.map(cut_to_micros),
-            acted_at: now,
-            refusal: new.refusal.clone(),
-        };
-        if let Some(version) = successor {
-            self.set_state(&new.model, version.version, VersionState::Promoted, now);
-            self.put_into_use(&version, current.as_ref(), MadeBy::Act(Box::new(act.clone())), now);
-        }
-        self.acts.push(act.clone());
-        Ok(Acted::Recorded(act))
-    }
-
-    fn add_edge_case(&mut self, new: &NewEdgeCase, now: Timestamp) -> Result<EdgeCaseAdded, RegistryError> {
-        self.check_model(&new.model)?;
-        let cases = self.edge_cases.entry(new.model.clone()).or_default();
-        let number = match new.place(cases) {
-            Place::Number(number) => number,
-            Place::Same(case) => return Ok(EdgeCaseAdded::ThereAlready(case.clone())),
-            Place::Full => return Ok(EdgeCaseAdded::BankFull),
-        };
-        let added = StoredEdgeCase {
-            model: new.model.clone(),
-            case: EdgeCase { number, bound: new.storable_bound() },
-            added: new.wanted.clone(),
-            added_at: now,
-            looks: 0,
-            retired: None,
-        };
-        cases.push(added.clone());
-        Ok(EdgeCaseAdded::Recorded(added))
-    }
-
-    fn retire_edge_case(
-        &mut self,
-        model: &ModelName,
-        number: u32,
-        wanted: &Statement,
-        now: Timestamp,
-    ) -> Result<EdgeCaseRetired, RegistryError> {
-        self.check_model(model)?;
-        let mut cases = self.edge_cases.get_mut(model).into_iter().flatten();
-        let Some(stored) = cases.find(|stored| stored.case.number == number) else {
-            return Ok(EdgeCaseRetired::Unknown);
-        };
-        if !stored.is_active() {
-            return Ok(EdgeCaseRetired::RetiredBefore(stored.clone()));
-        }
-        stored.retired = Some(Retirement { wanted: wanted.clone(), at: now });
-        Ok(EdgeCaseRetired::Recorded(stored.clone()))
-    }
-
-    fn count_looks(&mut self, model: &ModelName, numbers: &[u32]) {
-        let cases = self.edge_cases.get_mut(model).into_iter().flatten();
-        for stored in cases.filter(|stored| numbers.contains(&stored.case.number)) {
-            stored.looks += 1;
-        }
-    }
-
-    fn known_version(&self, model: &ModelName, version: u32) -> Result<&Version, RegistryError> {
-        let mut versions = self.versions.get(model).into_iter().flatten();
-        let known = versions.find(|known| known.version == version);
-        known.ok_or_else(|| RegistryError::UnknownVersion { model: model.clone(), version })
-    }
-
-    fn put_into_use(
-        &mut self,
-        version: &Version,
-        current: Option<&Incumbent>,
-        made_by: MadeBy,
-        now: Timestamp,
-    ) -> Incumbent {
-        let model = &version.proposal.model;
-        if let Some(current) = current {
-            self.set_state(model, current.version, VersionState::Retired, now);
-        }
-        let (generation, since) = succession(current, now);
-        let incumbent = Incumbent {
-            model: model.clone(),
-            version: version.version,
-            generation,
-            artifact: version.proposal.artifact,
-            size_bytes: version.proposal.size_bytes,
-            since,
-            previous_version: current.map(|current| current.version),
-            made_by,
-        };
-        self.incumbents.entry(model.clone()).or_default().push(incumbent.clone());
-        incumbent
-    }
-
-    fn refer_to(&mut self, object: &StoredObject, began: Timestamp) -> Result<(), RegistryError> {
-        check_not_condemned(object, self.objects.get(&object.name).copied().flatten(), began)?;
-        self.objects.insert(object.name, None);
-        Ok(())
-    }
-
-    fn is_kept(&self, name: &ArtifactName, expired: &Expired) -> bool {
-        let mut versions =
-            self.versions.values().flatten().filter(|version| version.proposal.artifact == *name);
-        let mut decisions = self
-            .decisions
-            .iter()
-            .filter(|decision| decision.scored_rows.is_some_and(|rows| rows.name == *name));
-        versions.any(|version| {
-            !matches!(version.state, VersionState::Refused | VersionState::Retired)
-                || version.state_since >= expired.versions_before
-        }) || decisions.any(|decision| decision.decided_at >= expired.decisions_before)
-    }
-
-    fn is_needed(&self, name: &ArtifactName) -> bool {
-        matches!(self.objects.get(name), Some(None))
-    }
-
-    fn condemn(&mut self, names: &[ArtifactName], now: Timestamp) {
-        self.objects.extend(names.iter().map(|name| (*name, Some(cut_to_micros(now)))));
-    }
-
-    fn set_state(&mut self, model: &ModelName, version: u32, state: VersionState, now: Timestamp) {
-        let versions = self.versions.get_mut(model).into_iter().flatten();
-        for version in versions.filter(|candidate| candidate.version == version) {
-            if version.state != state {
-                (version.state, version.state_since) = (state, now);
-            }
-        }
     }
 }

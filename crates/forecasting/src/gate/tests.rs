@@ -1,12 +1,17 @@
 use super::*;
 use crate::{
-    examples::{dataset, history, id, level_times, long_mean, model, seasonal_naive, start, version},
+    examples::{
+        contest, history, id, judgement_of, level_times, long_mean, model, model_with, recorded,
+        seasonal_naive, version,
+    },
     names::{DatasetName, ModelName},
 };
 
-mod facts;
-
 mod bad_candidates;
+mod facts;
+mod looks;
+mod promises;
+mod shapes;
 
 /// 60 days of which the last 30 are after all cut-offs.
 const DAYS: i64 = 60;
@@ -18,28 +23,8 @@ fn judge_on(frame: &Frame, candidate: &Bundle, incumbent: Option<&Bundle>) -> Ju
 
 /// By a policy of these lines.
 fn judge_by(policy: &str, frame: &Frame, candidate: &Bundle, incumbent: Option<&Bundle>) -> Judgement {
-    let (mut model, dataset, stop) = (model(), dataset(), StopFlag::default());
-    model.gate = toml::from_str(policy).expect("is a policy");
-    let job = recorded(candidate);
-    let covariates = Covariates::none();
-    let contest = Contest {
-        model: &model,
-        dataset: &dataset,
-        candidate,
-        job,
-        incumbent,
-        frame,
-        covariates,
-        given: Given::nothing(),
-        stop: &stop,
-    };
-    judge(&contest).expect("nobody stops it").judgement
-}
-
-/// The job of an honest trainer.
-fn recorded(candidate: &Bundle) -> RecordedJob<'_> {
-    let Bundle { spec_hash, as_of, cut_off, .. } = candidate;
-    RecordedJob { spec_hash, as_of: *as_of, cut_off: *cut_off, shift: None }
+    let model = &model_with(policy);
+    judgement_of(&Contest { model, ..contest(candidate, incumbent, frame) })
 }
 
 #[test]
@@ -91,22 +76,8 @@ fn a_first_candidate_competes_with_the_fallback_that_serves() {
 
 #[test]
 fn a_candidate_that_contradicts_its_recorded_job_is_refused() {
-    let (model, dataset, frame, stop) = (model(), dataset(), history(DAYS), StopFlag::default());
-    let candidate = version(long_mean(), TRAINED);
-    let reasons = |job| {
-        let contest = Contest {
-            model: &model,
-            dataset: &dataset,
-            candidate: &candidate,
-            job,
-            incumbent: None,
-            frame: &frame,
-            covariates: Covariates::none(),
-            given: Given::nothing(),
-            stop: &stop,
-        };
-        judge(&contest).expect("nobody stops it").judgement.verdict.reasons()
-    };
+    let (frame, candidate) = (history(DAYS), version(long_mean(), TRAINED));
+    let reasons = |job| judgement_of(&Contest { job, ..contest(&candidate, None, &frame) }).verdict.reasons();
     let job = recorded(&candidate);
     let before = version(long_mean(), TRAINED - 1).cut_off;
     assert_eq!(
@@ -116,95 +87,12 @@ fn a_candidate_that_contradicts_its_recorded_job_is_refused() {
     assert_eq!(
         reasons(RecordedJob { as_of: before, spec_hash: "other", ..job }),
         [
-            format!("the candidate's spec_hash is {}, but other is recorded for its job", model.hash()),
+            format!("the candidate's spec_hash is {}, but other is recorded for its job", model().hash()),
             "the candidate's as_of is 2025-02-04T22:00:00Z, but 2025-02-03T22:00:00Z is recorded for its job"
                 .to_owned(),
         ]
     );
     assert!(reasons(job).is_empty());
-}
-
-#[test]
-fn no_row_was_a_training_target_of_either_side() {
-    let (candidate, incumbent) = (version(long_mean(), 20), version(seasonal_naive(), 25));
-    for (candidate, incumbent) in [(&candidate, &incumbent), (&incumbent, &candidate)] {
-        let evidence = judge_on(&history(DAYS), candidate, Some(incumbent)).evidence;
-        assert_eq!(evidence.origins, 35);
-        assert!(evidence.first_origin > Some(incumbent.cut_off.max(candidate.cut_off)));
-    }
-}
-
-#[test]
-fn losses_are_scaled_by_what_both_sides_had_before_them() {
-    let mut frame = history(DAYS);
-    frame.series.truncate(1);
-    let (candidate, incumbent) = (version(long_mean(), 25), version(seasonal_naive(), 20));
-    let scales = |bundle: &Bundle| LossScales::in_sample(&frame, bundle.cut_off);
-    let earlier = scales(&incumbent).of(&frame.series[0].id);
-    assert_ne!(earlier, scales(&candidate).of(&frame.series[0].id));
-    for (candidate, incumbent) in [(&candidate, &incumbent), (&incumbent, &candidate)] {
-        let errors = judge_on(&frame, candidate, Some(incumbent)).candidate.expect("scored");
-        assert!((errors.mae / errors.average - earlier).abs() < 1e-9);
-    }
-}
-
-#[test]
-fn the_first_origin_waits_for_the_availability_delay() {
-    let (model, frame, stop) = (model(), history(DAYS), StopFlag::default());
-    let candidate = version(long_mean(), TRAINED);
-    let origins = [0, 48].map(|hours| {
-        let mut dataset = dataset();
-        dataset.availability_delay = jiff::SignedDuration::from_hours(hours);
-        let contest = Contest {
-            model: &model,
-            dataset: &dataset,
-            candidate: &candidate,
-            job: recorded(&candidate),
-            incumbent: None,
-            frame: &frame,
-            covariates: Covariates::none(),
-            given: Given::nothing(),
-            stop: &stop,
-        };
-        judge(&contest).expect("nobody stops it").judgement.evidence.origins
-    });
-    assert_eq!(origins, [30, 28]);
-}
-
-#[test]
-fn fewer_than_28_origins_are_not_enough() {
-    let (better, worse) = (version(long_mean(), TRAINED), version(seasonal_naive(), TRAINED));
-    for (days, name) in [(58, "promote"), (57, "not-enough-evidence"), (TRAINED, "not-enough-evidence")] {
-        let judgement = judge_on(&history(days), &better, Some(&worse));
-        assert_eq!(judgement.verdict.name(), name, "{days} days");
-    }
-    let judgement = judge_on(&history(57), &better, Some(&worse));
-    let text =
-        "28 origins after the cut-off are needed and 27 are there; the missing 1 are expected by about";
-    assert!(judgement.verdict.reasons()[0].starts_with(text), "{:?}", judgement.verdict.reasons());
-}
-
-#[test]
-fn origins_with_a_single_point_are_no_evidence() {
-    let (better, worse) = (version(long_mean(), TRAINED), version(seasonal_naive(), TRAINED));
-    let mut frame = history(DAYS);
-    let first = usize::try_from(20 + TRAINED).expect("is a day") * 24;
-    for series in &mut frame.series {
-        for (hour, value) in series.values.iter_mut().enumerate().skip(first) {
-            // An hour a day is left.
-            *value = if hour % 24 == 12 { *value } else { f64::NAN };
-        }
-    }
-    let judgement = judge_on(&frame, &better, Some(&worse));
-    assert_eq!((judgement.verdict.name(), judgement.evidence.origins), ("not-enough-evidence", 20));
-}
-
-#[test]
-fn a_history_without_values_is_not_enough() {
-    let mut empty = history(DAYS);
-    empty.series.iter_mut().for_each(|series| series.values.fill(f64::NAN));
-    let judgement = judge_on(&empty, &version(long_mean(), TRAINED), None);
-    assert_eq!(judgement.verdict.name(), "not-enough-evidence");
 }
 
 #[test]
@@ -272,19 +160,8 @@ fn a_judgement_repeats_bit_by_bit() {
 
 #[test]
 fn a_judgement_stops_when_asked() {
-    let (model, dataset, frame, stop) = (model(), dataset(), history(DAYS), StopFlag::default());
-    let candidate = version(long_mean(), TRAINED);
-    let contest = Contest {
-        model: &model,
-        dataset: &dataset,
-        candidate: &candidate,
-        job: recorded(&candidate),
-        incumbent: None,
-        frame: &frame,
-        covariates: Covariates::none(),
-        given: Given::nothing(),
-        stop: &stop,
-    };
+    let (frame, candidate, stop) = (history(DAYS), version(long_mean(), TRAINED), StopFlag::default());
+    let contest = Contest { stop: &stop, ..contest(&candidate, None, &frame) };
     stop.stop();
     assert_eq!(judge(&contest).err(), Some(Stopped));
 }
@@ -292,21 +169,8 @@ fn a_judgement_stops_when_asked() {
 #[test]
 fn the_rows_that_are_handed_out_are_those_that_were_scored() {
     let (better, worse) = (version(long_mean(), TRAINED), version(seasonal_naive(), TRAINED));
-    let (model, dataset, frame, stop) = (model(), dataset(), history(DAYS), StopFlag::default());
-    let (candidate, incumbent) = (&better, Some(&worse));
-    let job = recorded(candidate);
-    let contest = Contest {
-        model: &model,
-        dataset: &dataset,
-        candidate,
-        job,
-        incumbent,
-        frame: &frame,
-        covariates: Covariates::none(),
-        given: Given::nothing(),
-        stop: &stop,
-    };
-    let judged = judge(&contest).expect("nobody stops it");
+    let frame = history(DAYS);
+    let judged = judge(&contest(&better, Some(&worse), &frame)).expect("nobody stops it");
     assert_eq!(judged.rows().count() as u64, judged.judgement.evidence.rows);
     let average = |side: fn(&ScoredRow<'_>) -> Option<f64>| {
         let losses = judged
@@ -323,144 +187,10 @@ fn the_rows_that_are_handed_out_are_those_that_were_scored() {
 
 #[test]
 fn a_forecast_that_is_no_number_is_none_in_the_rows() {
-    let (model, dataset, frame, stop) = (model(), dataset(), history(DAYS), StopFlag::default());
-    let broken = version(level_times(f64::MAX), TRAINED);
-    let contest = Contest {
-        model: &model,
-        dataset: &dataset,
-        candidate: &broken,
-        job: recorded(&broken),
-        incumbent: None,
-        frame: &frame,
-        covariates: Covariates::none(),
-        given: Given::nothing(),
-        stop: &stop,
-    };
-    let judged = judge(&contest).expect("nobody stops it");
+    let (frame, broken) = (history(DAYS), version(level_times(f64::MAX), TRAINED));
+    let judged = judge(&contest(&broken, None, &frame)).expect("nobody stops it");
     assert!(judged.rows().count() > 0);
     assert!(judged.rows().all(|row| row.candidate.is_none() && row.incumbent.is_some()));
-}
-
-#[test]
-fn a_promotion_says_in_a_few_sentences_what_it_rests_on() {
-    let (better, worse) = (version(long_mean(), TRAINED), version(seasonal_naive(), TRAINED));
-    let judgement = judge_on(&history(DAYS), &better, Some(&worse));
-    let reasons = judgement.reasons();
-    assert_eq!(reasons.len(), 5, "{reasons:?}");
-    let starts = [
-        "average error ",
-        "worst-case error (mean of the worst 30 of 2160 points) ",
-        "on none of 12 slices",
-        "both",
-        "promised: ",
-    ];
-    for (reason, start) in reasons.iter().zip(starts) {
-        assert!(reason.starts_with(start), "{reason}");
-    }
-    assert!(reasons[0].ends_with("and luck does as well with a probability below 0.001"), "{reasons:?}");
-    assert!(reasons[1].contains(" %), and with 96 % confidence at most 0."), "{reasons:?}");
-    let statistics = judgement.statistics;
-    let bootstrap = statistics.bootstrap.expect("ran");
-    assert_eq!((bootstrap.resamples, bootstrap.block_origins, bootstrap.blocks), (2000, 7, 5));
-    assert_eq!(statistics.average.map(|test| (test.origins, test.overlap)), Some((30, 1)));
-}
-
-#[test]
-fn a_promotion_promises_less_than_it_measured_and_a_refusal_nothing() {
-    let (better, worse) = (version(long_mean(), TRAINED), version(seasonal_naive(), TRAINED));
-    let judgement = judge_on(&history(DAYS), &better, Some(&worse));
-    let (candidate, incumbent) = (judgement.candidate.expect("scored"), judgement.incumbent.expect("scored"));
-    let promised = judgement.promised.expect("is promoted");
-    for (gain, ours, theirs) in [
-        (promised.average, candidate.average, incumbent.average),
-        (promised.worst_case, candidate.worst_case, incumbent.worst_case),
-    ] {
-        assert!((gain.measured - (1.0 - ours / theirs)).abs() < 1e-9, "{gain:?}");
-        assert!(0.0 < gain.shrunken && gain.shrunken < gain.measured, "{gain:?}");
-        assert!(gain.standard_error > 0.0, "{gain:?}");
-    }
-    assert_eq!(judge_on(&history(DAYS), &worse, Some(&better)).promised, None);
-}
-
-#[test]
-fn looks_at_the_same_rows_are_counted_and_nothing_else_follows_from_them() {
-    let (better, worse) = (version(long_mean(), TRAINED), version(seasonal_naive(), TRAINED));
-    let (model, dataset, frame, stop) = (model(), dataset(), history(DAYS), StopFlag::default());
-    let judged = |earlier: &[PastLook], look| {
-        let contest = Contest {
-            model: &model,
-            dataset: &dataset,
-            candidate: &better,
-            job: recorded(&better),
-            incumbent: Some(&worse),
-            frame: &frame,
-            covariates: Covariates::none(),
-            given: &Given { look, earlier: earlier.to_vec(), ..Given::default() },
-            stop: &stop,
-        };
-        judge(&contest).expect("nobody stops it").judgement
-    };
-    let alone = judged(&[], Look::FIRST);
-    assert_eq!(alone.looks, Looks { at_candidate: 1, at_these_rows: 1, expected_by_luck: 0.04, left: 24 });
-    let same = alone.as_past_look().expect("compared losses");
-    let before = PastLook { first_origin: start(), last_target: version(long_mean(), 20).cut_off, ..same };
-    let among = judged(&[same, before, same], Look::FIRST);
-    assert_eq!((among.looks.at_these_rows, among.looks.left), (3, 22));
-    assert!(among.reasons().iter().any(|reason| reason.starts_with("this is look 3 at these rows")));
-    assert_eq!(Judgement { looks: alone.looks, ..among }, alone);
-    // A further look has less of alpha, and counts on.
-    let again = judged(&[same], Look { number: 2, compared_before: 1 });
-    assert_eq!((again.looks.at_candidate, again.looks.at_these_rows), (2, 2));
-    assert!((again.looks.expected_by_luck - 0.045).abs() < 1e-12, "{again:?}");
-}
-
-#[test]
-fn a_look_that_came_too_early_to_compare_spends_nothing_and_forgets_nothing() {
-    let candidate = version(long_mean(), TRAINED);
-    let (model, dataset, frame, stop) = (model(), dataset(), history(40), StopFlag::default());
-    let mut empty = frame.clone();
-    empty.series.iter_mut().for_each(|series| series.values.fill(f64::NAN));
-    for (frame, compared_before) in [(&frame, 0), (&frame, 1), (&empty, 1)] {
-        let contest = Contest {
-            model: &model,
-            dataset: &dataset,
-            candidate: &candidate,
-            job: recorded(&candidate),
-            incumbent: None,
-            frame,
-            covariates: Covariates::none(),
-            given: &Given { look: Look { number: 2, compared_before }, ..Given::default() },
-            stop: &stop,
-        };
-        let judgement = judge(&contest).expect("nobody stops it").judgement;
-        assert_eq!(judgement.verdict.name(), "not-enough-evidence");
-        assert_eq!(judgement.looks, Looks { at_candidate: compared_before, ..Looks::default() });
-        let day_after = frame.last_target().map(|last| frame.grid.advance(last, 24));
-        assert_eq!(contest.expected(1), day_after);
-    }
-}
-
-#[test]
-fn a_longer_horizon_overlaps_and_its_origins_are_drawn_in_longer_blocks() {
-    let (mut model, dataset, stop) = (model(), dataset(), StopFlag::default());
-    model.horizon_steps = 24 * 9;
-    let (mut better, mut worse) = (version(long_mean(), TRAINED), version(seasonal_naive(), TRAINED));
-    (better.horizon_steps, worse.horizon_steps) = (model.horizon_steps, model.horizon_steps);
-    let frame = history(TRAINED + 50);
-    let contest = Contest {
-        model: &model,
-        dataset: &dataset,
-        candidate: &better,
-        job: recorded(&better),
-        incumbent: Some(&worse),
-        frame: &frame,
-        covariates: Covariates::none(),
-        given: Given::nothing(),
-        stop: &stop,
-    };
-    let statistics = judge(&contest).expect("nobody stops it").judgement.statistics;
-    assert_eq!(statistics.average.map(|test| (test.origins, test.overlap, test.bandwidth)), Some((42, 9, 9)));
-    assert_eq!(statistics.bootstrap.map(|bootstrap| bootstrap.block_origins), Some(9));
 }
 
 #[test]

@@ -5,8 +5,11 @@ use jiff::civil::date;
 use super::*;
 use crate::{
     artifact::Bundle,
-    examples::{dataset, history, id, level_times, long_mean, model, seasonal_naive, start, version},
-    gate::{Given, RecordedJob, Verdict, judge},
+    examples::{
+        contest, dataset, history, id, judgement_of, level_times, long_mean, model, seasonal_naive, start,
+        version,
+    },
+    gate::Verdict,
     holidays::HolidayRegion,
     learners::Algorithm,
     learning::{StopFlag, TrainingRequest, fit_alone},
@@ -108,7 +111,7 @@ impl Case {
     fn judged(&self, candidate: &Bundle, incumbent: Option<&Bundle>, contract: Contract) -> Judgement {
         let model = ModelSpec { contracts: vec![contract], ..self.model.clone() };
         let stop = StopFlag::default();
-        judge(&self.contest(&model, candidate, incumbent, &stop)).expect("nobody stops it").judgement
+        judgement_of(&self.contest(&model, candidate, incumbent, &stop))
     }
 
     fn contest<'a>(
@@ -118,18 +121,8 @@ impl Case {
         incumbent: Option<&'a Bundle>,
         stop: &'a StopFlag,
     ) -> Contest<'a> {
-        let Bundle { spec_hash, as_of, cut_off, .. } = candidate;
-        Contest {
-            model,
-            dataset: &self.dataset,
-            candidate,
-            job: RecordedJob { spec_hash, as_of: *as_of, cut_off: *cut_off, shift: None },
-            incumbent,
-            frame: &self.frame,
-            covariates: &self.covariates,
-            given: Given::nothing(),
-            stop,
-        }
+        let (dataset, covariates) = (&self.dataset, &self.covariates);
+        Contest { model, dataset, covariates, stop, ..contest(candidate, incumbent, &self.frame) }
     }
 
     fn examined(&self, candidate: &Bundle, contract: Contract) -> Examined {

@@ -71,10 +71,11 @@ mod tests {
 
     use crate::{
         artifact::Bundle,
-        examples::{dataset, history, id, level_times, long_mean, model, seasonal_naive, start, version},
-        gate::{Contest, EdgeCase, ErrorBound, Given, Judgement, RecordedJob, Verdict, judge},
-        learning::StopFlag,
-        series::{Covariates, Frame},
+        examples::{
+            contest, history, id, judgement_of, level_times, long_mean, seasonal_naive, start, version,
+        },
+        gate::{Contest, EdgeCase, ErrorBound, Given, Judgement, Verdict},
+        series::Frame,
     };
 
     /// The history has 60 days, training 30 of them.
@@ -97,25 +98,9 @@ mod tests {
     }
 
     fn judge_with(edge_cases: &[EdgeCase], frame: &Frame, candidate: &Bundle) -> Judgement {
-        let (model, dataset, stop) = (model(), dataset(), StopFlag::default());
         let incumbent = version(seasonal_naive(), TRAINED);
-        let contest = Contest {
-            model: &model,
-            dataset: &dataset,
-            candidate,
-            job: RecordedJob {
-                spec_hash: &candidate.spec_hash,
-                as_of: candidate.as_of,
-                cut_off: candidate.cut_off,
-                shift: None,
-            },
-            incumbent: Some(&incumbent),
-            frame,
-            covariates: Covariates::none(),
-            given: &Given { edge_cases: edge_cases.to_vec(), ..Given::default() },
-            stop: &stop,
-        };
-        judge(&contest).expect("nobody stops it").judgement
+        let given = &Given { edge_cases: edge_cases.to_vec(), ..Given::default() };
+        judgement_of(&Contest { given, ..contest(candidate, Some(&incumbent), frame) })
     }
 
     fn better() -> Bundle {

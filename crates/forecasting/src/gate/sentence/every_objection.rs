@@ -12,15 +12,15 @@ use crate::{
 
 const AGAINST: Side = Side::Incumbent;
 
-fn series() -> SeriesId {
+pub(super) fn series() -> SeriesId {
     SeriesId::new("kiosk").expect("is an id")
 }
 
-fn origin() -> Timestamp {
+pub(super) fn origin() -> Timestamp {
     "2025-03-01T00:00:00Z".parse().expect("is a time")
 }
 
-fn target() -> Timestamp {
+pub(super) fn target() -> Timestamp {
     "2025-03-01T05:00:00Z".parse().expect("is a time")
 }
 

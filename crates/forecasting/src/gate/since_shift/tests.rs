@@ -3,10 +3,11 @@ use jiff::Timestamp;
 use super::*;
 use crate::{
     artifact::Bundle,
-    examples::{dataset, grid, history, long_mean, model, seasonal_naive, start, version},
-    gate::{Given, Look, RecordedJob, Side, judge},
-    learning::StopFlag,
-    series::{Covariates, Frame},
+    examples::{
+        contest, grid, history, judgement_of, long_mean, model_with, recorded, seasonal_naive, start, version,
+    },
+    gate::{Look, RecordedJob, Side},
+    series::Frame,
     spec::GatePolicy,
 };
 
@@ -36,21 +37,9 @@ fn judge_on(frame: &Frame, shift: i64, policy: &str) -> Judgement {
 }
 
 fn judge_sides(frame: &Frame, shift: i64, policy: &str, [candidate, incumbent]: [&Bundle; 2]) -> Judgement {
-    let (mut model, dataset, stop) = (model(), dataset(), StopFlag::default());
-    model.gate = toml::from_str(policy).expect("is a policy");
-    let (as_of, cut_off, shift) = (candidate.as_of, candidate.cut_off, Some(day(shift)));
-    let contest = Contest {
-        model: &model,
-        dataset: &dataset,
-        candidate,
-        job: RecordedJob { spec_hash: &candidate.spec_hash, as_of, cut_off, shift },
-        incumbent: Some(incumbent),
-        frame,
-        covariates: Covariates::none(),
-        given: Given::nothing(),
-        stop: &stop,
-    };
-    judge(&contest).expect("nobody stops it").judgement
+    let (model, shift) = (&model_with(policy), Some(day(shift)));
+    let job = RecordedJob { shift, ..recorded(candidate) };
+    judgement_of(&Contest { model, job, ..contest(candidate, Some(incumbent), frame) })
 }
 
 #[test]

@@ -316,20 +316,11 @@ fn refused_whole(number: u64) -> &'static str {
     let is_fact = !["flat", "last week's", "for a shorter horizon"].contains(&flaw);
     let incumbent = version(if is_fact { seasonal_naive() } else { long_mean() }, TRAINED);
     let honest = version(long_mean(), TRAINED);
-    let (mut model, dataset, stop) = (model(), dataset(), StopFlag::default());
+    let mut model = model();
     model.gate.max_load_seconds = 1.0;
-    let contest = Contest {
-        model: &model,
-        dataset: &dataset,
-        candidate: &candidate,
-        job: recorded(&honest),
-        incumbent: Some(&incumbent),
-        frame: &frame,
-        covariates: Covariates::none(),
-        given: &Given { measured, ..Given::default() },
-        stop: &stop,
-    };
-    let verdict = judge(&contest).expect("nobody stops it").judgement.verdict;
+    let (model, job, given) = (&model, recorded(&honest), &Given { measured, ..Given::default() });
+    let contest = Contest { model, job, given, ..contest(&candidate, Some(&incumbent), &frame) };
+    let verdict = judgement_of(&contest).verdict;
     assert_eq!(verdict.name(), "keep-incumbent", "candidate {number}, {flaw}: {verdict:?}");
     flaw
 }

@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 
 use super::*;
-use crate::series::SeriesCovariates;
+use crate::{examples::dataset, series::SeriesCovariates};
 
 fn measured(size_bytes: u64, load_ms: i64, answer_ms: i64) -> Measured {
     let [load, answer] = [load_ms, answer_ms].map(SignedDuration::from_millis);
@@ -12,21 +12,10 @@ fn measured(size_bytes: u64, load_ms: i64, answer_ms: i64) -> Measured {
 
 /// A candidate that is better, after so many days and by a policy of these lines.
 fn judge_measured(policy: &str, days: i64, measured: Option<Measured>) -> Judgement {
-    let (mut model, dataset, stop, frame) = (model(), dataset(), StopFlag::default(), history(days));
-    model.gate = toml::from_str(policy).expect("is a policy");
+    let (model, frame) = (&model_with(policy), history(days));
     let (better, worse) = (version(long_mean(), TRAINED), version(seasonal_naive(), TRAINED));
-    let contest = Contest {
-        model: &model,
-        dataset: &dataset,
-        candidate: &better,
-        job: recorded(&better),
-        incumbent: Some(&worse),
-        frame: &frame,
-        covariates: Covariates::none(),
-        given: &Given { measured, ..Given::default() },
-        stop: &stop,
-    };
-    judge(&contest).expect("nobody stops it").judgement
+    let given = &Given { measured, ..Given::default() };
+    judgement_of(&Contest { model, given, ..contest(&better, Some(&worse), &frame) })
 }
 
 #[test]
@@ -128,9 +117,8 @@ fn a_single_forecast_with_a_number_that_is_none_makes_a_side_unusable() {
 
 #[test]
 fn slices_by_attribute_and_by_holiday_are_judged_and_said() {
-    let (mut model, mut dataset, stop, frame) = (model(), dataset(), StopFlag::default(), history(DAYS));
     let policy = "search_slices = false\nslices = { holidays = true, attributes = ['side'] }";
-    model.gate = toml::from_str(policy).expect("is a policy");
+    let (model, mut dataset, frame) = (model_with(policy), dataset(), history(DAYS));
     dataset.holidays = Some("DE".parse().expect("is known"));
     let name = crate::names::CovariateName::new("side").expect("is a name");
     let said = |text: &str| {
@@ -145,15 +133,10 @@ fn slices_by_attribute_and_by_holiday_are_judged_and_said() {
     let contest = Contest {
         model: &model,
         dataset: &dataset,
-        candidate: &better,
-        job: recorded(&better),
-        incumbent: Some(&worse),
-        frame: &frame,
         covariates: &covariates,
-        given: Given::nothing(),
-        stop: &stop,
+        ..contest(&better, Some(&worse), &frame)
     };
-    let judgement = judge(&contest).expect("nobody stops it").judgement;
+    let judgement = judgement_of(&contest);
     assert_eq!(judgement.verdict, Verdict::Promote);
     let names: Vec<String> = judgement.statistics.slices.iter().map(|test| test.slice.to_string()).collect();
     assert_eq!(names, ["side=east", "side=west"]);
