@@ -44,8 +44,11 @@ impl Display for Objection {
                 let (ratio, lower) = (beside(*ratio, *allowed), beside(*lower, *allowed));
                 write!(f, "on {slice}, error {ratio} × the {against}'s (at least {lower} × ")?;
                 write!(f, "with {} confidence; {allowed:.2} allowed)", confidence(*alpha))?;
-                let Some(slices) = searched else { return Ok(()) };
-                write!(f, ", the worst of {slices} slices that were searched")
+                match searched {
+                    None => Ok(()),
+                    Some(1) => f.write_str(", the only slice that was searched"),
+                    Some(slices) => write!(f, ", the worst of {slices} slices that were searched"),
+                }
             }
             Objection::LargestTooLarge { candidate, opponent, allowed_ratio, against } => {
                 write!(

@@ -132,7 +132,7 @@ pub struct SliceTest {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SearchedTest {
-    /// Slices that were searched.
+    /// Slices that were searched: not those that are too small, or where the candidate has hardly any error.
     pub slices: u32,
     /// The one with the largest statistic. Its bounds hold for all that were searched at once.
     pub worst: SliceTest,

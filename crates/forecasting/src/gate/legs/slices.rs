@@ -69,6 +69,7 @@ pub(in crate::gate) fn searched(
     let whole = Whole::new(losses, terms);
     let slices = merge_small(losses, terms.searched);
     let allowed = whole.allowed.ln();
+    let mut searched = 0;
     let mut largest = vec![f64::NEG_INFINITY; resampling.resamples().len()];
     let mut worst: Option<(f64, f64, &Slice, Part)> = None;
     for slice in &slices {
@@ -83,6 +84,12 @@ pub(in crate::gate) fn searched(
         for (largest, ratio) in largest.iter_mut().zip(&drawn) {
             *largest = largest.max((ratio - measured) / error);
         }
+        // It harms nobody however many times as large it is, and would hide who does. What the largest is by luck keeps
+        // it: that it is negligible was not known before.
+        if part.is_negligible(&whole) {
+            continue;
+        }
+        searched += 1;
         let statistic = (measured - allowed) / error;
         if worst.as_ref().is_none_or(|(most, ..)| statistic > *most) {
             worst = Some((statistic, error, slice, part));
@@ -92,8 +99,7 @@ pub(in crate::gate) fn searched(
     let critical = resampling.critical(&mut largest);
     let (measured, reach) = (part.measured(), critical * error);
     let worst = part.tell(slice, &whole, [measured - reach, measured + reach]);
-    let slices = u32::try_from(slices.len()).unwrap_or(u32::MAX);
-    Some(SearchedTest { slices, worst, statistic, critical })
+    Some(SearchedTest { slices: searched, worst, statistic, critical })
 }
 
 /// The slices without a point.
@@ -173,8 +179,12 @@ impl Part {
         self.points < LEAST_POINTS || self.origins < LEAST_ORIGINS
     }
 
-    fn tell(&self, slice: &Slice, whole: &Whole, [lower, upper]: [f64; 2]) -> SliceTest {
+    fn is_negligible(&self, whole: &Whole) -> bool {
         let mean = self.candidate.iter().sum::<f64>() / self.points as f64;
+        mean < NEGLIGIBLE * whole.average
+    }
+
+    fn tell(&self, slice: &Slice, whole: &Whole, [lower, upper]: [f64; 2]) -> SliceTest {
         let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
         let bound = |bound: f64| (!self.is_small()).then(|| bound.exp());
         SliceTest {
@@ -185,7 +195,7 @@ impl Part {
             lower: bound(lower),
             upper: bound(upper),
             allowed: whole.allowed,
-            is_negligible: mean < NEGLIGIBLE * whole.average,
+            is_negligible: self.is_negligible(whole),
         }
     }
 }

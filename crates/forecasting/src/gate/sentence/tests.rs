@@ -109,6 +109,8 @@ fn what_is_worse_on_a_slice_names_it() {
         "on hours 6 to 8, error 1.34 × the fallback's (at least 1.12 × with 95 % confidence; 1.10 allowed), \
          the worst of 30 slices that were searched",
     );
+    let only = worse(SliceName::Weekend, Some(1)).to_string();
+    assert!(only.ends_with("1.10 allowed), the only slice that was searched"), "{only}");
     let names = [
         (SliceName::Series(series()), "on series kiosk, "),
         (SliceName::Weekend, "on weekends, "),
