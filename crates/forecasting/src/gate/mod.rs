@@ -299,7 +299,7 @@ impl<'a> Contest<'a> {
         let (coverage, off) = self.coverage(rows, [candidate, opponent], &terms);
         objections.extend(off);
         statistics.coverage = coverage;
-        for prospect in objections.iter_mut().filter_map(Objection::prospect_mut) {
+        for prospect in objections.iter_mut().filter_map(Objection::prospect_mut).flatten() {
             prospect.expected = self.expected(prospect.more_origins());
         }
         (Verdict::of(objections), statistics)

@@ -33,7 +33,7 @@ pub enum Objection {
         p: f64,
         /// How often it may.
         alpha: f64,
-        /// When it would be told from luck; `None`: not within years, or no look is left.
+        /// When it and the worst case would be told from luck; `None`: not within years, or no look is left.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         prospect: Option<Prospect>,
     },
@@ -69,7 +69,7 @@ pub enum Objection {
         alpha: f64,
         /// Which side it competes with.
         against: Side,
-        /// When that would be told; `None` likewise.
+        /// When that and the average would be told; `None` likewise.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         prospect: Option<Prospect>,
     },

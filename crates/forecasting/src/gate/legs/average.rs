@@ -62,17 +62,22 @@ pub(in crate::gate) fn object(
     if passes {
         return None;
     }
-    let bandwidth = |origins| bandwidth(origins, terms.overlap as usize);
-    let prospect =
-        test.statistic.and_then(|statistic| Prospect::of(statistic, losses.origins(), terms, bandwidth));
     Some(Objection::AverageMayBeLuck {
         candidate: average(losses.candidate())?,
         opponent: average(losses.incumbent())?,
         against: terms.opponent,
         p: test.p.unwrap_or(1.0),
         alpha: test.alpha,
-        prospect,
+        prospect: prospect(test, terms),
     })
+}
+
+/// When the next look would tell the gain from luck, whether or not this one does.
+pub(in crate::gate) fn prospect(test: &AverageTest, terms: &Terms<'_>) -> Option<Prospect> {
+    let is_certain = test.statistic.is_none() && test.mean_gain > 0.0;
+    let distance = if is_certain { f64::INFINITY } else { test.statistic? };
+    let bandwidth = |origins| bandwidth(origins, terms.overlap as usize);
+    Prospect::of(distance, test.origins as usize, terms, bandwidth)
 }
 
 /// So few origins that no test is made of them.
