@@ -271,6 +271,7 @@ impl<'a> Contest<'a> {
         facts.extend(limits::object(rows, candidate, &self.model.gate));
         facts
             .extend(self.given.measured.iter().flat_map(|measured| cost::object(measured, &self.model.gate)));
+        facts.extend(coverage::missing(self.candidate, self.incumbent));
         if !facts.is_empty() {
             return on_nothing(Verdict::KeepIncumbent(facts));
         }

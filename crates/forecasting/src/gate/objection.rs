@@ -161,6 +161,8 @@ pub enum Objection {
         /// One less the confidence.
         alpha: f64,
     },
+    /// The candidate has no intervals, and the version in use has some.
+    NoIntervals,
     /// The artifact is larger than a forecaster is asked to hold.
     ArtifactTooLarge {
         /// Its size.

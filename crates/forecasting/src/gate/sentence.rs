@@ -91,6 +91,9 @@ impl Display for Objection {
                 )?;
                 write!(f, "with {} confidence; {level} ± {tolerance:.1} % allowed)", confidence(*alpha))
             }
+            Objection::NoIntervals => {
+                f.write_str("the candidate has no intervals, and what is in use has some")
+            }
             Objection::ArtifactTooLarge { size_bytes, allowed_bytes } => {
                 write!(f, "the candidate's artifact has {size_bytes} bytes ({allowed_bytes} allowed)")
             }

@@ -132,6 +132,7 @@ fn facts() -> Vec<(Objection, &'static str)> {
     let (series, origin, others) = (series(), origin(), 0);
     let (side, problem) = (Side::Candidate, "is NaN at step 3".to_owned());
     vec![
+        (Objection::NoIntervals, "the candidate has no intervals, and what is in use has some"),
         (
             Objection::ArtifactTooLarge { size_bytes: 2_000_000, allowed_bytes: 1_000_000 },
             "the candidate's artifact has 2000000 bytes (1000000 allowed)",
