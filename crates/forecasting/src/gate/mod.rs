@@ -58,7 +58,7 @@ pub use given::Given;
 pub use grounds::{Grounds, VERSION};
 pub use look::{Look, MAX_LOOKS};
 pub use measured::{Measured, Timed};
-pub use objection::{Objection, Shift, Side};
+pub use objection::{Course, Objection, Side};
 pub use promise::{Promised, PromisedGain};
 pub use prospect::Prospect;
 pub use scored::{Judged, ScoredRow};

@@ -227,7 +227,7 @@ pub enum Objection {
         /// What is other about the input: continues "with …".
         change: String,
         /// Which way it moves.
-        shift: Shift,
+        course: Course,
         /// By which part of its size.
         part: f64,
         /// Which part is allowed.
@@ -312,7 +312,7 @@ impl fmt::Display for Side {
 /// Which way a forecast moves with an input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Shift {
+pub enum Course {
     /// Up, and it should not.
     Rises,
     /// Down, and it should not.
@@ -321,12 +321,12 @@ pub enum Shift {
     IsOff,
 }
 
-impl fmt::Display for Shift {
+impl fmt::Display for Course {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Shift::Rises => "rises",
-            Shift::Falls => "falls",
-            Shift::IsOff => "is off",
+            Course::Rises => "rises",
+            Course::Falls => "falls",
+            Course::IsOff => "is off",
         })
     }
 }

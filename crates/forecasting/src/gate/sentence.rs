@@ -134,7 +134,7 @@ impl Display for Objection {
                 series,
                 origin,
                 change,
-                shift,
+                course,
                 part,
                 tolerance,
                 others,
@@ -144,7 +144,7 @@ impl Display for Objection {
                     f,
                     "contract: {contract}; with {change}, the candidate's forecast of series {series} "
                 )?;
-                write!(f, "from {origin} {shift} by {} % ", beside(part, tolerance))?;
+                write!(f, "from {origin} {course} by {} % ", beside(part, tolerance))?;
                 write!(f, "({tolerance:.2} % allowed)")?;
                 match others {
                     0 => Ok(()),

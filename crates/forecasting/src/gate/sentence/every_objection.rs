@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::*;
 use crate::{
-    gate::{Shift, SliceName},
+    gate::{Course, SliceName},
     names::SeriesId,
 };
 
@@ -211,7 +211,7 @@ fn on_contracts() -> Vec<(Objection, &'static str)> {
                 series: series(),
                 origin: origin(),
                 change: "price up from 0.8 to 1.2".to_owned(),
-                shift: Shift::Rises,
+                course: Course::Rises,
                 part: 0.032,
                 tolerance: 0.01,
                 others: 0,
