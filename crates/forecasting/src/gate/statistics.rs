@@ -79,12 +79,10 @@ pub struct WorstCaseTest {
     pub upper: f64,
     /// What the bound must be below.
     pub allowed: f64,
-    /// One less the confidence at this look, a part of the policy's `alpha`; `None` where it was that of the bootstrap.
-    #[serde(default)]
-    pub alpha: Option<f64>,
-    /// Of the logarithm of the ratio; `None` where it was not told.
-    #[serde(default)]
-    pub standard_error: Option<f64>,
+    /// One less the confidence at this look: a part of the policy's `alpha`.
+    pub alpha: f64,
+    /// Of the logarithm of the ratio.
+    pub standard_error: f64,
 }
 
 /// A paired circular block bootstrap of whole origins.

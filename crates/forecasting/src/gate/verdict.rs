@@ -160,10 +160,8 @@ impl Judgement {
     }
 
     fn at_most(&self) -> Option<String> {
-        let Statistics { worst_case, bootstrap, .. } = &self.statistics;
-        let (WorstCaseTest { upper, allowed, alpha, .. }, bootstrap) =
-            (worst_case.as_ref()?, bootstrap.as_ref()?);
-        let (upper, confidence) = (beside(*upper, *allowed), confidence(alpha.unwrap_or(bootstrap.alpha)));
+        let WorstCaseTest { upper, allowed, alpha, .. } = self.statistics.worst_case.as_ref()?;
+        let (upper, confidence) = (beside(*upper, *allowed), confidence(*alpha));
         Some(format!(", and with {confidence} confidence at most {upper} × as large ({allowed:.2} allowed)"))
     }
 

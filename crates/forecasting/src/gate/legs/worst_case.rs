@@ -43,8 +43,8 @@ pub(in crate::gate) fn test(
         ratio: measured.exp(),
         upper: upper.exp(),
         allowed: 1.0 + terms.policy.tail_margin,
-        alpha: Some(terms.level()),
-        standard_error: Some(resampling.standard_error(upper - measured)),
+        alpha: terms.level(),
+        standard_error: resampling.standard_error(upper - measured),
     })
 }
 
@@ -74,7 +74,7 @@ pub(in crate::gate) fn prospect(
     terms: &Terms<'_>,
     resampling: &Resampling,
 ) -> Option<Prospect> {
-    let distance = (test.allowed / test.ratio).ln() / test.standard_error?;
+    let distance = (test.allowed / test.ratio).ln() / test.standard_error;
     Prospect::of(distance, resampling.origins(), terms, |origins| block(origins, terms.block_origins))
 }
 

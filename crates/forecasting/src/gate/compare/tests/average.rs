@@ -98,7 +98,7 @@ fn a_further_look_must_be_more_certain_to_promote_and_proves_as_much_on_slices()
     };
     let (first, second) = (statistics(Look::FIRST), statistics(further(2)));
     let levels = |one: &Statistics| {
-        let worst_case = one.worst_case.as_ref().and_then(|test| test.alpha);
+        let worst_case = one.worst_case.as_ref().map(|test| test.alpha);
         (one.average.as_ref().map(|test| test.alpha), worst_case)
     };
     assert_eq!(levels(&first), (Some(0.04), Some(0.04)));
