@@ -2,10 +2,10 @@
 
 use super::{Objection, Terms, veto};
 use crate::{
-    evaluation::{PairedLosses, average},
+    evaluation::{OriginLosses, PairedLosses, average},
     gate::{
         Prospect,
-        fixed_b::{Reference, long_run_variance},
+        fixed_b::{Reference, bandwidth, long_run_variance},
         statistics::AverageTest,
     },
 };
@@ -89,19 +89,6 @@ pub(in crate::gate) fn too_few(losses: &PairedLosses, terms: &Terms<'_>) -> Opti
 
 /// Of each origin, the opponent's mean loss less the candidate's: positive where the candidate is better.
 fn gains(losses: &PairedLosses) -> Vec<f64> {
-    let mut sums = vec![(0.0, 0_u32); losses.origins()];
-    let sides = losses.candidate().iter().zip(losses.incumbent());
-    for (&origin, (candidate, opponent)) in losses.origin_of().iter().zip(sides) {
-        let (sum, points) = &mut sums[origin as usize];
-        *sum += opponent - candidate;
-        *points += 1;
-    }
-    sums.into_iter().map(|(sum, points)| sum / f64::from(points)).collect()
-}
-
-/// Differences of origins whose horizons overlap are correlated; the square root leaves room for what is correlated
-/// from day to day besides (Coroneo and Iacone 2020, "Comparing predictive accuracy in small samples using
-/// fixed-smoothing asymptotics").
-fn bandwidth(origins: usize, overlap: usize) -> usize {
-    origins.isqrt().max(overlap).max(1)
+    let gain = |of: OriginLosses| (of.incumbent - of.candidate) / f64::from(of.points);
+    losses.per_origin().into_iter().map(gain).collect()
 }

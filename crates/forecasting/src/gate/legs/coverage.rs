@@ -6,7 +6,7 @@ use crate::{
     artifact::Bundle,
     evaluation::{Forecasts, RowSet},
     gate::{
-        fixed_b::{Reference, long_run_variance},
+        fixed_b::{Reference, bandwidth, long_run_variance},
         statistics::CoverageTest,
     },
     intervals::Intervals,
@@ -33,7 +33,7 @@ pub(in crate::gate) fn test(
         return None;
     }
     let overlap = terms.overlap as usize;
-    let bandwidth = origins.isqrt().max(overlap);
+    let bandwidth = bandwidth(origins, overlap);
     let reference = Reference::new(origins, bandwidth, overlap);
     let standard_error = reference.standard_error(long_run_variance(&shares, bandwidth), origins);
     Some(CoverageTest {
