@@ -47,7 +47,7 @@ pub(in crate::gate) fn declared(
     resampling: &Resampling,
 ) -> Vec<SliceTest> {
     let whole = Whole::new(losses, terms);
-    let slices = merge_small(losses, terms.declared);
+    let slices = merge_small(losses, terms.declared.iter());
     let test = |slice: &Slice| {
         let part = Part::of(losses, slice);
         let measured = part.measured();
@@ -67,7 +67,9 @@ pub(in crate::gate) fn searched(
     resampling: &Resampling,
 ) -> Option<SearchedTest> {
     let whole = Whole::new(losses, terms);
-    let slices = merge_small(losses, terms.searched);
+    // What is declared is judged on its own, and need not be found.
+    let is_declared = |slice: &Slice| terms.declared.iter().any(|declared| declared.name == slice.name);
+    let slices = merge_small(losses, terms.searched.iter().filter(|slice| !is_declared(slice)));
     let allowed = whole.allowed.ln();
     let mut searched = 0;
     let mut largest = vec![f64::NEG_INFINITY; resampling.resamples().len()];
@@ -114,7 +116,7 @@ pub(in crate::gate) fn object(
     searched: Option<u32>,
 ) -> Option<Objection> {
     let lower = test.lower?;
-    (lower > test.allowed && !test.is_negligible).then(|| Objection::WorseOnSlice {
+    (lower > test.allowed && test.is_judged()).then(|| Objection::WorseOnSlice {
         slice: test.slice.clone(),
         ratio: test.ratio,
         lower,
@@ -201,8 +203,8 @@ impl Part {
 }
 
 /// Puts the points of all slices that are too small into one, so that none is dropped.
-fn merge_small(losses: &PairedLosses, slices: &[Slice]) -> Vec<Slice> {
-    let there = slices.iter().filter(|slice| !slice.points.is_empty()).cloned();
+fn merge_small<'s>(losses: &PairedLosses, slices: impl Iterator<Item = &'s Slice>) -> Vec<Slice> {
+    let there = slices.filter(|slice| !slice.points.is_empty()).cloned();
     let (small, mut slices): (Vec<Slice>, Vec<Slice>) =
         there.partition(|slice| Part::of(losses, slice).is_small());
     if !small.is_empty() {

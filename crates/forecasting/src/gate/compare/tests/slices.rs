@@ -118,3 +118,20 @@ fn a_slice_with_hardly_any_error_hides_none_that_is_worse() {
                     allowed), the worst of 2 slices that were searched";
     assert_eq!(case.sentences(&multiplied(&better, 1.5, harbour), &incumbent), [sentence]);
 }
+
+#[test]
+fn what_is_declared_is_not_searched_too() {
+    let hours = |first: u8| {
+        let points = (0..ORIGINS * POINTS).filter(move |point| point % POINTS / 6 == u32::from(first) / 6);
+        slice(SliceName::Hours(first, first + 5), points)
+    };
+    let searched: Vec<Slice> = [0, 6, 12, 18].map(hours).into();
+    let case = |declared| Case { declared, searched: searched.clone(), ..Case::default() };
+    let counts = |declared| {
+        let statistics = case(declared).compare(&noisy(1, 0.8), &noisy(2, 1.0)).statistics;
+        (statistics.slices.len(), statistics.searched.map(|test| test.slices))
+    };
+    assert_eq!(counts(Vec::new()), (0, Some(4)));
+    assert_eq!(counts(vec![hours(6)]), (1, Some(3)));
+    assert_eq!(counts(searched.clone()), (4, None));
+}
