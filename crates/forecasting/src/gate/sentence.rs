@@ -53,8 +53,9 @@ impl Display for Objection {
             Objection::LargestTooLarge { candidate, opponent, allowed_ratio, against } => {
                 write!(
                     f,
-                    "largest error {candidate:.4} is more than {allowed_ratio} × the {against}'s {opponent:.4}"
-                )
+                    "largest error {candidate:.4} is more than {allowed_ratio} × the {against}'s {opponent:.4} "
+                )?;
+                f.write_str("(in scales of the series)")
             }
             Objection::ExceedsTooOften { above, candidate_alone, opponent_alone, p, alpha, against } => {
                 write!(

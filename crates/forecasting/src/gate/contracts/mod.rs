@@ -63,7 +63,8 @@ struct Probe {
 
 /// What came of testing a contract.
 enum Tested {
-    /// It says nothing about this candidate, or the holdout says nothing about it: what is said after "the candidate".
+    /// It says nothing about this candidate, or the holdout says nothing about it: why, as what is said after "the
+    /// candidate".
     Untested(String),
     /// It is about a feature that the candidate should have and has not.
     NoSuchFeature(String),

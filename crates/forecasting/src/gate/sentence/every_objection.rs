@@ -87,7 +87,7 @@ fn on_limits() -> Vec<(Objection, &'static str)> {
     vec![
         (
             Objection::LargestTooLarge { candidate: 9.0, opponent: 3.0, allowed_ratio: 2.0, against },
-            "largest error 9.0000 is more than 2 × the incumbent's 3.0000",
+            "largest error 9.0000 is more than 2 × the incumbent's 3.0000 (in scales of the series)",
         ),
         (
             Objection::ExceedsTooOften {
