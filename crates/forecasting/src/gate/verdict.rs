@@ -426,7 +426,8 @@ mod tests {
         assert_eq!(
             said(vec![small.clone(), night.clone(), weekend.clone()], Some(peak)).as_deref(),
             Some(
-                "on none of 10 slices is the error more than 1.10 × as large with confidence; most on peak hours,                  measured 1.05 ×; slices too small to be judged: 1; slices with hardly any error: 1"
+                "on none of 10 slices is the error more than 1.10 × as large with confidence; most on peak hours, \
+                 measured 1.05 ×; slices too small to be judged: 1; slices with hardly any error: 1"
             )
         );
         assert_eq!(said(vec![night], None).as_deref(), Some("slices with hardly any error: 1"));
