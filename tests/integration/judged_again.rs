@@ -171,7 +171,8 @@ async fn looks_at_the_same_rows_are_counted_over_all_candidates_of_a_model() {
     };
     // Each first look spends 0.16 of one candidate by luck.
     assert_eq!((looks(first), looks(second)), ((1, 5), (2, 4)));
-    let says = "this is look 2 at these rows or some of them: so many let 0.32 candidates ";
+    let says =
+        "this is look 2 at these rows or some of them; that many looks let in at most 0.32 candidates ";
     assert!(worse.reasons.iter().any(|reason| reason.starts_with(says)), "{:?}", worse.reasons);
     let promised = first.judgement.promised.expect("was promoted").average;
     assert!(promised.shrunken < promised.measured, "{promised:?}");

@@ -10,6 +10,17 @@ pub struct PairedLosses {
     origins: u32,
 }
 
+/// The losses of both sides from one origin, added up.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct OriginLosses {
+    /// Of the candidate.
+    pub candidate: f64,
+    /// Of the incumbent.
+    pub incumbent: f64,
+    /// Points that they are of, at least one.
+    pub points: u32,
+}
+
 /// Why two lists of losses are not paired.
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
 pub enum Unpaired {
@@ -91,6 +102,19 @@ impl PairedLosses {
     pub fn origins(&self) -> usize {
         self.origins as usize
     }
+
+    /// The losses of each origin added up, in the order of time. A sum may be too large for a number.
+    pub fn per_origin(&self) -> Vec<OriginLosses> {
+        let mut sums = vec![OriginLosses::default(); self.origins()];
+        let sides = self.candidate.iter().zip(&self.incumbent);
+        for (&origin, (candidate, incumbent)) in self.origin_of.iter().zip(sides) {
+            let sum = &mut sums[origin as usize];
+            sum.candidate += candidate;
+            sum.incumbent += incumbent;
+            sum.points += 1;
+        }
+        sums
+    }
 }
 
 /// There cannot be more origins than points, so a wild number reserves no memory.
@@ -126,6 +150,15 @@ mod tests {
                 assert!(matches!(refused, Err(Unpaired::NotALoss { index: 1, .. })), "{bad}");
             }
         }
+    }
+
+    #[test]
+    fn losses_add_up_per_origin_in_the_order_of_time() {
+        let losses = PairedLosses::new(vec![1.0, 2.0, 4.0], vec![0.5, 8.0, 16.0], vec![1, 0, 1]);
+        let sums = losses.expect("are paired").per_origin();
+        let first = OriginLosses { candidate: 2.0, incumbent: 8.0, points: 1 };
+        let second = OriginLosses { candidate: 5.0, incumbent: 16.5, points: 2 };
+        assert_eq!(sums, [first, second]);
     }
 
     #[test]

@@ -16,7 +16,7 @@ pub use backtest::{Backtest, CannotBacktest};
 pub(crate) use errors::quantile_of;
 pub use errors::{Errors, Tail, average, worst_case};
 pub use holdout::{FrameCoverage, HoldoutPlan, TooLittleHistory, holdout_origins, size_holdout};
-pub use losses::{PairedLosses, Unpaired};
+pub use losses::{OriginLosses, PairedLosses, Unpaired};
 pub use rows::{Fault, Forecasts, Row, RowSet, Unusable};
 pub use scale::LossScales;
 pub use scores::Scores;

@@ -86,14 +86,14 @@ impl Looks {
         if *at_these_rows < 2 {
             return None;
         }
-        let so_far = format!(
-            "this is look {at_these_rows} at these rows or some of them: so many let {expected_by_luck:.2} candidates \
-             that are no better in by luck, on average and at most"
-        );
-        Some(match left {
-            0 => format!("{so_far}; only newer rows can be trusted again"),
-            1 => format!("{so_far}; 1 more makes that one"),
-            _ => format!("{so_far}; {left} more make that one"),
+        let this = format!("this is look {at_these_rows} at these rows or some of them");
+        Some(if *left == 0 {
+            format!("{this}: so many that a candidate may have been let in by luck; wait for newer rows")
+        } else {
+            format!(
+                "{this}; that many looks let in at most {expected_by_luck:.2} candidates by luck, on average, and \
+                 after {left} more it would be a whole one"
+            )
         })
     }
 }
@@ -148,11 +148,12 @@ mod tests {
         };
         assert_eq!(Looks::default().sentence(), None);
         assert_eq!(says(1, 0.04, 24), None);
-        let start = "this is look 3 at these rows or some of them: so many let 0.12 candidates that are no better in \
-                     by luck, on average and at most";
-        assert_eq!(says(3, 0.12, 22), Some(format!("{start}; 22 more make that one")));
-        assert!(says(24, 0.96, 1).is_some_and(|text| text.ends_with("; 1 more makes that one")));
-        let spent = says(30, 1.2, 0).expect("they were looked at");
-        assert!(spent.ends_with("; only newer rows can be trusted again"), "{spent}");
+        let text = "this is look 3 at these rows or some of them; that many looks let in at most 0.12 candidates by \
+                    luck, on average, and after 22 more it would be a whole one";
+        assert_eq!(says(3, 0.12, 22).as_deref(), Some(text));
+        assert!(says(24, 0.96, 1).is_some_and(|text| text.ends_with("after 1 more it would be a whole one")));
+        let text = "this is look 30 at these rows or some of them: so many that a candidate may have been let in by \
+                    luck; wait for newer rows";
+        assert_eq!(says(30, 1.2, 0).as_deref(), Some(text));
     }
 }

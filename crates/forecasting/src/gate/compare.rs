@@ -1,7 +1,7 @@
 //! The one place where losses become objections.
 
 use super::{
-    Look, Objection, Side, Slice, Statistics,
+    Look, Objection, Prospect, Side, Slice, Statistics,
     legs::{average, exceedances, largest, slices, worst_case},
     resampling::Resampling,
 };
@@ -91,6 +91,12 @@ fn resample(losses: &PairedLosses, terms: &Terms<'_>, findings: &mut Findings) {
     let searched = slices::searched(losses, terms, &resampling);
 
     objections.extend(worst_case.as_ref().and_then(|test| worst_case::object(test, terms, &resampling)));
+    for prospect in objections.iter_mut().filter_map(Objection::prospect_mut) {
+        // Whoever waits is asked for both again.
+        let of_average = statistics.average.as_ref().and_then(|test| average::prospect(test, terms));
+        let of_tail = worst_case.as_ref().and_then(|test| worst_case::prospect(test, terms, &resampling));
+        *prospect = Prospect::later(of_average, of_tail);
+    }
     objections.extend(declared.iter().filter_map(|test| slices::object(test, terms, None)));
     objections
         .extend(searched.as_ref().and_then(|test| slices::object(&test.worst, terms, Some(test.slices))));

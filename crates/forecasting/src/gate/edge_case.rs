@@ -47,7 +47,7 @@ pub struct EdgeCaseTest {
     pub error: Option<f64>,
     /// Whether the candidate's training reached into the case: it then tests for a relapse, and is no evidence.
     pub seen_in_training: bool,
-    /// Whether the case speaks for nothing against the candidate.
+    /// Whether the case says nothing against the candidate.
     pub passed: bool,
 }
 

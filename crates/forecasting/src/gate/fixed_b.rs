@@ -89,6 +89,13 @@ impl Reference {
     }
 }
 
+/// Of `count` numbers. Those whose horizons overlap are correlated; the square root leaves room for what is correlated
+/// from day to day besides (Coroneo and Iacone 2020, "Comparing predictive accuracy in small samples using
+/// fixed-smoothing asymptotics").
+pub(super) fn bandwidth(count: usize, overlap: usize) -> usize {
+    count.isqrt().max(overlap).max(1)
+}
+
 /// Bartlett's estimate: autocovariances weighted down to none at `bandwidth`. Never negative.
 pub(super) fn long_run_variance(values: &[f64], bandwidth: usize) -> f64 {
     let count = values.len() as f64;
@@ -186,6 +193,14 @@ mod tests {
         assert!((whole.degrees_of_freedom / shrunk.degrees_of_freedom - 1.0).abs() < 0.02);
         let p = shrunk.luck(shrunk.critical(0.07));
         assert!((p - 0.07).abs() < 1e-9);
+    }
+
+    #[test]
+    fn what_overlaps_is_within_the_bandwidth() {
+        let cases = [((28, 1), 5), ((28, 7), 7), ((400, 7), 20), ((2, 1), 1), ((0, 0), 1)];
+        for ((count, overlap), expected) in cases {
+            assert_eq!(bandwidth(count, overlap), expected, "{count} {overlap}");
+        }
     }
 
     #[test]

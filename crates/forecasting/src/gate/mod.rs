@@ -58,7 +58,7 @@ pub use given::Given;
 pub use grounds::{Grounds, VERSION};
 pub use look::{Look, MAX_LOOKS};
 pub use measured::{Measured, Timed};
-pub use objection::{Objection, Shift, Side};
+pub use objection::{Course, Objection, Side};
 pub use promise::{Promised, PromisedGain};
 pub use prospect::Prospect;
 pub use scored::{Judged, ScoredRow};
@@ -271,6 +271,7 @@ impl<'a> Contest<'a> {
         facts.extend(limits::object(rows, candidate, &self.model.gate));
         facts
             .extend(self.given.measured.iter().flat_map(|measured| cost::object(measured, &self.model.gate)));
+        facts.extend(coverage::missing(self.candidate, self.incumbent));
         if !facts.is_empty() {
             return on_nothing(Verdict::KeepIncumbent(facts));
         }
@@ -299,7 +300,7 @@ impl<'a> Contest<'a> {
         let (coverage, off) = self.coverage(rows, [candidate, opponent], &terms);
         objections.extend(off);
         statistics.coverage = coverage;
-        for prospect in objections.iter_mut().filter_map(Objection::prospect_mut) {
+        for prospect in objections.iter_mut().filter_map(Objection::prospect_mut).flatten() {
             prospect.expected = self.expected(prospect.more_origins());
         }
         (Verdict::of(objections), statistics)

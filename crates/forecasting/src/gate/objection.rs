@@ -33,7 +33,7 @@ pub enum Objection {
         p: f64,
         /// How often it may.
         alpha: f64,
-        /// When it would be told from luck; `None`: not within years, or no look is left.
+        /// When it and the worst case would be told from luck; `None`: not within years, or no look is left.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         prospect: Option<Prospect>,
     },
@@ -69,7 +69,7 @@ pub enum Objection {
         alpha: f64,
         /// Which side it competes with.
         against: Side,
-        /// When that would be told; `None` likewise.
+        /// When that and the average would be told; `None` likewise.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         prospect: Option<Prospect>,
     },
@@ -161,6 +161,8 @@ pub enum Objection {
         /// One less the confidence.
         alpha: f64,
     },
+    /// The candidate has no intervals, and the version in use has some.
+    NoIntervals,
     /// The artifact is larger than a forecaster is asked to hold.
     ArtifactTooLarge {
         /// Its size.
@@ -225,7 +227,7 @@ pub enum Objection {
         /// What is other about the input: continues "with …".
         change: String,
         /// Which way it moves.
-        shift: Shift,
+        course: Course,
         /// By which part of its size.
         part: f64,
         /// Which part is allowed.
@@ -310,7 +312,7 @@ impl fmt::Display for Side {
 /// Which way a forecast moves with an input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Shift {
+pub enum Course {
     /// Up, and it should not.
     Rises,
     /// Down, and it should not.
@@ -319,12 +321,12 @@ pub enum Shift {
     IsOff,
 }
 
-impl fmt::Display for Shift {
+impl fmt::Display for Course {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Shift::Rises => "rises",
-            Shift::Falls => "falls",
-            Shift::IsOff => "is off",
+            Course::Rises => "rises",
+            Course::Falls => "falls",
+            Course::IsOff => "is off",
         })
     }
 }

@@ -54,7 +54,7 @@ impl Promised {
                 candidate.average,
                 opponent.average,
             ),
-            worst_case: PromisedGain::of_worst_case(statistics.worst_case.as_ref()?)?,
+            worst_case: PromisedGain::of_worst_case(statistics.worst_case.as_ref()?),
         })
     }
 
@@ -80,15 +80,15 @@ impl PromisedGain {
 
     /// Of the logarithm of the ratio. What it had to exceed is what the bound is above it, less what is allowed, and
     /// nothing where that is generous: then its error is taken, as by James and Stein.
-    fn of_worst_case(test: &WorstCaseTest) -> Option<Self> {
-        let error = test.standard_error?;
+    fn of_worst_case(test: &WorstCaseTest) -> Self {
+        let error = test.standard_error;
         let gain = -test.ratio.ln();
         let limit = (test.upper.ln() + gain - test.allowed.ln()).max(error);
-        Some(Self {
+        Self {
             measured: 1.0 - test.ratio,
             shrunken: 1.0 - (-shrunken(gain, limit)).exp(),
             standard_error: error * test.ratio,
-        })
+        }
     }
 }
 
@@ -119,25 +119,17 @@ mod tests {
     fn the_worst_case_promises_what_is_beyond_the_margin_and_the_error() {
         let promise = |ratio, upper, standard_error| {
             let (tail_points, points, allowed) = (30, 672, 1.1);
-            let test = WorstCaseTest {
-                tail_points,
-                points,
-                ratio,
-                upper,
-                allowed,
-                alpha: Some(0.04),
-                standard_error,
-            };
+            let test =
+                WorstCaseTest { tail_points, points, ratio, upper, allowed, alpha: 0.04, standard_error };
             PromisedGain::of_worst_case(&test)
         };
-        assert_eq!(promise(0.8, 0.9, None), None, "from before it had an error");
         // The bound is 0.118 above ln 0.8 = -0.223, of which the margin pays 0.095: the error is more.
-        let generous = promise(0.8, 0.9, Some(0.06)).expect("has an error");
+        let generous = promise(0.8, 0.9, 0.06);
         assert!((generous.measured - 0.2).abs() < 1e-12 && (generous.standard_error - 0.048).abs() < 1e-12);
         let expected = 1.0 - (-(0.223_144 * (1.0 - (0.06_f64 / 0.223_144).powi(2)))).exp();
         assert!((generous.shrunken - expected).abs() < 1e-5, "{generous:?}");
         // Here the bound only just is what is allowed.
-        let narrow = promise(0.8, 1.0999, Some(0.15)).expect("has an error");
+        let narrow = promise(0.8, 1.0999, 0.15);
         assert!(narrow.shrunken < 0.001, "{narrow:?}");
     }
 

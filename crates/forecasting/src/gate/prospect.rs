@@ -11,6 +11,9 @@
 //! distance between the measured ratio and its bound shrinks with `1 / √n` too, and the gain is the distance between the
 //! ratio and what is allowed, both as logarithms.
 //!
+//! The next look asks both again, with less of `alpha`: what passes now may not pass then. So a candidate waits for the
+//! later of the two, also where only one of them is unsure.
+//!
 //! With 28 origins that do not overlap, a gain waits that luck explains with a probability of 0.040 to 0.048 (`alpha`
 //! 0.05) or of 0.008 to 0.026 (`alpha` 0.01). What is less certain would take longer than a candidate is worth waiting
 //! for: the next one has learned from the days meanwhile. A brave gate (`alpha` 0.2) never waits: what it does not let in
@@ -61,6 +64,11 @@ impl Prospect {
         Some(Self { origins: count(origins), needed_origins: count(needed), expected: None })
     }
 
+    /// When two things are told; `None` if one of them never is.
+    pub(super) fn later(one: Option<Self>, other: Option<Self>) -> Option<Self> {
+        one.zip(other).map(|(one, other)| if one.needed_origins < other.needed_origins { other } else { one })
+    }
+
     /// Origins that are missing.
     pub fn more_origins(&self) -> u32 {
         self.needed_origins.saturating_sub(self.origins)
@@ -94,11 +102,11 @@ fn needed_origins(distance: f64, origins: usize, critical: impl Fn(usize) -> f64
 }
 
 impl Objection {
-    /// When more origins would settle it, if all that speaks is luck.
-    pub(super) fn prospect_mut(&mut self) -> Option<&mut Prospect> {
+    /// When more origins would settle it; no place for that where what speaks is not luck.
+    pub(super) fn prospect_mut(&mut self) -> Option<&mut Option<Prospect>> {
         match self {
             Objection::AverageMayBeLuck { prospect, .. } | Objection::WorstCaseUnsure { prospect, .. } => {
-                prospect.as_mut()
+                Some(prospect)
             }
             _ => None,
         }
@@ -246,5 +254,12 @@ mod tests {
         let shortage =
             Shortage { origins: 28, needed_origins: 90, expected: None, unsure: objections.clone() };
         assert_eq!(Verdict::of(objections), Verdict::NotEnoughEvidence(shortage));
+        let later = |one: Option<u32>, other: Option<u32>| Prospect::later(one.map(with), other.map(with));
+        for (one, other, expected) in [(47, 90, 90), (90, 47, 90), (47, 47, 47)] {
+            assert_eq!(later(Some(one), Some(other)), Some(with(expected)));
+        }
+        for (one, other) in [(Some(47), None), (None, Some(47)), (None, None)] {
+            assert_eq!(later(one, other), None, "one is never told");
+        }
     }
 }

@@ -44,14 +44,18 @@ impl Display for Objection {
                 let (ratio, lower) = (beside(*ratio, *allowed), beside(*lower, *allowed));
                 write!(f, "on {slice}, error {ratio} × the {against}'s (at least {lower} × ")?;
                 write!(f, "with {} confidence; {allowed:.2} allowed)", confidence(*alpha))?;
-                let Some(slices) = searched else { return Ok(()) };
-                write!(f, ", the worst of {slices} slices that were searched")
+                match searched {
+                    None => Ok(()),
+                    Some(1) => f.write_str(", the only slice that was searched"),
+                    Some(slices) => write!(f, ", the worst of {slices} slices that were searched"),
+                }
             }
             Objection::LargestTooLarge { candidate, opponent, allowed_ratio, against } => {
                 write!(
                     f,
-                    "largest error {candidate:.4} is more than {allowed_ratio} × the {against}'s {opponent:.4}"
-                )
+                    "largest error {candidate:.4} is more than {allowed_ratio} × the {against}'s {opponent:.4} "
+                )?;
+                f.write_str("(in scales of the series)")
             }
             Objection::ExceedsTooOften { above, candidate_alone, opponent_alone, p, alpha, against } => {
                 write!(
@@ -87,6 +91,9 @@ impl Display for Objection {
                     "the candidate's {level} % intervals held {held:.1} % of the actuals (± {reach:.1} "
                 )?;
                 write!(f, "with {} confidence; {level} ± {tolerance:.1} % allowed)", confidence(*alpha))
+            }
+            Objection::NoIntervals => {
+                f.write_str("the candidate has no intervals, and what is in use has some")
             }
             Objection::ArtifactTooLarge { size_bytes, allowed_bytes } => {
                 write!(f, "the candidate's artifact has {size_bytes} bytes ({allowed_bytes} allowed)")
@@ -128,7 +135,7 @@ impl Display for Objection {
                 series,
                 origin,
                 change,
-                shift,
+                course,
                 part,
                 tolerance,
                 others,
@@ -138,7 +145,7 @@ impl Display for Objection {
                     f,
                     "contract: {contract}; with {change}, the candidate's forecast of series {series} "
                 )?;
-                write!(f, "from {origin} {shift} by {} % ", beside(part, tolerance))?;
+                write!(f, "from {origin} {course} by {} % ", beside(part, tolerance))?;
                 write!(f, "({tolerance:.2} % allowed)")?;
                 match others {
                     0 => Ok(()),

@@ -79,12 +79,10 @@ pub struct WorstCaseTest {
     pub upper: f64,
     /// What the bound must be below.
     pub allowed: f64,
-    /// One less the confidence at this look, a part of the policy's `alpha`; `None` where it was that of the bootstrap.
-    #[serde(default)]
-    pub alpha: Option<f64>,
-    /// Of the logarithm of the ratio; `None` where it was not told.
-    #[serde(default)]
-    pub standard_error: Option<f64>,
+    /// One less the confidence at this look: a part of the policy's `alpha`.
+    pub alpha: f64,
+    /// Of the logarithm of the ratio.
+    pub standard_error: f64,
 }
 
 /// A paired circular block bootstrap of whole origins.
@@ -128,11 +126,23 @@ pub struct SliceTest {
     pub is_negligible: bool,
 }
 
+impl SliceTest {
+    /// Whether it has too few points or origins to say more about the model than about luck.
+    pub(super) fn is_small(&self) -> bool {
+        self.lower.is_none()
+    }
+
+    /// Whether it could be held against a candidate.
+    pub(super) fn is_judged(&self) -> bool {
+        !self.is_small() && !self.is_negligible
+    }
+}
+
 /// The worst of many slices, judged as the worst of many.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SearchedTest {
-    /// Slices that were searched.
+    /// Slices that were searched: not those that are declared, are too small, or have hardly any error.
     pub slices: u32,
     /// The one with the largest statistic. Its bounds hold for all that were searched at once.
     pub worst: SliceTest,

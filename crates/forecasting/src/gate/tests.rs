@@ -283,3 +283,19 @@ fn intervals_that_hold_far_fewer_actuals_than_they_say_are_refused() {
     let narrower = with_intervals(worse, 0.1);
     assert_eq!(judge_on(&frame, &narrow, Some(&narrower)).verdict, Verdict::Promote);
 }
+
+#[test]
+fn who_has_no_intervals_does_not_replace_who_has_some() {
+    let (better, worse) = (version(long_mean(), TRAINED), version(seasonal_naive(), TRAINED));
+    let in_use = with_intervals(worse.clone(), 1.0);
+    // With as few origins as there may be it is a fact already.
+    for days in [DAYS, TRAINED + 2] {
+        let reasons = judge_on(&history(days), &better, Some(&in_use)).verdict.reasons();
+        assert_eq!(reasons, ["the candidate has no intervals, and what is in use has some"], "{days} days");
+    }
+    for incumbent in [Some(&worse), None] {
+        assert_eq!(judge_on(&history(DAYS), &better, incumbent).verdict, Verdict::Promote);
+    }
+    let with_some = with_intervals(better, 1.0);
+    assert_eq!(judge_on(&history(DAYS), &with_some, Some(&in_use)).verdict, Verdict::Promote);
+}

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AverageTest, Grounds, Looks, Measured, Objection, Promised, Statistics, WorstCaseTest,
+    AverageTest, Grounds, Looks, Measured, Objection, Promised, SliceTest, Statistics, WorstCaseTest,
     sentence::{beside, confidence, date},
 };
 use crate::{evaluation::Errors, intervals::Coverage};
@@ -160,25 +160,35 @@ impl Judgement {
     }
 
     fn at_most(&self) -> Option<String> {
-        let Statistics { worst_case, bootstrap, .. } = &self.statistics;
-        let (WorstCaseTest { upper, allowed, alpha, .. }, bootstrap) =
-            (worst_case.as_ref()?, bootstrap.as_ref()?);
-        let (upper, confidence) = (beside(*upper, *allowed), confidence(alpha.unwrap_or(bootstrap.alpha)));
+        let WorstCaseTest { upper, allowed, alpha, .. } = self.statistics.worst_case.as_ref()?;
+        let (upper, confidence) = (beside(*upper, *allowed), confidence(*alpha));
         Some(format!(", and with {confidence} confidence at most {upper} × as large ({allowed:.2} allowed)"))
     }
 
-    /// None where no slice was looked at.
+    /// None where there is no slice.
     fn on_slices(&self) -> Option<String> {
         let Statistics { slices, searched, .. } = &self.statistics;
-        let worst = searched.iter().map(|searched| &searched.worst).chain(slices);
-        let worst = worst.max_by(|one, other| one.ratio.total_cmp(&other.ratio))?;
-        let looked_at = slices.len() + searched.as_ref().map_or(0, |searched| searched.slices as usize);
-        let (ratio, allowed) = (beside(worst.ratio, 1.0), worst.allowed);
-        Some(format!(
-            "on none of {looked_at} slices is the error more than {allowed:.2} × as large with confidence; most on \
-             {}, measured {ratio} ×",
-            worst.slice
-        ))
+        let judged = || slices.iter().filter(|test| test.is_judged());
+        let looked_at = judged().count() + searched.as_ref().map_or(0, |searched| searched.slices as usize);
+        let worst = searched.iter().map(|searched| &searched.worst).chain(judged());
+        let worst = worst.max_by(|one, other| one.ratio.total_cmp(&other.ratio));
+        let found = worst.map(|SliceTest { slice, ratio, allowed, .. }| {
+            let ratio = beside(*ratio, 1.0);
+            format!(
+                "on none of {looked_at} slices is the error more than {allowed:.2} × as large with confidence; most \
+                 on {slice}, measured {ratio} ×"
+            )
+        });
+        let not_judged = |count: usize, why: &str| (count > 0).then(|| format!("slices {why}: {count}"));
+        let small = slices.iter().filter(|test| test.is_small()).count();
+        let harmless = slices.len() - judged().count() - small;
+        let parts = [
+            found,
+            not_judged(small, "too small to be judged"),
+            not_judged(harmless, "with hardly any error"),
+        ];
+        let parts: Vec<String> = parts.into_iter().flatten().collect();
+        (!parts.is_empty()).then(|| parts.join("; "))
     }
 
     /// None where every declared slice has points.
@@ -310,7 +320,7 @@ impl Shortage {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gate::{PromisedGain, Prospect, Side};
+    use crate::gate::{PromisedGain, Prospect, SearchedTest, Side, SliceName};
 
     #[test]
     fn a_judgement_survives_the_registry() {
@@ -395,6 +405,36 @@ mod tests {
         assert_eq!(serde_json::from_str::<Judgement>(&json).expect("was just written"), judgement);
         (judgement.looks.at_these_rows, judgement.promised) = (1, None);
         assert_eq!(judgement.reasons(), ["none"]);
+    }
+
+    #[test]
+    fn what_is_said_on_slices_is_said_of_those_that_were_judged() {
+        let test = |slice, ratio, lower, is_negligible| {
+            let (points, origins, upper, allowed) = (96, 28, lower, 1.1);
+            SliceTest { slice, points, origins, ratio, lower, upper, allowed, is_negligible }
+        };
+        let small = test(SliceName::Small(2), 3.0, None, false);
+        let night = test(SliceName::Hours(0, 2), 1e6, Some(1e6), true);
+        let said = |slices, worst: Option<SliceTest>| {
+            let searched =
+                worst.map(|worst| SearchedTest { slices: 9, worst, statistic: -1.0, critical: 2.5 });
+            let statistics = Statistics { slices, searched, ..Statistics::default() };
+            Judgement { statistics, ..Judgement::without_evidence(Verdict::Promote) }.on_slices()
+        };
+        let weekend = test(SliceName::Weekend, 0.9, Some(0.8), false);
+        let peak = test(SliceName::PeakHours, 1.05, Some(0.97), false);
+        assert_eq!(
+            said(vec![small.clone(), night.clone(), weekend.clone()], Some(peak)).as_deref(),
+            Some(
+                "on none of 10 slices is the error more than 1.10 × as large with confidence; most on peak hours, \
+                 measured 1.05 ×; slices too small to be judged: 1; slices with hardly any error: 1"
+            )
+        );
+        assert_eq!(said(vec![night], None).as_deref(), Some("slices with hardly any error: 1"));
+        assert_eq!(said(vec![small], None).as_deref(), Some("slices too small to be judged: 1"));
+        assert_eq!(said(Vec::new(), None), None);
+        let alone = said(vec![weekend], None);
+        assert!(alone.is_some_and(|said| said.ends_with("most on weekends, measured 0.90 ×")));
     }
 
     #[test]

@@ -57,7 +57,7 @@ pub(super) fn of(judgement: &Judgement) -> Vec<Leg> {
     }
     let alpha = bootstrap.as_ref().map(|bootstrap| bootstrap.alpha);
     legs.extend(average.as_ref().map(|test| average_leg(test, &objections)));
-    legs.push(worst_case_leg(worst_case.as_ref(), alpha, &objections));
+    legs.push(worst_case_leg(worst_case.as_ref(), &objections));
     if bootstrap.is_none() {
         legs.push(Leg { name: "slices".to_owned(), outcome: Outcome::NotAsked, told: RESAMPLED.to_owned() });
     }
@@ -178,12 +178,12 @@ fn average_leg(test: &AverageTest, objections: &Objections<'_>) -> Leg {
     }
 }
 
-fn worst_case_leg(test: Option<&WorstCaseTest>, alpha: Option<f64>, objections: &Objections<'_>) -> Leg {
+fn worst_case_leg(test: Option<&WorstCaseTest>, objections: &Objections<'_>) -> Leg {
     let name = "worst case".to_owned();
     let outcome = objections.outcome(|objection| {
         matches!(objection, Objection::WorstCaseNotBetter { .. } | Objection::WorstCaseUnsure { .. })
     });
-    let Some(WorstCaseTest { tail_points, points, ratio, upper, allowed, alpha: of_look, .. }) = test else {
+    let Some(WorstCaseTest { tail_points, points, ratio, upper, allowed, alpha, .. }) = test else {
         return match outcome {
             Outcome::Passes => Leg { name, outcome: Outcome::NotAsked, told: RESAMPLED.to_owned() },
             _ => Leg { name, outcome, told: "not below as measured, and so not resampled".to_owned() },
@@ -195,7 +195,7 @@ fn worst_case_leg(test: Option<&WorstCaseTest>, alpha: Option<f64>, objections: 
         outcome,
         told: format!(
             "ratio {ratio}, at most {upper}{}; below {allowed:.2} allowed; the worst {tail_points} of {points} points",
-            with(of_look.or(alpha))
+            with(Some(*alpha))
         ),
     }
 }

@@ -66,8 +66,8 @@ fn statistics() -> Statistics {
             ratio: 0.9,
             upper: 1.05,
             allowed: 1.1,
-            alpha: Some(0.04),
-            standard_error: Some(0.06),
+            alpha: 0.04,
+            standard_error: 0.06,
         }),
         bootstrap: Some(Bootstrap {
             resamples: 2_000,

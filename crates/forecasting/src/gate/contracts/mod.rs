@@ -15,7 +15,7 @@ mod scaling;
 
 use jiff::Timestamp;
 
-use super::{Contest, ContractTest, Judgement, Objection, Shift, Side};
+use super::{Contest, ContractTest, Course, Judgement, Objection, Side};
 use crate::{
     evaluation::RowSet,
     learning::Stopped,
@@ -63,7 +63,8 @@ struct Probe {
 
 /// What came of testing a contract.
 enum Tested {
-    /// It says nothing about this candidate, or the holdout says nothing about it: what is said after "the candidate".
+    /// It says nothing about this candidate, or the holdout says nothing about it: why, as what is said after "the
+    /// candidate".
     Untested(String),
     /// It is about a feature that the candidate should have and has not.
     NoSuchFeature(String),
@@ -76,7 +77,7 @@ enum Tested {
 /// What forecasts that were made again say.
 struct Probed {
     /// Which way they may not move,
-    shift: Shift,
+    course: Course,
     /// and by which part of their size they may all the same.
     tolerance: f64,
     responses: Vec<Response>,
@@ -142,8 +143,8 @@ impl Tested {
 }
 
 impl Probed {
-    fn new(shift: Shift, tolerance: f64) -> Self {
-        Self { shift, tolerance, responses: Vec::new() }
+    fn new(course: Course, tolerance: f64) -> Self {
+        Self { course, tolerance, responses: Vec::new() }
     }
 
     /// Notes what was changed and by which part the forecast then moves the wrong way. Where there is none, its fallback
@@ -177,7 +178,7 @@ impl Probed {
 
     /// What they hold against the candidate.
     fn objections(&self, contract: &str) -> impl Iterator<Item = Objection> {
-        let &Self { shift, tolerance, ref responses } = self;
+        let &Self { course, tolerance, ref responses } = self;
         let others = |counts: &dyn Fn(&Response) -> bool| {
             (responses.iter().filter(|response| counts(response)).count() as u64).saturating_sub(1)
         };
@@ -196,7 +197,7 @@ impl Probed {
             series: series.clone(),
             origin: *origin,
             change: change.clone(),
-            shift,
+            course,
             part,
             tolerance,
             others: others(&|response| response.part.is_some_and(is_broken)),
@@ -243,10 +244,10 @@ impl Examined {
 }
 
 /// Which way a forecast may not move.
-fn against(direction: Direction) -> Shift {
+fn against(direction: Direction) -> Course {
     match direction {
-        Direction::Increasing => Shift::Falls,
-        Direction::Decreasing => Shift::Rises,
+        Direction::Increasing => Course::Falls,
+        Direction::Decreasing => Course::Rises,
     }
 }
 

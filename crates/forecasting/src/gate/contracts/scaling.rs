@@ -1,11 +1,11 @@
 //! Whether a history times a factor has forecasts times that factor.
 
-use super::{Examination, Probed, Shift, Tested, curve::part};
+use super::{Course, Examination, Probed, Tested, curve::part};
 use crate::{learning::Stopped, routing::Task, series::Series};
 
 pub(super) fn test(examination: &Examination<'_>, factor: f64, tolerance: f64) -> Result<Tested, Stopped> {
     let change = format!("its history times {factor}");
-    let mut probed = Probed::new(Shift::IsOff, tolerance);
+    let mut probed = Probed::new(Course::IsOff, tolerance);
     for probe in examination.probes() {
         let probe = probe?;
         let task = examination.task(&probe);

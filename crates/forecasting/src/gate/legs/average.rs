@@ -2,10 +2,10 @@
 
 use super::{Objection, Terms, veto};
 use crate::{
-    evaluation::{PairedLosses, average},
+    evaluation::{OriginLosses, PairedLosses, average},
     gate::{
         Prospect,
-        fixed_b::{Reference, long_run_variance},
+        fixed_b::{Reference, bandwidth, long_run_variance},
         statistics::AverageTest,
     },
 };
@@ -62,17 +62,22 @@ pub(in crate::gate) fn object(
     if passes {
         return None;
     }
-    let bandwidth = |origins| bandwidth(origins, terms.overlap as usize);
-    let prospect =
-        test.statistic.and_then(|statistic| Prospect::of(statistic, losses.origins(), terms, bandwidth));
     Some(Objection::AverageMayBeLuck {
         candidate: average(losses.candidate())?,
         opponent: average(losses.incumbent())?,
         against: terms.opponent,
         p: test.p.unwrap_or(1.0),
         alpha: test.alpha,
-        prospect,
+        prospect: prospect(test, terms),
     })
+}
+
+/// When the next look would tell the gain from luck, whether or not this one does.
+pub(in crate::gate) fn prospect(test: &AverageTest, terms: &Terms<'_>) -> Option<Prospect> {
+    let is_certain = test.statistic.is_none() && test.mean_gain > 0.0;
+    let distance = if is_certain { f64::INFINITY } else { test.statistic? };
+    let bandwidth = |origins| bandwidth(origins, terms.overlap as usize);
+    Prospect::of(distance, test.origins as usize, terms, bandwidth)
 }
 
 /// So few origins that no test is made of them.
@@ -84,19 +89,6 @@ pub(in crate::gate) fn too_few(losses: &PairedLosses, terms: &Terms<'_>) -> Opti
 
 /// Of each origin, the opponent's mean loss less the candidate's: positive where the candidate is better.
 fn gains(losses: &PairedLosses) -> Vec<f64> {
-    let mut sums = vec![(0.0, 0_u32); losses.origins()];
-    let sides = losses.candidate().iter().zip(losses.incumbent());
-    for (&origin, (candidate, opponent)) in losses.origin_of().iter().zip(sides) {
-        let (sum, points) = &mut sums[origin as usize];
-        *sum += opponent - candidate;
-        *points += 1;
-    }
-    sums.into_iter().map(|(sum, points)| sum / f64::from(points)).collect()
-}
-
-/// Differences of origins whose horizons overlap are correlated; the square root leaves room for what is correlated
-/// from day to day besides (Coroneo and Iacone 2020, "Comparing predictive accuracy in small samples using
-/// fixed-smoothing asymptotics").
-fn bandwidth(origins: usize, overlap: usize) -> usize {
-    origins.isqrt().max(overlap).max(1)
+    let gain = |of: OriginLosses| (of.incumbent - of.candidate) / f64::from(of.points);
+    losses.per_origin().into_iter().map(gain).collect()
 }

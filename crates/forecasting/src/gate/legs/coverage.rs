@@ -3,13 +3,20 @@
 
 use super::{Objection, Terms};
 use crate::{
+    artifact::Bundle,
     evaluation::{Forecasts, RowSet},
     gate::{
-        fixed_b::{Reference, long_run_variance},
+        fixed_b::{Reference, bandwidth, long_run_variance},
         statistics::CoverageTest,
     },
     intervals::Intervals,
 };
+
+/// Intervals that are off are refused, and so are none at all where there were some.
+pub(in crate::gate) fn missing(candidate: &Bundle, incumbent: Option<&Bundle>) -> Option<Objection> {
+    let is_lost = candidate.intervals.is_none() && incumbent.is_some_and(|bundle| bundle.intervals.is_some());
+    is_lost.then_some(Objection::NoIntervals)
+}
 
 /// Points of one origin are missed together, so the shares that each origin's intervals hold are the sample, not the
 /// points. `None` where hardly anything has intervals.
@@ -26,7 +33,7 @@ pub(in crate::gate) fn test(
         return None;
     }
     let overlap = terms.overlap as usize;
-    let bandwidth = origins.isqrt().max(overlap);
+    let bandwidth = bandwidth(origins, overlap);
     let reference = Reference::new(origins, bandwidth, overlap);
     let standard_error = reference.standard_error(long_run_variance(&shares, bandwidth), origins);
     Some(CoverageTest {

@@ -1,7 +1,9 @@
 //! The tests that a candidate must pass, one file each.
 //!
-//! Hard facts ([`veto`], [`limits`], [`cost`], [`coverage`], [`edge_cases`]) are looked at whatever else is known. The others compare losses
-//! and are called by [`compare`](super::compare()); all must pass, so each can only make the gate stricter.
+//! Hard facts ([`veto`], [`limits`], [`cost`], [`edge_cases`], that intervals are [missing](coverage::missing)) are looked
+//! at whatever else is known. What intervals held ([`coverage`]) is asked for beside the losses, with as many origins as
+//! these need. The others compare losses and are called by [`compare`](super::compare()); all must pass, so each can only
+//! make the gate stricter.
 
 pub(super) mod average;
 pub(super) mod cost;

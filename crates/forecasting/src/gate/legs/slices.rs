@@ -47,7 +47,7 @@ pub(in crate::gate) fn declared(
     resampling: &Resampling,
 ) -> Vec<SliceTest> {
     let whole = Whole::new(losses, terms);
-    let slices = merge_small(losses, terms.declared);
+    let slices = merge_small(losses, terms.declared.iter());
     let test = |slice: &Slice| {
         let part = Part::of(losses, slice);
         let measured = part.measured();
@@ -67,8 +67,11 @@ pub(in crate::gate) fn searched(
     resampling: &Resampling,
 ) -> Option<SearchedTest> {
     let whole = Whole::new(losses, terms);
-    let slices = merge_small(losses, terms.searched);
+    // What is declared is judged on its own, and need not be found.
+    let is_declared = |slice: &Slice| terms.declared.iter().any(|declared| declared.name == slice.name);
+    let slices = merge_small(losses, terms.searched.iter().filter(|slice| !is_declared(slice)));
     let allowed = whole.allowed.ln();
+    let mut searched = 0;
     let mut largest = vec![f64::NEG_INFINITY; resampling.resamples().len()];
     let mut worst: Option<(f64, f64, &Slice, Part)> = None;
     for slice in &slices {
@@ -83,6 +86,12 @@ pub(in crate::gate) fn searched(
         for (largest, ratio) in largest.iter_mut().zip(&drawn) {
             *largest = largest.max((ratio - measured) / error);
         }
+        // It harms nobody however many times as large it is, and would hide who does. What the largest is by luck keeps
+        // it: that it is negligible was not known before.
+        if part.is_negligible(&whole) {
+            continue;
+        }
+        searched += 1;
         let statistic = (measured - allowed) / error;
         if worst.as_ref().is_none_or(|(most, ..)| statistic > *most) {
             worst = Some((statistic, error, slice, part));
@@ -92,8 +101,7 @@ pub(in crate::gate) fn searched(
     let critical = resampling.critical(&mut largest);
     let (measured, reach) = (part.measured(), critical * error);
     let worst = part.tell(slice, &whole, [measured - reach, measured + reach]);
-    let slices = u32::try_from(slices.len()).unwrap_or(u32::MAX);
-    Some(SearchedTest { slices, worst, statistic, critical })
+    Some(SearchedTest { slices: searched, worst, statistic, critical })
 }
 
 /// The slices without a point.
@@ -108,7 +116,7 @@ pub(in crate::gate) fn object(
     searched: Option<u32>,
 ) -> Option<Objection> {
     let lower = test.lower?;
-    (lower > test.allowed && !test.is_negligible).then(|| Objection::WorseOnSlice {
+    (lower > test.allowed && test.is_judged()).then(|| Objection::WorseOnSlice {
         slice: test.slice.clone(),
         ratio: test.ratio,
         lower,
@@ -173,8 +181,12 @@ impl Part {
         self.points < LEAST_POINTS || self.origins < LEAST_ORIGINS
     }
 
-    fn tell(&self, slice: &Slice, whole: &Whole, [lower, upper]: [f64; 2]) -> SliceTest {
+    fn is_negligible(&self, whole: &Whole) -> bool {
         let mean = self.candidate.iter().sum::<f64>() / self.points as f64;
+        mean < NEGLIGIBLE * whole.average
+    }
+
+    fn tell(&self, slice: &Slice, whole: &Whole, [lower, upper]: [f64; 2]) -> SliceTest {
         let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
         let bound = |bound: f64| (!self.is_small()).then(|| bound.exp());
         SliceTest {
@@ -185,14 +197,14 @@ impl Part {
             lower: bound(lower),
             upper: bound(upper),
             allowed: whole.allowed,
-            is_negligible: mean < NEGLIGIBLE * whole.average,
+            is_negligible: self.is_negligible(whole),
         }
     }
 }
 
 /// Puts the points of all slices that are too small into one, so that none is dropped.
-fn merge_small(losses: &PairedLosses, slices: &[Slice]) -> Vec<Slice> {
-    let there = slices.iter().filter(|slice| !slice.points.is_empty()).cloned();
+fn merge_small<'s>(losses: &PairedLosses, slices: impl Iterator<Item = &'s Slice>) -> Vec<Slice> {
+    let there = slices.filter(|slice| !slice.points.is_empty()).cloned();
     let (small, mut slices): (Vec<Slice>, Vec<Slice>) =
         there.partition(|slice| Part::of(losses, slice).is_small());
     if !small.is_empty() {

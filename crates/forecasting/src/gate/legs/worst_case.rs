@@ -43,8 +43,8 @@ pub(in crate::gate) fn test(
         ratio: measured.exp(),
         upper: upper.exp(),
         allowed: 1.0 + terms.policy.tail_margin,
-        alpha: Some(terms.level()),
-        standard_error: Some(resampling.standard_error(upper - measured)),
+        alpha: terms.level(),
+        standard_error: resampling.standard_error(upper - measured),
     })
 }
 
@@ -54,21 +54,28 @@ pub(in crate::gate) fn object(
     terms: &Terms<'_>,
     resampling: &Resampling,
 ) -> Option<Objection> {
-    let &WorstCaseTest { ratio, upper, allowed, standard_error, .. } = test;
+    let &WorstCaseTest { ratio, upper, allowed, .. } = test;
     if upper < allowed {
         return None;
     }
-    let distance = standard_error.map(|error| (allowed / ratio).ln() / error);
-    let block = |origins| block(origins, terms.block_origins);
-    let prospect = distance.and_then(|distance| Prospect::of(distance, resampling.origins(), terms, block));
     Some(Objection::WorstCaseUnsure {
         ratio,
         upper,
         allowed,
         alpha: terms.level(),
         against: terms.opponent,
-        prospect,
+        prospect: prospect(test, terms, resampling),
     })
+}
+
+/// When the next look would tell that it is not much higher, whether or not this one does.
+pub(in crate::gate) fn prospect(
+    test: &WorstCaseTest,
+    terms: &Terms<'_>,
+    resampling: &Resampling,
+) -> Option<Prospect> {
+    let distance = (test.allowed / test.ratio).ln() / test.standard_error;
+    Prospect::of(distance, resampling.origins(), terms, |origins| block(origins, terms.block_origins))
 }
 
 /// The logarithm of the ratio in each resample.

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::*;
 use crate::{
-    gate::{Shift, SliceName},
+    gate::{Course, SliceName},
     names::SeriesId,
 };
 
@@ -87,7 +87,7 @@ fn on_limits() -> Vec<(Objection, &'static str)> {
     vec![
         (
             Objection::LargestTooLarge { candidate: 9.0, opponent: 3.0, allowed_ratio: 2.0, against },
-            "largest error 9.0000 is more than 2 × the incumbent's 3.0000",
+            "largest error 9.0000 is more than 2 × the incumbent's 3.0000 (in scales of the series)",
         ),
         (
             Objection::ExceedsTooOften {
@@ -132,6 +132,7 @@ fn facts() -> Vec<(Objection, &'static str)> {
     let (series, origin, others) = (series(), origin(), 0);
     let (side, problem) = (Side::Candidate, "is NaN at step 3".to_owned());
     vec![
+        (Objection::NoIntervals, "the candidate has no intervals, and what is in use has some"),
         (
             Objection::ArtifactTooLarge { size_bytes: 2_000_000, allowed_bytes: 1_000_000 },
             "the candidate's artifact has 2000000 bytes (1000000 allowed)",
@@ -210,7 +211,7 @@ fn on_contracts() -> Vec<(Objection, &'static str)> {
                 series: series(),
                 origin: origin(),
                 change: "price up from 0.8 to 1.2".to_owned(),
-                shift: Shift::Rises,
+                course: Course::Rises,
                 part: 0.032,
                 tolerance: 0.01,
                 others: 0,

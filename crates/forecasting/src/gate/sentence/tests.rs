@@ -5,7 +5,7 @@ use super::{
     *,
 };
 use crate::{
-    gate::{Shift, SliceName},
+    gate::{Course, SliceName},
     names::{AttributeText, CovariateName},
 };
 
@@ -109,6 +109,8 @@ fn what_is_worse_on_a_slice_names_it() {
         "on hours 6 to 8, error 1.34 × the fallback's (at least 1.12 × with 95 % confidence; 1.10 allowed), \
          the worst of 30 slices that were searched",
     );
+    let only = worse(SliceName::Weekend, Some(1)).to_string();
+    assert!(only.ends_with("1.10 allowed), the only slice that was searched"), "{only}");
     let names = [
         (SliceName::Series(series()), "on series kiosk, "),
         (SliceName::Weekend, "on weekends, "),
@@ -196,12 +198,12 @@ fn what_repeats_a_failure_names_the_edge_case() {
 
 #[test]
 fn a_broken_contract_says_with_what_it_is_broken() {
-    let broken = |shift, part, others| Objection::ContractBroken {
+    let broken = |course, part, others| Objection::ContractBroken {
         contract: "forecasts do not rise with price".to_owned(),
         series: series(),
         origin: origin(),
         change: "price up from 0.8 to 1.2".to_owned(),
-        shift,
+        course,
         part,
         tolerance: 0.01,
         others,
@@ -209,9 +211,9 @@ fn a_broken_contract_says_with_what_it_is_broken() {
     let start = "contract: forecasts do not rise with price; with price up from 0.8 to 1.2, the candidate's \
                  forecast of series kiosk from 2025-03-01T00:00:00Z";
     let text = format!("{start} falls by 1.004 % (1.00 % allowed); 1 other forecast breaks it too");
-    check(&broken(Shift::Falls, 0.010_04, 1), &text);
+    check(&broken(Course::Falls, 0.010_04, 1), &text);
     let text = format!("{start} is off by 50.00 % (1.00 % allowed); 63 other forecasts break it too");
-    check(&broken(Shift::IsOff, 0.5, 63), &text);
+    check(&broken(Course::IsOff, 0.5, 63), &text);
     check(
         &Objection::CoefficientOff {
             contract: "the coefficient of known-price is at most 0".to_owned(),

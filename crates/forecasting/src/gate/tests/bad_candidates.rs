@@ -102,6 +102,9 @@ struct Window {
 /// What is hardly ever wrong is wrong by this part of the others' errors.
 const EASY: f64 = 0.1;
 
+/// And this is what a forecast of nothing is off by.
+const TINY: f64 = 1e-5;
+
 impl Window {
     fn draw(random: &mut Random) -> Self {
         let (series, days) = (3 + random.below(2) as usize, 28 + random.below(29) as usize);
@@ -127,23 +130,32 @@ impl Window {
         window
     }
 
-    /// What the gate has against a candidate with these errors.
+    /// What the gate has against a candidate with these errors, and with a tiny one on a further series, which is closed:
+    /// there the incumbent has none.
     fn objections(&self, candidate: &[f64]) -> Vec<Objection> {
-        let losses = |errors: &[f64]| errors.iter().map(|error| error.abs()).collect();
+        let losses = |errors: &[f64], when_closed: f64| -> Vec<f64> {
+            let closed = std::iter::repeat_n(when_closed, self.days * HOURS);
+            errors.iter().map(|error| error.abs()).chain(closed).collect()
+        };
+        let (candidate, incumbent) = (losses(candidate, TINY), losses(&self.incumbent, 0.0));
         let day = |point: usize| u32::try_from(point / HOURS % self.days).expect("are a few");
         let origin_of = (0..candidate.len()).map(day).collect();
-        let paired = PairedLosses::new(losses(candidate), losses(&self.incumbent), origin_of);
+        let paired = PairedLosses::new(candidate, incumbent, origin_of);
         let paired = match paired {
             Ok(paired) => paired,
             Err(unpaired) => return vec![veto::not_comparable(&unpaired)],
         };
         let (policy, slices) = (crate::spec::GatePolicy::default(), self.slices());
+        // Half of the windows declare their series, in the others they are searched.
+        let none: &[Slice] = &[];
+        let (declared, searched) =
+            if self.days.is_multiple_of(2) { (&slices[..], none) } else { (none, &slices[..]) };
         let terms = Terms {
             policy: &policy,
             overlap: 1,
             block_origins: 7,
-            declared: &slices,
-            searched: &[],
+            declared,
+            searched,
             seed: 1,
             look: Look::FIRST,
             opponent: Side::Incumbent,
@@ -157,7 +169,7 @@ impl Window {
             let points = self.points(number).map(|point| u32::try_from(point).expect("are a few thousand"));
             Slice { name: SliceName::Series(id), points: points.collect() }
         };
-        (0..self.series).map(slice).collect()
+        (0..=self.series).map(slice).collect()
     }
 
     fn points(&self, series: usize) -> std::ops::Range<usize> {

@@ -36,6 +36,27 @@ fn a_gain_that_a_few_more_weeks_would_tell_from_luck_waits_for_them() {
 }
 
 #[test]
+fn who_waits_for_the_tail_waits_until_the_average_that_passes_now_can_pass_again() {
+    // In the bulk as above, in the tail better but for the second week.
+    let candidate: Vec<f64> = (0_u32..)
+        .zip(losses(1.0, 10.0))
+        .map(|(point, loss)| match (point / POINTS / 7, point % POINTS < POINTS - 2) {
+            (1, false) => loss + 0.62,
+            (_, false) => loss - 1.2,
+            (3, true) => loss + 0.27,
+            (_, true) => loss - 0.2,
+        })
+        .collect();
+    let findings = Case::default().compare(&candidate, &losses(1.0, 10.0));
+    let p = findings.statistics.average.as_ref().and_then(|test| test.p);
+    assert!(p.is_some_and(|p| (0.035..0.04).contains(&p)), "{p:?} of 0.04");
+    let [Objection::WorstCaseUnsure { .. }] = &findings.objections[..] else { panic!("{findings:?}") };
+    // The tail alone would be told with 89.
+    let Verdict::NotEnoughEvidence(shortage) = Verdict::of(findings.objections) else { panic!("decides") };
+    assert_eq!((shortage.origins, shortage.needed_origins), (28, 97));
+}
+
+#[test]
 fn who_is_proven_worse_somewhere_is_refused_and_not_made_to_wait() {
     // Each day is as much better or worse as above, but in the harbour all are a quarter worse.
     let harbour = |point: u32| point % POINTS < 4;
@@ -77,7 +98,7 @@ fn a_further_look_must_be_more_certain_to_promote_and_proves_as_much_on_slices()
     };
     let (first, second) = (statistics(Look::FIRST), statistics(further(2)));
     let levels = |one: &Statistics| {
-        let worst_case = one.worst_case.as_ref().and_then(|test| test.alpha);
+        let worst_case = one.worst_case.as_ref().map(|test| test.alpha);
         (one.average.as_ref().map(|test| test.alpha), worst_case)
     };
     assert_eq!(levels(&first), (Some(0.04), Some(0.04)));

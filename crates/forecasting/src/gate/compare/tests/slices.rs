@@ -96,3 +96,42 @@ fn a_slice_with_hardly_any_error_harms_nobody() {
                     confidence; 1.10 allowed)";
     assert_eq!(case.sentences(&larger, &incumbent), [sentence]);
 }
+
+#[test]
+fn a_slice_with_hardly_any_error_hides_none_that_is_worse() {
+    let (night, harbour) =
+        (|point: u32| point % POINTS < 4, |point: u32| (4..10).contains(&(point % POINTS)));
+    let points = |is_in: &dyn Fn(u32) -> bool| (0..ORIGINS * POINTS).filter(|&point| is_in(point)).collect();
+    let searched = vec![
+        Slice { name: series("night"), points: points(&night) },
+        Slice { name: series("harbour"), points: points(&harbour) },
+        Slice { name: series("others"), points: points(&|point| !night(point) && !harbour(point)) },
+    ];
+    let case = Case { searched, ..Case::default() };
+    let incumbent = multiplied(&losses(1.0, 10.0), 0.0, night);
+    // At night a thousandth against nothing: a million times as large, as far as that can be told.
+    let better = multiplied(&losses(0.9, 9.0), 0.001, night);
+    let findings = case.compare(&better, &incumbent);
+    assert_eq!(findings.objections, []);
+    assert_eq!(findings.statistics.searched.map(|test| test.slices), Some(2), "nights are not judged");
+    let sentence = "on series harbour, error 1.35 × the incumbent's (at least 1.35 × with 95 % confidence; 1.10 \
+                    allowed), the worst of 2 slices that were searched";
+    assert_eq!(case.sentences(&multiplied(&better, 1.5, harbour), &incumbent), [sentence]);
+}
+
+#[test]
+fn what_is_declared_is_not_searched_too() {
+    let hours = |first: u8| {
+        let points = (0..ORIGINS * POINTS).filter(move |point| point % POINTS / 6 == u32::from(first) / 6);
+        slice(SliceName::Hours(first, first + 5), points)
+    };
+    let searched: Vec<Slice> = [0, 6, 12, 18].map(hours).into();
+    let case = |declared| Case { declared, searched: searched.clone(), ..Case::default() };
+    let counts = |declared| {
+        let statistics = case(declared).compare(&noisy(1, 0.8), &noisy(2, 1.0)).statistics;
+        (statistics.slices.len(), statistics.searched.map(|test| test.slices))
+    };
+    assert_eq!(counts(Vec::new()), (0, Some(4)));
+    assert_eq!(counts(vec![hours(6)]), (1, Some(3)));
+    assert_eq!(counts(searched.clone()), (4, None));
+}

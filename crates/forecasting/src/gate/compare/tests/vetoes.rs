@@ -8,7 +8,7 @@ fn a_largest_error_far_beyond_the_incumbents_keeps_it() {
     let incumbent = losses(1.0, 10.0);
     let mut candidate = losses(0.5, 5.0);
     candidate[0] = 20.5;
-    let sentence = "largest error 20.5000 is more than 2 × the incumbent's 10.0000";
+    let sentence = "largest error 20.5000 is more than 2 × the incumbent's 10.0000 (in scales of the series)";
     assert_eq!(Case::default().sentences(&candidate, &incumbent), [sentence]);
     candidate[0] = 20.0;
     assert!(promotes(&candidate, &incumbent));
