@@ -58,7 +58,7 @@ impl Handler for JudgeHandler {
         }
         let model = ModelName::new(message.model.as_str()).map_err(rejected)?;
         let look = self.look(&id, earlier::look(number, latest.as_ref()), context.now).await?;
-        // Who loses the race for the decision judges again, against the new incumbent.
+        // Who loses the race for the decision judges again, against the new incumbent or with the new edge case.
         loop {
             let incumbent = self.registry.incumbent(&model).await.map_err(registry_error)?;
             let (version, found) = match &message.outcome {
