@@ -101,6 +101,12 @@ async fn what_is_not_as_it_was_is_named_place_by_place() {
     let [Difference { path, recorded, .. }] = told.as_slice() else { panic!("{told:?}") };
     assert_eq!((path.as_str(), recorded), ("candidate.average", &Value::from(average)));
 
+    let mut tampered = decision.clone();
+    tampered.judgement.looks.at_these_rows += 1;
+    let told = replayed(&stack, &tampered).await.differences;
+    let [Difference { path, .. }] = told.as_slice() else { panic!("{told:?}") };
+    assert_eq!(path, "looks.at_these_rows", "the decisions before it are counted again");
+
     // Somebody rewrites what was known at the time.
     correct(&stack, &model, imported + SignedDuration::from_mins(30)).await;
     let told = replayed(&stack, &decision).await.differences;
@@ -259,6 +265,8 @@ fn another_policy_finds_another_verdict_and_decides_nothing() {
     assert_eq!((&statistics["average"]["alpha"], &found["policy"]["alpha"]), (&0.08.into(), &0.1.into()));
     let recorded = document(&shop, &["verdict", "bike-demand", "1"]);
     assert_eq!(recorded["judgement"]["statistics"]["average"]["alpha"], 0.16);
+    let by_luck = |of: &Value| of["judgement"]["looks"]["expected_by_luck"].clone();
+    assert_eq!((by_luck(&found), by_luck(&recorded)), (0.08.into(), 0.16.into()), "of the same look");
     let page = said(&shop, &sliced);
     assert!(page.starts_with("bike-demand, version 1, look 1 of 1\nunder alpha=0.1, slices.weekend=true: "));
     assert!(page.contains("recorded: promote\n") && page.ends_with("Nothing was decided.\n"), "{page}");

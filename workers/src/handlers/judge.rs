@@ -18,13 +18,10 @@ use registry::{
 use runner::{CpuPool, HandleError, Handler, JobContext};
 use tracing::{info, warn};
 
-use super::{
-    compute, convert,
-    earlier::{self, MOST_EARLIER},
-    not_written, put_error, read_error, registry_error, rejected,
-};
+use super::{compute, convert, not_written, put_error, read_error, registry_error, rejected};
 use crate::{
     case::{CaseError, Found, Sources},
+    earlier::{self, MOST_EARLIER},
     metrics,
 };
 

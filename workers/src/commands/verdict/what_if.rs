@@ -31,7 +31,7 @@ pub(super) async fn tell(
     let progress = spinner("judging under another policy");
     let case = case(environment, &told.decision, &grounds).await?.map_err(not_loaded)?;
     let policy = changed(case.model(), changes)?;
-    let found = judge(case.under(policy.clone()), &told.decision).await?;
+    let found = judge(environment, case.under(policy.clone()), &told.decision).await?;
     progress.finish_and_clear();
     if let Some(recorded) = told.decision.judgement.grounds.as_ref().map(|grounds| grounds.gate_version)
         && recorded != VERSION
