@@ -276,8 +276,16 @@ fn a_verdict_of_one_look_of_several_says_so() {
         ..worse_at_weekends()
     };
     let page = page(&told(waits, 2), None);
+    assert!(page.starts_with("bike-demand, version 2: UNDECIDED\n"), "{page}");
     says(&page, &["verdict: not enough evidence (look 1 of 2", "looked at 2 times", "2 --look 1 --replay"]);
     assert!(!page.contains("what it computed"), "no leg was asked: {page}");
+}
+
+#[test]
+fn a_winner_that_a_person_keeps_out_is_not_called_refused() {
+    let page = page(&told(Judgement { verdict: Verdict::Promote, ..worse_at_weekends() }, 1), None);
+    assert!(page.starts_with("bike-demand, version 2: OVERRULED by a person\n"), "{page}");
+    says(&page, &["verdict: promote (look 1 of 1"]);
 }
 
 #[test]

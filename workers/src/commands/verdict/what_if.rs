@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     case::Found,
+    commands::decisions,
     environment::Environment,
     failure::{CommandResult, ExitCode, Failure, OrExit as _},
     terminal::{Table, painted, print, print_json, remark, spinner},
@@ -97,7 +98,7 @@ fn lines(told: &Told, changes: &[String], found: &Found) -> Vec<String> {
         ),
         format!("recorded: {}", page::verdict_words(&recorded.verdict)),
     ];
-    lines.extend(page::sentences(&found.judgement.reasons()));
+    lines.extend(decisions::sentences(&found.judgement.reasons()));
     lines.push(String::new());
     let then = legs::of(recorded);
     let mut table = Table::new(["leg", "recorded", "so", "what it computed"]);
