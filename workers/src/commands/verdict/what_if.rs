@@ -2,7 +2,7 @@
 
 use forecasting::{
     gate::VERSION,
-    spec::{GatePolicy, ModelSpec},
+    spec::{DatasetSpec, GatePolicy, ModelSpec},
 };
 use serde_json::json;
 use toml::{Table as Keys, Value};
@@ -31,7 +31,7 @@ pub(super) async fn tell(
     let grounds = grounds(&told.decision)?;
     let progress = spinner("judging under another policy");
     let case = case(environment, &told.decision, &grounds).await?.map_err(not_loaded)?;
-    let policy = changed(case.model(), changes)?;
+    let policy = changed(case.model(), case.dataset(), changes)?;
     let found = judge(environment, case.under(policy.clone()), &told.decision).await?;
     progress.finish_and_clear();
     if let Some(recorded) = told.decision.judgement.grounds.as_ref().map(|grounds| grounds.gate_version)
@@ -53,14 +53,21 @@ pub(super) async fn tell(
     }))?)
 }
 
+/// Keys that a training goes by. When its candidate is judged the holdout is what it is.
+const OF_TRAINING: [&str; 2] = ["holdout_origins", "max_holdout_share"];
+
 /// The policy of the model with these keys laid over it.
-fn changed(model: &ModelSpec, changes: &[String]) -> Result<GatePolicy, Failure> {
+fn changed(model: &ModelSpec, dataset: &DatasetSpec, changes: &[String]) -> Result<GatePolicy, Failure> {
     let mut policy = Keys::try_from(&model.gate)?;
     for change in changes {
         let parsed = change.parse::<Keys>().map_err(|_| {
             let how = "is not KEY=VALUE in TOML, such as alpha=0.1 or slices.series=true";
             Failure::say(ExitCode::Invalid, format!("--what-if {change:?} {how}"))
         })?;
+        if let Some(key) = OF_TRAINING.into_iter().find(|&key| parsed.contains_key(key)) {
+            let why = "is what a training goes by; the holdout of this verdict is what it is";
+            return Err(Failure::say(ExitCode::Invalid, format!("--what-if {key}: {why}")));
+        }
         lay_over(&mut policy, parsed);
     }
     let refused = |error: toml::de::Error| {
@@ -68,7 +75,7 @@ fn changed(model: &ModelSpec, changes: &[String]) -> Result<GatePolicy, Failure>
     };
     let gate: GatePolicy = policy.try_into().map_err(refused)?;
     let model = ModelSpec { gate, ..model.clone() };
-    model.validate().or_exit(ExitCode::Invalid)?;
+    model.validate_with(dataset).or_exit(ExitCode::Invalid)?;
     Ok(model.gate)
 }
 
@@ -124,8 +131,10 @@ mod tests {
     }
 
     fn under(changes: &[&str]) -> Result<GatePolicy, String> {
+        let dataset =
+            toml::from_str("name = 'd'\nfrequency = 'PT1H'\ntime_zone = 'UTC'").expect("is a dataset");
         let changes: Vec<String> = changes.iter().map(|&change| change.to_owned()).collect();
-        changed(&model(), &changes).map_err(|failure| failure.error.expect("says why").to_string())
+        changed(&model(), &dataset, &changes).map_err(|failure| failure.error.expect("says why").to_string())
     }
 
     #[test]
@@ -138,6 +147,21 @@ mod tests {
             0.1,
             "the last one counts"
         );
+    }
+
+    #[test]
+    fn what_would_change_nothing_is_refused() {
+        let refused = |change| under(&[change]).expect_err("is refused");
+        let city = refused("slices.attributes=['ctiy']");
+        assert!(city.starts_with("gate.slices.attributes = ctiy: "), "{city}");
+        let region = refused("slices.holidays=true");
+        assert!(region.starts_with("gate.slices.holidays = true: "), "{region}");
+        for (change, key) in
+            [("holdout_origins=100", OF_TRAINING[0]), ("max_holdout_share=0.5", OF_TRAINING[1])]
+        {
+            let expected = "is what a training goes by; the holdout of this verdict is what it is";
+            assert_eq!(refused(change), format!("--what-if {key}: {expected}"));
+        }
     }
 
     #[test]
