@@ -1,6 +1,6 @@
 //! Verdicts on what went wrong around them: an incumbent that is gone, a correction in between, a clock that is behind,
 //! a trainer that boasts. Candidates are trained by the real trainer; each verdict is that of a gatekeeper of its own,
-//! which remembers nothing.
+//! which remembers nothing, unless it is said to.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use protocol::{
 use registry::JobId;
 use runner::{CpuPool, Handler as _, JobContext};
 use tokio_util::sync::CancellationToken;
-use workers::{handlers::JudgeHandler, roles::Role};
+use workers::{commands::replay, handlers::JudgeHandler, roles::Role};
 
 use crate::stack::{Stack, at, in_time, promoted, refused};
 
@@ -98,6 +98,23 @@ async fn an_incumbent_whose_artifact_is_gone_stays_and_the_verdict_says_why() {
     assert!(why.ends_with(&format!("artifact {} is missing", incumbent.artifact)), "{why}");
     assert_eq!((kept_out.version, kept_out.incumbent_version, kept_out.candidate), (Some(2), Some(1), None));
     assert_eq!(registry.incumbent(&model.name).await.expect("reads").map(|now| now.version), Some(1));
+
+    let decision = registry.decisions(&model.name, 1).await.expect("reads").remove(0);
+    let again = replay(&stack.environment, &decision).await.expect("judges again");
+    assert_eq!(again.differences, [], "that it cannot be loaded was the verdict");
+    stack.finish().await;
+}
+
+#[tokio::test]
+async fn a_gatekeeper_that_remembers_the_incumbent_misses_its_artifact_all_the_same() {
+    let (stack, model) = Stack::with_bikes(&[Role::Trainer, Role::Gatekeeper]).await;
+    promoted(stack.train(&model, "few-trees").await);
+    let incumbent = stack.environment.registry.incumbent(&model.name).await.expect("reads");
+    let artifact = incumbent.expect("was promoted").artifact;
+    stack.environment.models.get(&artifact).await.expect("is there, and remembered");
+    stack.environment.artifacts.delete(&artifact).await.expect("deletes");
+    let kept_out = refused(stack.train(&model, "small-trees").await);
+    assert!(kept_out.reasons[0].contains("the incumbent cannot be loaded: "), "{:?}", kept_out.reasons);
     stack.finish().await;
 }
 

@@ -168,6 +168,12 @@ impl JudgeHandler {
             Ok(loaded) => loaded,
             Err(source) => return not_loaded(CaseError::Side { side: Side::Candidate, source }, &grounds),
         };
+        // Whether it is still there must not depend on what this process remembers: a replay would not find it.
+        if let Some(incumbent) = incumbent
+            && let Err(source) = models.load_anew(&incumbent.artifact).await
+        {
+            return not_loaded(CaseError::Side { side: Side::Incumbent, source }, &grounds);
+        }
         let case = match sources.case(&look.job, &grounds, look.as_of).await {
             Ok(case) => case,
             Err(error) => return not_loaded(error, &grounds),
