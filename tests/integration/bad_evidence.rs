@@ -7,7 +7,6 @@ use std::sync::Arc;
 use artifacts::DecodedModels;
 use clock::ManualClock;
 use forecasting::{gate::Evidence, spec::ModelSpec};
-use history::{Observation, Range};
 use jiff::{SignedDuration, Timestamp};
 use protocol::{
     ContentType, Destination, Queue, WireMessage,
@@ -120,24 +119,9 @@ async fn a_gatekeeper_that_remembers_the_incumbent_misses_its_artifact_all_the_s
 
 /// Triples the values of the last week of the holdout, an hour from now.
 async fn correct_the_last_week(stack: &Stack, model: &ModelSpec) {
-    let environment = &stack.environment;
-    let dataset = environment.registry.dataset(&model.dataset).await.expect("reads").expect("was applied");
-    let grid = dataset.spec.grid();
-    let frame = environment.history.read(&model.dataset, &grid, &Range::default()).await.expect("reads");
-    let bikes = &frame.series[0];
-    let last = bikes.last_target(&grid).expect("has values");
-    let corrections: Vec<Observation> = bikes
-        .values
-        .iter()
-        .rev()
-        .zip(0_i64..)
-        .take(7 * 24)
-        .filter(|(y, _back)| !y.is_nan())
-        .map(|(y, back)| Observation { series: bikes.id.clone(), ds: grid.advance(last, -back), y: 3.0 * y })
-        .collect();
     stack.clock.advance(SignedDuration::from_hours(1));
-    let recorded = environment.history.record(&model.dataset, &grid, &corrections, stack.now()).await;
-    assert!(recorded.expect("records").corrected > 100, "a value of 0 stays what it is");
+    let corrected = stack.correct(model, 0..7 * 24, stack.now(), |y| 3.0 * y).await;
+    assert!(corrected > 100, "a value of 0 stays what it is");
 }
 
 #[tokio::test]

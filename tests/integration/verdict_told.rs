@@ -8,7 +8,6 @@ use forecasting::{
     spec::{DatasetSpec, ModelSpec},
 };
 use futures::future::join_all;
-use history::{Observation, Range};
 use jiff::{SignedDuration, Timestamp};
 use registry::Decision;
 use serde_json::Value;
@@ -46,17 +45,7 @@ async fn is_found_again(stack: &Stack, decision: &Decision) {
 
 /// Another value for the last hour of the day before the last, recorded at `at`.
 async fn correct(stack: &Stack, model: &ModelSpec, at: Timestamp) {
-    let environment = &stack.environment;
-    let dataset = environment.registry.dataset(&model.dataset).await.expect("reads").expect("was applied");
-    let grid = dataset.spec.grid();
-    let frame = environment.history.read(&model.dataset, &grid, &Range::default()).await.expect("reads");
-    let bikes = &frame.series[0];
-    let ds = grid.advance(bikes.last_target(&grid).expect("has values"), -24);
-    let y = bikes.value(&grid, ds);
-    assert!(y.is_finite(), "there is something to correct");
-    let correction = [Observation { series: bikes.id.clone(), ds, y: y + 1000.0 }];
-    let recorded = environment.history.record(&model.dataset, &grid, &correction, at).await;
-    assert_eq!(recorded.expect("records").corrected, 1);
+    assert_eq!(stack.correct(model, 24..25, at, |y| y + 1000.0).await, 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
