@@ -1,13 +1,12 @@
 //! Verdicts on what went wrong around them: an incumbent that is gone, a correction in between, a clock that is behind,
 //! a trainer that boasts. Candidates are trained by the real trainer; each verdict is that of a gatekeeper of its own,
-//! which remembers nothing.
+//! which remembers nothing, unless it is said to.
 
 use std::sync::Arc;
 
 use artifacts::DecodedModels;
 use clock::ManualClock;
 use forecasting::{gate::Evidence, spec::ModelSpec};
-use history::{Observation, Range};
 use jiff::{SignedDuration, Timestamp};
 use protocol::{
     ContentType, Destination, Queue, WireMessage,
@@ -16,7 +15,7 @@ use protocol::{
 use registry::JobId;
 use runner::{CpuPool, Handler as _, JobContext};
 use tokio_util::sync::CancellationToken;
-use workers::{handlers::JudgeHandler, roles::Role};
+use workers::{commands::replay, handlers::JudgeHandler, roles::Role};
 
 use crate::stack::{Stack, at, in_time, promoted, refused};
 
@@ -98,29 +97,31 @@ async fn an_incumbent_whose_artifact_is_gone_stays_and_the_verdict_says_why() {
     assert!(why.ends_with(&format!("artifact {} is missing", incumbent.artifact)), "{why}");
     assert_eq!((kept_out.version, kept_out.incumbent_version, kept_out.candidate), (Some(2), Some(1), None));
     assert_eq!(registry.incumbent(&model.name).await.expect("reads").map(|now| now.version), Some(1));
+
+    let decision = registry.decisions(&model.name, 1).await.expect("reads").remove(0);
+    let again = replay(&stack.environment, &decision).await.expect("judges again");
+    assert_eq!(again.differences, [], "that it cannot be loaded was the verdict");
+    stack.finish().await;
+}
+
+#[tokio::test]
+async fn a_gatekeeper_that_remembers_the_incumbent_misses_its_artifact_all_the_same() {
+    let (stack, model) = Stack::with_bikes(&[Role::Trainer, Role::Gatekeeper]).await;
+    promoted(stack.train(&model, "few-trees").await);
+    let incumbent = stack.environment.registry.incumbent(&model.name).await.expect("reads");
+    let artifact = incumbent.expect("was promoted").artifact;
+    stack.environment.models.get(&artifact).await.expect("is there, and remembered");
+    stack.environment.artifacts.delete(&artifact).await.expect("deletes");
+    let kept_out = refused(stack.train(&model, "small-trees").await);
+    assert!(kept_out.reasons[0].contains("the incumbent cannot be loaded: "), "{:?}", kept_out.reasons);
     stack.finish().await;
 }
 
 /// Triples the values of the last week of the holdout, an hour from now.
 async fn correct_the_last_week(stack: &Stack, model: &ModelSpec) {
-    let environment = &stack.environment;
-    let dataset = environment.registry.dataset(&model.dataset).await.expect("reads").expect("was applied");
-    let grid = dataset.spec.grid();
-    let frame = environment.history.read(&model.dataset, &grid, &Range::default()).await.expect("reads");
-    let bikes = &frame.series[0];
-    let last = bikes.last_target(&grid).expect("has values");
-    let corrections: Vec<Observation> = bikes
-        .values
-        .iter()
-        .rev()
-        .zip(0_i64..)
-        .take(7 * 24)
-        .filter(|(y, _back)| !y.is_nan())
-        .map(|(y, back)| Observation { series: bikes.id.clone(), ds: grid.advance(last, -back), y: 3.0 * y })
-        .collect();
     stack.clock.advance(SignedDuration::from_hours(1));
-    let recorded = environment.history.record(&model.dataset, &grid, &corrections, stack.now()).await;
-    assert!(recorded.expect("records").corrected > 100, "a value of 0 stays what it is");
+    let corrected = stack.correct(model, 0..7 * 24, stack.now(), |y| 3.0 * y).await;
+    assert!(corrected > 100, "a value of 0 stays what it is");
 }
 
 #[tokio::test]

@@ -212,6 +212,9 @@ fn a_candidate_whose_forecasts_go_with_prices_as_nobody_would_buy_is_kept_out() 
     succeed(desk.gatecast().args(apply));
     let decision = json(desk.gatecast().args(["--json", "train", "shops", "--wait"]));
     assert_eq!(decision["decision"], "promoted", "{decision}");
+    for version in ["1", "2"] {
+        succeed(desk.gatecast().args(["verdict", "shops", version, "--replay"]));
+    }
 }
 
 #[test]

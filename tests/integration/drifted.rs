@@ -13,9 +13,12 @@ use protocol::{
     Queue,
     messages::{CandidateRefused, ModelPromoted, RefusingVerdict, TrainJob, TrainReason},
 };
-use workers::roles::{
-    Role,
-    gatekeeper::second_looks::{self, Asked},
+use workers::{
+    commands::replay,
+    roles::{
+        Role,
+        gatekeeper::second_looks::{self, Asked},
+    },
 };
 
 use crate::{
@@ -136,6 +139,10 @@ async fn what_a_few_days_do_not_decide_is_looked_at_again_with_each_day() {
     let waits = "not-enough-evidence";
     assert_eq!(looks, [(4, 6, "promote"), (3, 5, waits), (2, 4, waits), (1, 3, waits)]);
     assert!(decisions[0].promoted.is_some() && decisions.iter().all(|one| one.version == Some(1)));
+    for one in &decisions {
+        let again = replay(&stack.environment, one).await.expect("judges again");
+        assert_eq!(again.differences, [], "look {}", one.look);
+    }
     stack.finish().await;
 }
 

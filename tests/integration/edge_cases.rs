@@ -83,6 +83,8 @@ fn a_candidate_that_repeats_a_failure_stays_out_until_the_case_is_retired() {
     let promoted = json(shop.gatecast().args(TRAIN).args(["--learner", "small-trees"]));
     assert_eq!(promoted["decision"], "promoted");
     assert_eq!(looks(&shop), [3, 1], "what is retired is not looked at any more");
+    // Refused by a case that has been retired since.
+    succeed(shop.gatecast().args(["verdict", "bike-demand", "2", "--replay"]));
     people_read_the_bank(&shop);
 }
 

@@ -1,11 +1,11 @@
 //! The real roles in one process, on parts that are made for one test.
 
-use std::{fs::File, path::Path, sync::Arc, time::Duration};
+use std::{fs::File, ops::Range, path::Path, sync::Arc, time::Duration};
 
 use artifacts::ObjectArtifacts;
 use clock::ManualClock;
 use forecasting::spec::{DatasetSpec, ModelSpec};
-use history::MemoryHistory;
+use history::{MemoryHistory, Observation};
 use jiff::Timestamp;
 use messaging::{Depth, MemoryBroker};
 use protocol::{
@@ -162,6 +162,29 @@ impl Stack {
         let recorded = history.record(&dataset.name, &grid, &imported.observations, now).await;
         assert!(recorded.expect("records").new > 17_000);
         model
+    }
+
+    /// Records other values at `at` for those steps back from the newest value of the first series that have one; returns
+    /// how many are corrected by that.
+    pub(crate) async fn correct(
+        &self,
+        model: &ModelSpec,
+        steps_back: Range<i64>,
+        at: Timestamp,
+        change: impl Fn(f64) -> f64,
+    ) -> u64 {
+        let Environment { registry, history, .. } = &*self.environment;
+        let dataset = registry.dataset(&model.dataset).await.expect("reads").expect("was applied").spec;
+        let (grid, everything) = (dataset.grid(), history::Range::default());
+        let frame = history.read(&dataset.name, &grid, &everything).await.expect("reads");
+        let series = &frame.series[0];
+        let last = series.last_target(&grid).expect("has values");
+        let corrections: Vec<Observation> = steps_back
+            .map(|back| grid.advance(last, -back))
+            .map(|ds| Observation { series: series.id.clone(), ds, y: change(series.value(&grid, ds)) })
+            .filter(|correction| !correction.y.is_nan())
+            .collect();
+        history.record(&dataset.name, &grid, &corrections, at).await.expect("records").corrected
     }
 
     pub(crate) fn now(&self) -> Timestamp {

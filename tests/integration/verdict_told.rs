@@ -8,7 +8,6 @@ use forecasting::{
     spec::{DatasetSpec, ModelSpec},
 };
 use futures::future::join_all;
-use history::{Observation, Range};
 use jiff::{SignedDuration, Timestamp};
 use registry::Decision;
 use serde_json::Value;
@@ -46,17 +45,7 @@ async fn is_found_again(stack: &Stack, decision: &Decision) {
 
 /// Another value for the last hour of the day before the last, recorded at `at`.
 async fn correct(stack: &Stack, model: &ModelSpec, at: Timestamp) {
-    let environment = &stack.environment;
-    let dataset = environment.registry.dataset(&model.dataset).await.expect("reads").expect("was applied");
-    let grid = dataset.spec.grid();
-    let frame = environment.history.read(&model.dataset, &grid, &Range::default()).await.expect("reads");
-    let bikes = &frame.series[0];
-    let ds = grid.advance(bikes.last_target(&grid).expect("has values"), -24);
-    let y = bikes.value(&grid, ds);
-    assert!(y.is_finite(), "there is something to correct");
-    let correction = [Observation { series: bikes.id.clone(), ds, y: y + 1000.0 }];
-    let recorded = environment.history.record(&model.dataset, &grid, &correction, at).await;
-    assert_eq!(recorded.expect("records").corrected, 1);
+    assert_eq!(stack.correct(model, 24..25, at, |y| y + 1000.0).await, 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -100,6 +89,12 @@ async fn what_is_not_as_it_was_is_named_place_by_place() {
     let told = replayed(&stack, &tampered).await.differences;
     let [Difference { path, recorded, .. }] = told.as_slice() else { panic!("{told:?}") };
     assert_eq!((path.as_str(), recorded), ("candidate.average", &Value::from(average)));
+
+    let mut tampered = decision.clone();
+    tampered.judgement.looks.at_these_rows += 1;
+    let told = replayed(&stack, &tampered).await.differences;
+    let [Difference { path, .. }] = told.as_slice() else { panic!("{told:?}") };
+    assert_eq!(path, "looks.at_these_rows", "the decisions before it are counted again");
 
     // Somebody rewrites what was known at the time.
     correct(&stack, &model, imported + SignedDuration::from_mins(30)).await;
@@ -259,6 +254,8 @@ fn another_policy_finds_another_verdict_and_decides_nothing() {
     assert_eq!((&statistics["average"]["alpha"], &found["policy"]["alpha"]), (&0.08.into(), &0.1.into()));
     let recorded = document(&shop, &["verdict", "bike-demand", "1"]);
     assert_eq!(recorded["judgement"]["statistics"]["average"]["alpha"], 0.16);
+    let by_luck = |of: &Value| of["judgement"]["looks"]["expected_by_luck"].clone();
+    assert_eq!((by_luck(&found), by_luck(&recorded)), (0.08.into(), 0.16.into()), "of the same look");
     let page = said(&shop, &sliced);
     assert!(page.starts_with("bike-demand, version 1, look 1 of 1\nunder alpha=0.1, slices.weekend=true: "));
     assert!(page.contains("recorded: promote\n") && page.ends_with("Nothing was decided.\n"), "{page}");

@@ -21,6 +21,7 @@ pub mod asker;
 pub mod case;
 pub mod cpu_time;
 pub mod draft;
+pub mod earlier;
 pub mod export;
 pub mod file_format;
 pub mod holdout;

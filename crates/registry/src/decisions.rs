@@ -41,7 +41,8 @@ pub enum Decided {
     /// The job was decided before, and another look is not due; nothing was changed. To be announced again:
     /// whoever decided it may have died before.
     AlreadyDecided(Decision),
-    /// The incumbent is not the one that was judged against; nothing was changed. To be judged again.
+    /// The incumbent is not the one that was judged against, or the winner has not replayed an edge case that is in the
+    /// bank; nothing was changed. To be judged again.
     LostRace {
         /// The incumbent there is.
         incumbent: Option<Incumbent>,
@@ -99,7 +100,7 @@ impl Decision {
 }
 
 impl NewDecision {
-    fn is_to_promote(&self) -> bool {
+    pub(crate) fn is_to_promote(&self) -> bool {
         matches!(self.judgement.verdict, Verdict::Promote)
     }
 

@@ -125,6 +125,15 @@ impl NewDecision {
     pub(crate) fn replayed_edge_cases(&self) -> Vec<u32> {
         self.judgement.statistics.edge_cases.iter().map(|test| test.case.number).collect()
     }
+
+    /// Whether it would let in a candidate that has not replayed all of its model's bank: somebody added a case while it
+    /// was judged.
+    pub(crate) fn has_missed_one_of(&self, bank: &[StoredEdgeCase]) -> bool {
+        let replayed = self.replayed_edge_cases();
+        let is_missed =
+            |stored: &StoredEdgeCase| stored.is_active() && !replayed.contains(&stored.case.number);
+        self.is_to_promote() && bank.iter().any(is_missed)
+    }
 }
 
 #[cfg(test)]

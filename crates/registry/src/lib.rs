@@ -118,7 +118,8 @@ pub trait Registry: Send + Sync + 'static {
     /// The decisions on a job, one for each look at its candidate, in their order.
     async fn looks_of_job(&self, job: &JobId) -> Result<Vec<Decision>, RegistryError>;
 
-    /// The last decisions on pending candidates that lack evidence and may be looked at again, oldest first.
+    /// The last decisions on pending candidates that lack evidence and may be looked at again, oldest first. Of those that
+    /// were trained since a declared shift only the newest waits that was not refused.
     async fn waiting(&self) -> Result<Vec<Decision>, RegistryError>;
 
     /// The decisions on a model, latest first.

@@ -62,7 +62,7 @@ pub enum VersionState {
     Pending,
     /// In use.
     Promoted,
-    /// Judged and kept out.
+    /// Judged and kept out, or overtaken by a newer winner while it waited.
     Refused,
     /// Was in use.
     Retired,

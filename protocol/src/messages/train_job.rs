@@ -28,7 +28,8 @@ pub struct TrainJob {
     pub reason: TrainReason,
     /// From when on demand is another one (a declared drift): the days since then are split between training and
     /// holdout, and the gate may decide after a few of them. Not after `as_of`. A trainer that does not know
-    /// of shifts holds out as ever.
+    /// of shifts holds out as ever. Such a job is recorded with the reason `drift`; on the wire its `reason` stays what
+    /// it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shift: Option<Timestamp>,
 }

@@ -27,7 +27,8 @@ pub enum GateCommand {
 Fits several learners on the older half of the history and lets them forecast the newer half (at most 364 days). \
 Pairs of different fits are made equally good on average and in the worst case, effects of known size are planted in \
 one of them, and windows of 28 days, drawn in blocks of a week, are judged by the gate and by the rules of others. \
-The file is read as `backtest` reads it. docs/gate.md explains the table.")]
+The file is read as `backtest` reads it, all files with one --tz: certify those of other zones one by one. docs/gate.md \
+explains the table.")]
 pub struct Certify {
     /// Files, - for stdin, or file://, s3://, gs://, az://
     #[arg(value_name = "FILE", required_unless_present = "data")]

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 
 use forecasting::names::ModelName;
 use jiff::Timestamp;
-use protocol::messages::{GateDecision, GateErrors};
+use protocol::messages::{GateDecision, GateErrors, RefusingVerdict};
 use registry::{Act, Decision, Incumbent};
 use serde_json::{Value, json};
 
@@ -92,8 +92,11 @@ pub(super) fn lines(decision: &GateDecision) -> Vec<String> {
             let what =
                 event.version.map_or_else(|| "train job".to_owned(), |version| format!("version {version}"));
             let verdict = wire_name(&event.verdict).replace('_', " ");
-            let refused = painted("REFUSED", BAD);
-            let headline = format!("{what} of {} {refused}: {verdict}, {}", event.model, event.decided_at);
+            let decided = match event.verdict {
+                RefusingVerdict::NotEnoughEvidence => painted("UNDECIDED", BAD),
+                RefusingVerdict::KeepIncumbent | RefusingVerdict::NoCandidate => painted("REFUSED", BAD),
+            };
+            let headline = format!("{what} of {} {decided}: {verdict}, {}", event.model, event.decided_at);
             (headline, event.candidate, event.incumbent, event.incumbent_version, &event.reasons)
         }
     };
@@ -103,16 +106,17 @@ pub(super) fn lines(decision: &GateDecision) -> Vec<String> {
             against.map_or_else(|| "the fallback".to_owned(), |version| format!("version {version}"));
         lines.extend(comparison(candidate, incumbent, &against));
     }
-    for reason in reasons {
-        let wrapped = wrap(reason, WIDTH - 4);
-        lines.extend(
-            wrapped
-                .iter()
-                .enumerate()
-                .map(|(at, part)| format!("  {} {part}", if at == 0 { "-" } else { " " })),
-        );
-    }
+    lines.extend(sentences(reasons));
     lines
+}
+
+/// Reasons as a list that fits the terminal.
+pub(super) fn sentences(reasons: &[String]) -> Vec<String> {
+    let list = |reason: &String| {
+        let mark = |(at, part): (usize, String)| format!("  {} {part}", if at == 0 { "-" } else { " " });
+        wrap(reason, WIDTH - 4).into_iter().enumerate().map(mark).collect::<Vec<_>>()
+    };
+    reasons.iter().flat_map(list).collect()
 }
 
 /// Both errors of both sides; lower is better, 1 is the error of a seasonal naive forecast.

@@ -18,13 +18,10 @@ use registry::{
 use runner::{CpuPool, HandleError, Handler, JobContext};
 use tracing::{info, warn};
 
-use super::{
-    compute, convert,
-    earlier::{self, MOST_EARLIER},
-    not_written, put_error, read_error, registry_error, rejected,
-};
+use super::{compute, convert, not_written, put_error, read_error, registry_error, rejected};
 use crate::{
     case::{CaseError, Found, Sources},
+    earlier::{self, MOST_EARLIER},
     metrics,
 };
 
@@ -58,7 +55,7 @@ impl Handler for JudgeHandler {
         }
         let model = ModelName::new(message.model.as_str()).map_err(rejected)?;
         let look = self.look(&id, earlier::look(number, latest.as_ref()), context.now).await?;
-        // Who loses the race for the decision judges again, against the new incumbent.
+        // Who loses the race for the decision judges again, against the new incumbent or with the new edge case.
         loop {
             let incumbent = self.registry.incumbent(&model).await.map_err(registry_error)?;
             let (version, found) = match &message.outcome {
@@ -171,6 +168,12 @@ impl JudgeHandler {
             Ok(loaded) => loaded,
             Err(source) => return not_loaded(CaseError::Side { side: Side::Candidate, source }, &grounds),
         };
+        // Whether it is still there must not depend on what this process remembers: a replay would not find it.
+        if let Some(incumbent) = incumbent
+            && let Err(source) = models.load_anew(&incumbent.artifact).await
+        {
+            return not_loaded(CaseError::Side { side: Side::Incumbent, source }, &grounds);
+        }
         let case = match sources.case(&look.job, &grounds, look.as_of).await {
             Ok(case) => case,
             Err(error) => return not_loaded(error, &grounds),

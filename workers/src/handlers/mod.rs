@@ -5,8 +5,6 @@ mod train;
 
 mod judge;
 
-pub mod earlier;
-
 mod act;
 
 mod forecast;

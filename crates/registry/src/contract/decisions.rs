@@ -181,6 +181,23 @@ pub async fn of_candidates_since_a_shift_the_newest_that_was_not_refused_waits(
     assert_eq!(waiting().await, [Some(third.version), Some(usual.version)]);
 }
 
+pub async fn a_winner_since_a_shift_ends_the_wait_of_those_before_it(registry: Opened, other: Opened) {
+    prepare(&registry).await;
+    let first = propose_since_a_shift(&registry, "j1").await;
+    recorded(decide(&registry, &bets_go_on(&first, 1), minute(2)).await);
+    let usual = propose(&registry, "j2").await;
+    let shortage = Shortage { origins: 3, needed_origins: 28, expected: None, unsure: Vec::new() };
+    let lacks = judgement(Verdict::NotEnoughEvidence(shortage));
+    recorded(decide(&registry, &NewDecision { judgement: lacks, ..promote(&usual, None) }, minute(2)).await);
+    propose_since_a_shift(&registry, "j3").await;
+    let last = propose_since_a_shift(&registry, "j4").await;
+    recorded(decide(&registry, &promote(&last, None), minute(4)).await);
+    assert_eq!(state(&other, 1).await, (VersionState::Refused, minute(4)));
+    assert_eq!(state(&other, 2).await, (VersionState::Pending, minute(1)), "it knows of no shift");
+    assert_eq!(state(&other, 3).await, (VersionState::Pending, minute(1)), "its verdict is still to come");
+    assert_eq!(state(&other, 4).await, (VersionState::Promoted, minute(4)));
+}
+
 pub async fn a_second_look_promotes_and_ends_the_wait(registry: Opened, _: Opened) {
     prepare(&registry).await;
     let (first, second) = (propose(&registry, "j1").await, propose(&registry, "j2").await);

@@ -136,6 +136,7 @@ pub async fn each_decision_is_one_look_at_the_edge_cases_that_it_replayed(regist
     assert_eq!(again, Decided::AlreadyDecided(decision));
     assert_eq!(looks(&other).await, [1, 1], "the same look");
 
+    retire(&registry, 1, "over", minute(3)).await;
     let second =
         NewDecision { look: 2, ..having_replayed(promote(&made, None), &[&both[1]], Verdict::Promote) };
     let lost = NewDecision { judged_against: Some(7), ..second.clone() };
@@ -143,6 +144,26 @@ pub async fn each_decision_is_one_look_at_the_edge_cases_that_it_replayed(regist
     assert_eq!(looks(&other).await, [1, 1], "nothing was decided");
     recorded(decide(&registry, &second, minute(4)).await);
     assert_eq!(looks(&other).await, [1, 2]);
+}
+
+pub async fn a_winner_that_has_not_replayed_the_whole_bank_is_judged_again(registry: Opened, other: Opened) {
+    prepare(&registry).await;
+    let before = add(&registry, &new_case(1.0), minute(1)).await;
+    let made = propose(&registry, "j1").await;
+    let winner = having_replayed(promote(&made, None), &[&before], Verdict::Promote);
+    let meanwhile = add(&other, &new_case(2.0), minute(2)).await;
+    assert_eq!(decide(&registry, &winner, minute(3)).await, Decided::LostRace { incumbent: None });
+    assert_eq!(other.decision_of_job(&made.proposal.job).await.expect("can be read"), None);
+    assert_eq!(looks(&other).await, [0, 0], "nothing was decided");
+    let again = having_replayed(promote(&made, None), &[&before, &meanwhile], Verdict::Promote);
+    assert!(recorded(decide(&registry, &again, minute(3)).await).promoted.is_some());
+
+    // A candidate that stays out anyway need not replay anything.
+    let second = propose(&registry, "j2").await;
+    let verdict = Verdict::KeepIncumbent(Vec::new());
+    let refused = having_replayed(promote(&second, Some(1)), &[], verdict);
+    recorded(decide(&registry, &refused, minute(4)).await);
+    assert_eq!(looks(&other).await, [1, 1]);
 }
 
 pub async fn edge_cases_in_a_race_get_numbers_of_their_own(one: Opened, other: Opened) {

@@ -44,6 +44,7 @@ macro_rules! registry_contract {
             a_candidate_that_lacks_evidence_is_looked_at_twice_more
             bets_are_looked_at_until_they_are_decided
             of_candidates_since_a_shift_the_newest_that_was_not_refused_waits
+            a_winner_since_a_shift_ends_the_wait_of_those_before_it
             a_second_look_promotes_and_ends_the_wait
             a_job_without_a_candidate_is_decided_too
             a_job_is_decided_once
@@ -76,6 +77,7 @@ macro_rules! registry_contract {
             an_edge_case_is_retired_once_and_stays_listed
             an_edge_case_needs_its_model_and_a_limit
             each_decision_is_one_look_at_the_edge_cases_that_it_replayed
+            a_winner_that_has_not_replayed_the_whole_bank_is_judged_again
             edge_cases_in_a_race_get_numbers_of_their_own
             incumbents_are_listed_by_name
             a_tick_is_remembered

@@ -1,6 +1,7 @@
 //! Decisions, and which of them wait.
 
 use database::instant::cut_to_micros;
+use forecasting::names::ModelName;
 use jiff::Timestamp;
 
 use super::State;
@@ -15,7 +16,8 @@ impl State {
         let candidate = self.version_of_job(&new.job).cloned();
         new.check(self.job(&new.job)?, candidate.as_ref(), latest)?;
         let current = self.incumbent(&new.model).cloned();
-        if new.lost_race(current.as_ref()) {
+        let bank = self.edge_cases.get(&new.model).map_or(&[][..], Vec::as_slice);
+        if new.lost_race(current.as_ref()) || new.has_missed_one_of(bank) {
             return Ok(Decided::LostRace { incumbent: current });
         }
         if let Some(rows) = &new.scored_rows {
@@ -30,6 +32,9 @@ impl State {
         let promoted = candidate
             .filter(|_| deed.promotes)
             .map(|candidate| self.put_into_use(&candidate, current.as_ref(), MadeBy::Decision(id), now));
+        if let Some(promoted) = promoted.as_ref().filter(|_| self.knows_of_a_shift(&new.job)) {
+            self.end_superseded(&new.model, promoted.version, now);
+        }
         let decision = Decision {
             id,
             job: new.job.clone(),
@@ -62,12 +67,29 @@ impl State {
 
     /// Whether a newer candidate that knows more of the days since a shift has taken the place of this one.
     fn is_superseded(&self, decision: &Decision) -> bool {
-        let knows_of_a_shift = |job: &JobId| self.jobs.get(job).is_some_and(|job| job.shift.is_some());
         let supersedes = |other: &Version| {
             let is_newer = Some(other.version) > decision.version && other.state != VersionState::Refused;
-            is_newer && knows_of_a_shift(&other.proposal.job)
+            is_newer && self.knows_of_a_shift(&other.proposal.job)
         };
-        knows_of_a_shift(&decision.job)
+        self.knows_of_a_shift(&decision.job)
             && self.versions.get(&decision.model).into_iter().flatten().any(supersedes)
+    }
+
+    /// Refuses the older candidates since a shift that wait: nobody looks at them once a newer one is in use.
+    fn end_superseded(&mut self, model: &ModelName, promoted: u32, now: Timestamp) {
+        let waits = |older: &&Version| {
+            let job = &older.proposal.job;
+            let was_judged = self.decision_of_job(job).is_some();
+            older.state == VersionState::Pending && was_judged && self.knows_of_a_shift(job)
+        };
+        let older = self.versions.get(model).into_iter().flatten().filter(|older| older.version < promoted);
+        let ended: Vec<u32> = older.filter(waits).map(|older| older.version).collect();
+        for version in ended {
+            self.set_state(model, version, VersionState::Refused, now);
+        }
+    }
+
+    fn knows_of_a_shift(&self, job: &JobId) -> bool {
+        self.jobs.get(job).is_some_and(|job| job.shift.is_some())
     }
 }

@@ -29,7 +29,8 @@ pub(super) async fn decide(
     let candidate = versions::of_job(&mut transaction, &new.job).await?;
     new.check(&job, candidate.as_ref(), latest.as_ref())?;
     let current = incumbent(&mut transaction, &new.model).await?;
-    if new.lost_race(current.as_ref()) {
+    let bank = edge_cases::of_model(&mut transaction, &new.model).await?;
+    if new.lost_race(current.as_ref()) || new.has_missed_one_of(&bank) {
         return Ok(Decided::LostRace { incumbent: current });
     }
     if let Some(rows) = &new.scored_rows {
@@ -44,6 +45,9 @@ pub(super) async fn decide(
             let maker = Maker::Decision(decision_id);
             let succession = Succession { model: &new.model, version, maker, now };
             succession.carry_out(&mut transaction, current.as_ref()).await?;
+            if job.shift.is_some() {
+                versions::end_superseded(&mut transaction, &new.model, version, now).await?;
+            }
         }
     }
     edge_cases::count_looks(&mut transaction, &new.model, &new.replayed_edge_cases()).await?;

@@ -75,6 +75,29 @@ pub(super) async fn set_state(
     Ok(())
 }
 
+/// Refuses the older candidates since a shift that wait: nobody looks at them once a newer one is in use.
+pub(super) async fn end_superseded(
+    db: &mut Connection,
+    model: &ModelName,
+    promoted: u32,
+    now: Timestamp,
+) -> sqlx::Result<()> {
+    sqlx::query(
+        "UPDATE version SET state = $1, state_since = $2
+         WHERE model = $3 AND version < $4 AND state = $5
+               AND EXISTS (SELECT 1 FROM job WHERE job.job_id = version.job_id AND job.shift IS NOT NULL)
+               AND EXISTS (SELECT 1 FROM decision WHERE decision.job_id = version.job_id)",
+    )
+    .bind(VersionState::Refused.name())
+    .bind(to_micros(now))
+    .bind(model.as_str())
+    .bind(i64::from(promoted))
+    .bind(VersionState::Pending.name())
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
 pub(super) async fn of_job(db: &mut Connection, job: &JobId) -> sqlx::Result<Option<Version>> {
     sqlx::query_as("SELECT * FROM version JOIN artifact USING (artifact) WHERE job_id = $1")
         .bind(job.as_str())

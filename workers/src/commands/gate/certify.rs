@@ -122,7 +122,7 @@ fn longer(certificate: &Certificate) -> Table {
 }
 
 fn nights(certificate: &Certificate) -> Table {
-    let mut table = Table::new(["rule", "promotes 5 % better by night", "within 90 nights"]);
+    let mut table = Table::new(["rule", "promotes 5 % better by night", "promotes it at all"]);
     for rule in &certificate.nights {
         let median = rule.median.map_or_else(|| format!("after {MOST_NIGHTS}"), |night| night.to_string());
         table.row([rule.rule.to_owned(), median, format!("{:.2}", rule.promoted)]);

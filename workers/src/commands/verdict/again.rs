@@ -12,6 +12,7 @@ use runner::CpuPool;
 use crate::{
     case::{Case, CaseError, Found, Sources},
     commands::backtest::StopOnDrop,
+    earlier,
     environment::Environment,
     failure::{ExitCode, Failure},
 };
@@ -47,15 +48,28 @@ pub(super) async fn case(
 }
 
 /// Judges, away from the threads that serve, with what the decision was given besides.
-pub(super) async fn judge(case: Case, decision: &Decision) -> Result<Found, Failure> {
+pub(super) async fn judge(
+    environment: &Environment,
+    case: Case,
+    decision: &Decision,
+) -> Result<Found, Failure> {
+    let given = given(environment, decision).await?;
     let stop = StopOnDrop(StopFlag::default());
     let flag = stop.0.clone();
-    let recorded = decision.judgement.looks;
-    let given = Given::to(&decision.judgement, decision.look);
-    let mut found = CpuPool::new(1).run(move || case.judge(&given, &flag)).await??;
-    // How often the rows had been looked at by then is no part of the case.
-    found.judgement.looks = recorded;
-    Ok(found)
+    Ok(CpuPool::new(1).run(move || case.judge(&given, &flag)).await??)
+}
+
+/// What the candidate cost and the edge cases of then are in the record. Looks are counted from the decisions before this
+/// one, of which the gatekeeper cannot have known any that were made while it judged.
+async fn given(environment: &Environment, decision: &Decision) -> Result<Given, Failure> {
+    let decisions = environment.registry.decisions(&decision.model, u32::MAX).await?;
+    let before = earlier::before(&decisions, decision);
+    let latest = before.iter().find(|other| other.job == decision.job);
+    Ok(Given {
+        look: earlier::look(decision.look, latest),
+        earlier: earlier::comparisons(before),
+        ..Given::to(&decision.judgement, decision.look)
+    })
 }
 
 /// What cannot be loaded, with its exit code.

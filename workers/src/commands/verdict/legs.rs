@@ -2,9 +2,8 @@
 
 use forecasting::gate::{
     AverageTest, ContractTest, CoverageTest, EdgeCaseTest, Exceedances, Judgement, Largest, Measured,
-    Objection, SearchedTest, SliceTest, Statistics, Verdict, WorstCaseTest, beside, confidence,
+    Objection, SearchedTest, SinceShift, SliceTest, Statistics, Verdict, WorstCaseTest, beside, confidence,
 };
-
 use jiff::SignedDuration;
 
 use crate::terminal::cut;
@@ -49,25 +48,33 @@ impl Outcome {
 pub(super) fn of(judgement: &Judgement) -> Vec<Leg> {
     let objections = Objections::of(judgement);
     let Statistics {
-        average, worst_case, bootstrap, slices, searched, largest, exceedances, coverage, ..
+        average,
+        since_shift,
+        worst_case,
+        bootstrap,
+        slices,
+        searched,
+        largest,
+        exceedances,
+        coverage,
+        ..
     } = &judgement.statistics;
     let mut legs = facts(judgement);
+    legs.extend(since_shift.as_ref().map(|bets| bets_leg(bets, judgement)));
     if largest.is_none() {
         return legs; // it is measured first of all
     }
     let alpha = bootstrap.as_ref().map(|bootstrap| bootstrap.alpha);
+    let why_not = if since_shift.is_some() { FEW } else { FAILED };
     legs.extend(average.as_ref().map(|test| average_leg(test, &objections)));
-    legs.push(worst_case_leg(worst_case.as_ref(), &objections));
+    legs.push(worst_case_leg(worst_case.as_ref(), why_not, &objections));
     if bootstrap.is_none() {
-        legs.push(Leg { name: "slices".to_owned(), outcome: Outcome::NotAsked, told: RESAMPLED.to_owned() });
+        legs.push(Leg { name: "slices".to_owned(), outcome: Outcome::NotAsked, told: why_not.to_owned() });
     }
     legs.extend(slices.iter().map(|test| slice_leg(test, alpha, &objections)));
     legs.extend(searched.as_ref().map(|test| searched_leg(test, &objections)));
     legs.extend(largest.as_ref().map(|measured| largest_leg(measured, &objections)));
-    legs.extend(exceedances.as_ref().map(|counted| {
-        let alpha = average.as_ref().map(|test| test.alpha);
-        exceedances_leg(counted, alpha, &objections)
-    }));
+    legs.extend(exceedances.as_ref().map(|counted| exceedances_leg(counted, &objections)));
     legs.extend(coverage.iter().map(|test| coverage_leg(test, &objections)));
     legs
 }
@@ -116,14 +123,19 @@ fn edge_case_leg(test: &EdgeCaseTest) -> Leg {
         format!("off by {} at most, {} allowed", beside(error, case.bound.limit), case.bound.limit)
     });
     let seen = if *seen_in_training { "; seen in training" } else { "" };
+    let keeps_limit = test.error.is_none_or(|error| error <= case.bound.limit);
+    let missing = if keeps_limit && !passed { "; a forecast or a value is missing" } else { "" };
     Leg {
         name: format!("edge case {}", case.number),
         outcome: if *passed { Outcome::Passes } else { Outcome::Fails },
-        told: format!("{error}; {points} points{seen}"),
+        told: format!("{error}; {points} points{seen}{missing}"),
     }
 }
 
-const RESAMPLED: &str = "only a candidate that has not failed yet is resampled";
+/// Why nothing was resampled: the candidate had failed before.
+const FAILED: &str = "only a candidate that has not failed yet is resampled";
+/// Or there is little to draw from.
+const FEW: &str = "so few origins do not bound it: bets since the shift judge";
 
 /// What the gate held against the candidate, or waits for.
 struct Objections<'a>(&'a [Objection], Outcome);
@@ -178,14 +190,34 @@ fn average_leg(test: &AverageTest, objections: &Objections<'_>) -> Leg {
     }
 }
 
-fn worst_case_leg(test: Option<&WorstCaseTest>, objections: &Objections<'_>) -> Leg {
+/// Since a declared shift, in the place of the average. Bets that have not ruled luck out wait, unless something else has
+/// ended that.
+fn bets_leg(bets: &SinceShift, judgement: &Judgement) -> Leg {
+    let SinceShift { wealth, needed_wealth, origins, .. } = bets;
+    let outcome = if bets.is_decided() {
+        Outcome::Passes
+    } else if judgement.awaits_bets() {
+        Outcome::Unsure
+    } else {
+        Outcome::NotAsked
+    };
+    // What doubles every day is soon a number that nobody can read.
+    let worth = if *wealth < 1e6 { beside(*wealth, *needed_wealth) } else { "a million or more".to_owned() };
+    Leg {
+        name: "bets".to_owned(),
+        outcome,
+        told: format!("worth up to {worth} after {origins} origins; {needed_wealth:.1} needed"),
+    }
+}
+
+fn worst_case_leg(test: Option<&WorstCaseTest>, why_not: &str, objections: &Objections<'_>) -> Leg {
     let name = "worst case".to_owned();
     let outcome = objections.outcome(|objection| {
         matches!(objection, Objection::WorstCaseNotBetter { .. } | Objection::WorstCaseUnsure { .. })
     });
     let Some(WorstCaseTest { tail_points, points, ratio, upper, allowed, alpha, .. }) = test else {
         return match outcome {
-            Outcome::Passes => Leg { name, outcome: Outcome::NotAsked, told: RESAMPLED.to_owned() },
+            Outcome::Passes => Leg { name, outcome: Outcome::NotAsked, told: why_not.to_owned() },
             _ => Leg { name, outcome, told: "not below as measured, and so not resampled".to_owned() },
         };
     };
@@ -244,14 +276,13 @@ fn largest_leg(measured: &Largest, objections: &Objections<'_>) -> Leg {
     }
 }
 
-/// Only where the policy says so it is a leg; where it found something and nothing was objected, it is not.
-fn exceedances_leg(counted: &Exceedances, alpha: Option<f64>, objections: &Objections<'_>) -> Leg {
+/// A leg only where the policy says so, which a record does not: it is a count unless it was held against the candidate.
+fn exceedances_leg(counted: &Exceedances, objections: &Objections<'_>) -> Leg {
     let Exceedances { above, candidate_alone, opponent_alone, both, p } = counted;
     let outcome = objections.outcome(|objection| matches!(objection, Objection::ExceedsTooOften { .. }));
-    let is_no_leg = outcome == Outcome::Passes && alpha.is_some_and(|alpha| *p <= alpha);
     Leg {
         name: "huge errors".to_owned(),
-        outcome: if is_no_leg { Outcome::Counted } else { outcome },
+        outcome: if outcome == Outcome::Passes { Outcome::Counted } else { outcome },
         told: format!(
             "above {above:.4}: the candidate alone {candidate_alone}, the other alone {opponent_alone}, both {both}; \
              p = {p:.3}"

@@ -43,7 +43,11 @@ pub(super) fn lines(told: &Told, charts: Option<&Charts>) -> Vec<String> {
 fn headline(told: &Told, decided: &GateDecision) -> String {
     let decision = match decided {
         GateDecision::Promoted(event) => painted(&format!("PROMOTED, generation {}", event.generation), GOOD),
-        GateDecision::Refused(_) => painted("REFUSED", BAD),
+        GateDecision::Refused(_) => match &told.decision.judgement.verdict {
+            Verdict::Promote => painted("OVERRULED by a person", BAD),
+            Verdict::NotEnoughEvidence(_) => painted("UNDECIDED", BAD),
+            Verdict::KeepIncumbent(_) | Verdict::NoCandidate(_) => painted("REFUSED", BAD),
+        },
     };
     format!("{}, version {}: {decision}", told.decision.model, told.version.version)
 }
@@ -69,15 +73,6 @@ pub(super) fn verdict_words(verdict: &Verdict) -> String {
 
 pub(super) fn colour(verdict: &Verdict) -> Style {
     if *verdict == Verdict::Promote { GOOD } else { BAD }
-}
-
-/// Reasons as a list that fits the terminal.
-pub(super) fn sentences(reasons: &[String]) -> Vec<String> {
-    let list = |reason: &String| {
-        let mark = |(at, part): (usize, String)| format!("  {} {part}", if at == 0 { "-" } else { " " });
-        wrap(reason, WIDTH - 4).into_iter().enumerate().map(mark).collect::<Vec<_>>()
-    };
-    reasons.iter().flat_map(list).collect()
 }
 
 fn errors(judgement: &Judgement, opponent: &'static str) -> Vec<String> {

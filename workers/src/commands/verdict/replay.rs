@@ -39,7 +39,7 @@ pub struct Replay {
 pub async fn replay(environment: &Environment, decision: &Decision) -> Result<Replay, Failure> {
     let grounds = grounds(decision)?;
     let found = match case(environment, decision, &grounds).await? {
-        Ok(case) => judge(case, decision).await?,
+        Ok(case) => judge(environment, case, decision).await?,
         // That a side could not be loaded may have been the verdict.
         Err(error) => match error.found(&grounds) {
             Some(found) if found.judgement.verdict == decision.judgement.verdict => found,

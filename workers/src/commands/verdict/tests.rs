@@ -4,8 +4,9 @@ use forecasting::{
     artifact::ArtifactName,
     evaluation::Errors,
     gate::{
-        AverageTest, Bootstrap, CoverageTest, Evidence, Exceedances, Grounds, Judgement, Largest, Looks,
-        Objection, SearchedTest, Shortage, Side, SliceName, SliceTest, Statistics, Verdict, WorstCaseTest,
+        AverageTest, Bootstrap, ContractTest, CoverageTest, EdgeCase, EdgeCaseTest, ErrorBound, Evidence,
+        Exceedances, Grounds, Judgement, Largest, Looks, Measured, Objection, SearchedTest, Shortage, Side,
+        SinceShift, SliceName, SliceTest, Statistics, Timed, Verdict, WorstCaseTest,
     },
     names::{LearnerName, SeriesId},
 };
@@ -267,6 +268,87 @@ fn a_candidate_that_failed_as_measured_was_not_resampled_and_the_page_says_so() 
     says(&page, &[because]);
 }
 
+/// Judged by bets, which rule luck out after so many of six origins, or do not.
+fn by_bets(decided_after: Option<u32>, wealth: f64, verdict: Verdict) -> Judgement {
+    let bets = SinceShift { wealth, needed_wealth: 20.0, decided_after, origins: 6 };
+    let Statistics { largest, exceedances, .. } = statistics();
+    let statistics = Statistics { since_shift: Some(bets), largest, exceedances, ..Statistics::default() };
+    Judgement { verdict, statistics, ..worse_at_weekends() }
+}
+
+#[test]
+fn after_a_shift_a_page_shows_the_bets_that_decided_and_why_nothing_was_resampled() {
+    let few = "not asked so few origins do not bound it: bets since the shift judge";
+    let promoted = page(&told(by_bets(Some(5), 25.3, Verdict::Promote), 1), None);
+    says(&promoted, &["bets passes worth up to 25.30 after 6 origins; 20.0 needed"]);
+    says(&promoted, &[&format!("worst case {few}"), &format!("slices {few}")]);
+    says(&promoted, &["largest error passes", "huge errors counted"]);
+
+    let shortage = Shortage { origins: 6, needed_origins: 28, expected: None, unsure: Vec::new() };
+    let waits = by_bets(None, 4.3, Verdict::NotEnoughEvidence(shortage));
+    says(&page(&told(waits, 1), None), &["bets unsure worth up to 4.30 after 6 origins; 20.0 needed"]);
+    let nothing = by_bets(None, f64::MAX, Verdict::KeepIncumbent(Vec::new()));
+    says(&page(&told(nothing, 1), None), &["bets not asked worth up to a million or more after 6 origins"]);
+}
+
+fn contract(worst: Option<f64>, holds: bool, untested: Option<&str>) -> ContractTest {
+    let contract = "forecasts do not rise with price".to_owned();
+    ContractTest { contract, probes: 64, worst, holds, untested: untested.map(str::to_owned) }
+}
+
+fn edge_case(number: u32, error: Option<f64>, passed: bool) -> EdgeCaseTest {
+    let series = vec![SeriesId::new("berlin").expect("an id")];
+    let bound = ErrorBound { series, from: NOW, to: NOW + SignedDuration::from_hours(24), limit: 400.0 };
+    EdgeCaseTest {
+        case: EdgeCase { number, bound },
+        points: 24,
+        error,
+        seen_in_training: number == 1,
+        passed,
+    }
+}
+
+#[test]
+fn every_fact_about_a_candidate_is_a_leg() {
+    let slow = Objection::TooSlow { timed: Timed::Loading, seconds: 31.0, allowed_seconds: 30.0 };
+    let (load, answer) = (SignedDuration::from_secs(31), SignedDuration::from_millis(15));
+    let measured = Measured { size_bytes: 1_234, load, answer, series: 21 };
+    let statistics = Statistics {
+        contracts: vec![
+            contract(Some(0.0), true, None),
+            contract(Some(0.125), false, None),
+            contract(None, true, Some("has no coefficients")),
+        ],
+        edge_cases: vec![
+            edge_case(1, Some(3.0), true),
+            edge_case(2, Some(400.001), false),
+            edge_case(3, Some(3.0), false),
+            edge_case(4, None, false),
+        ],
+        ..Statistics::default()
+    };
+    let evidence = Evidence { measured: Some(measured), ..Evidence::default() };
+    let verdict = Verdict::KeepIncumbent(vec![slow]);
+    let judgement = Judgement { verdict, evidence, statistics, ..worse_at_weekends() };
+    let legs: Vec<String> = legs::of(&judgement)
+        .iter()
+        .map(|leg| format!("{} {}: {}", leg.name, leg.outcome.word(), leg.told))
+        .collect();
+    assert_eq!(
+        legs,
+        [
+            "cost fails: 1234 bytes, loaded in 31.000 s; 21 series answered in 0.015 s",
+            "contract passes: forecasts do not rise with price: 64 forecasts tried, at worst by 0.00 %",
+            "contract fails: forecasts do not rise with price: 64 forecasts tried, at worst by 12.50 %",
+            "contract not asked: forecasts do not rise with price: the candidate has no coefficients",
+            "edge case 1 passes: off by 3.00 at most, 400 allowed; 24 points; seen in training",
+            "edge case 2 fails: off by 400.001 at most, 400 allowed; 24 points",
+            "edge case 3 fails: off by 3.00 at most, 400 allowed; 24 points; a forecast or a value is missing",
+            "edge case 4 fails: nothing to compare; 24 points; a forecast or a value is missing",
+        ]
+    );
+}
+
 #[test]
 fn a_verdict_of_one_look_of_several_says_so() {
     let shortage = Shortage { origins: 3, needed_origins: 28, expected: None, unsure: Vec::new() };
@@ -276,8 +358,16 @@ fn a_verdict_of_one_look_of_several_says_so() {
         ..worse_at_weekends()
     };
     let page = page(&told(waits, 2), None);
+    assert!(page.starts_with("bike-demand, version 2: UNDECIDED\n"), "{page}");
     says(&page, &["verdict: not enough evidence (look 1 of 2", "looked at 2 times", "2 --look 1 --replay"]);
     assert!(!page.contains("what it computed"), "no leg was asked: {page}");
+}
+
+#[test]
+fn a_winner_that_a_person_keeps_out_is_not_called_refused() {
+    let page = page(&told(Judgement { verdict: Verdict::Promote, ..worse_at_weekends() }, 1), None);
+    assert!(page.starts_with("bike-demand, version 2: OVERRULED by a person\n"), "{page}");
+    says(&page, &["verdict: promote (look 1 of 1"]);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use forecasting::{
     gate::VERSION,
-    spec::{GatePolicy, ModelSpec},
+    spec::{DatasetSpec, GatePolicy, ModelSpec},
 };
 use serde_json::json;
 use toml::{Table as Keys, Value};
@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     case::Found,
+    commands::decisions,
     environment::Environment,
     failure::{CommandResult, ExitCode, Failure, OrExit as _},
     terminal::{Table, painted, print, print_json, remark, spinner},
@@ -30,8 +31,8 @@ pub(super) async fn tell(
     let grounds = grounds(&told.decision)?;
     let progress = spinner("judging under another policy");
     let case = case(environment, &told.decision, &grounds).await?.map_err(not_loaded)?;
-    let policy = changed(case.model(), changes)?;
-    let found = judge(case.under(policy.clone()), &told.decision).await?;
+    let policy = changed(case.model(), case.dataset(), changes)?;
+    let found = judge(environment, case.under(policy.clone()), &told.decision).await?;
     progress.finish_and_clear();
     if let Some(recorded) = told.decision.judgement.grounds.as_ref().map(|grounds| grounds.gate_version)
         && recorded != VERSION
@@ -52,14 +53,21 @@ pub(super) async fn tell(
     }))?)
 }
 
+/// Keys that a training goes by. When its candidate is judged the holdout is what it is.
+const OF_TRAINING: [&str; 2] = ["holdout_origins", "max_holdout_share"];
+
 /// The policy of the model with these keys laid over it.
-fn changed(model: &ModelSpec, changes: &[String]) -> Result<GatePolicy, Failure> {
+fn changed(model: &ModelSpec, dataset: &DatasetSpec, changes: &[String]) -> Result<GatePolicy, Failure> {
     let mut policy = Keys::try_from(&model.gate)?;
     for change in changes {
         let parsed = change.parse::<Keys>().map_err(|_| {
             let how = "is not KEY=VALUE in TOML, such as alpha=0.1 or slices.series=true";
             Failure::say(ExitCode::Invalid, format!("--what-if {change:?} {how}"))
         })?;
+        if let Some(key) = OF_TRAINING.into_iter().find(|&key| parsed.contains_key(key)) {
+            let why = "is what a training goes by; the holdout of this verdict is what it is";
+            return Err(Failure::say(ExitCode::Invalid, format!("--what-if {key}: {why}")));
+        }
         lay_over(&mut policy, parsed);
     }
     let refused = |error: toml::de::Error| {
@@ -67,7 +75,7 @@ fn changed(model: &ModelSpec, changes: &[String]) -> Result<GatePolicy, Failure>
     };
     let gate: GatePolicy = policy.try_into().map_err(refused)?;
     let model = ModelSpec { gate, ..model.clone() };
-    model.validate().or_exit(ExitCode::Invalid)?;
+    model.validate_with(dataset).or_exit(ExitCode::Invalid)?;
     Ok(model.gate)
 }
 
@@ -97,7 +105,7 @@ fn lines(told: &Told, changes: &[String], found: &Found) -> Vec<String> {
         ),
         format!("recorded: {}", page::verdict_words(&recorded.verdict)),
     ];
-    lines.extend(page::sentences(&found.judgement.reasons()));
+    lines.extend(decisions::sentences(&found.judgement.reasons()));
     lines.push(String::new());
     let then = legs::of(recorded);
     let mut table = Table::new(["leg", "recorded", "so", "what it computed"]);
@@ -123,8 +131,10 @@ mod tests {
     }
 
     fn under(changes: &[&str]) -> Result<GatePolicy, String> {
+        let dataset =
+            toml::from_str("name = 'd'\nfrequency = 'PT1H'\ntime_zone = 'UTC'").expect("is a dataset");
         let changes: Vec<String> = changes.iter().map(|&change| change.to_owned()).collect();
-        changed(&model(), &changes).map_err(|failure| failure.error.expect("says why").to_string())
+        changed(&model(), &dataset, &changes).map_err(|failure| failure.error.expect("says why").to_string())
     }
 
     #[test]
@@ -137,6 +147,21 @@ mod tests {
             0.1,
             "the last one counts"
         );
+    }
+
+    #[test]
+    fn what_would_change_nothing_is_refused() {
+        let refused = |change| under(&[change]).expect_err("is refused");
+        let city = refused("slices.attributes=['ctiy']");
+        assert!(city.starts_with("gate.slices.attributes = ctiy: "), "{city}");
+        let region = refused("slices.holidays=true");
+        assert!(region.starts_with("gate.slices.holidays = true: "), "{region}");
+        for (change, key) in
+            [("holdout_origins=100", OF_TRAINING[0]), ("max_holdout_share=0.5", OF_TRAINING[1])]
+        {
+            let expected = "is what a training goes by; the holdout of this verdict is what it is";
+            assert_eq!(refused(change), format!("--what-if {key}: {expected}"));
+        }
     }
 
     #[test]

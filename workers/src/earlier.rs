@@ -1,4 +1,5 @@
-//! What the gate must know of the decisions before a look.
+//! What the gate must know of the decisions before a look: gatekeepers and whoever judges again for a look count them
+//! alike.
 
 use forecasting::gate::{Look, PastLook};
 use registry::Decision;
@@ -9,6 +10,11 @@ pub const MOST_EARLIER: u32 = 500;
 /// The look with this number. `latest` is the decision of the look before it, if there was one.
 pub fn look(number: u32, latest: Option<&Decision>) -> Look {
     Look { number, compared_before: latest.map_or(0, |decision| decision.judgement.looks.at_candidate) }
+}
+
+/// Those among the decisions on a model, which come latest first, that were made before this one.
+pub fn before<'a>(decisions: &'a [Decision], this: &Decision) -> &'a [Decision] {
+    &decisions[decisions.partition_point(|other| other.id >= this.id)..]
 }
 
 /// The comparisons among the decisions on a model, which come latest first.
@@ -76,6 +82,15 @@ mod tests {
         let past = PastLook { first_origin: day(1), last_target: day(28), level: 0.04 };
         assert_eq!(comparisons(&decisions), [past]);
         assert_eq!(comparisons(&vec![decision(1, compared()); 600]).len(), 500);
+    }
+
+    #[test]
+    fn what_was_decided_later_was_not_earlier() {
+        let decisions = [5, 4, 2].map(|id| decision(id, compared()));
+        let before = |id| before(&decisions, &decision(id, compared())).iter().map(|other| other.id);
+        assert_eq!(before(5).collect::<Vec<_>>(), [4, 2]);
+        assert_eq!(before(3).collect::<Vec<_>>(), [2]);
+        assert_eq!(before(2).count(), 0);
     }
 
     #[test]
