@@ -205,7 +205,7 @@ impl Init {
 #[command(after_help = "\
 --drift-since declares that demand has changed for good: a closure, a new tariff, a lost customer. The usual holdout of \
 four weeks and more would keep all of the new days from the training. So it shrinks to the newer half of the days since \
-then (three at least), and the gate bets on the candidate, day by day: what is much better is in use after about six \
+then (three at least), and the gate bets on the candidate, day by day: what is much better is in use after about eight \
 days of holdout, what is not waits and is looked at again with each new day, until there are as many days as any \
 candidate needs. That both errors must be lower holds throughout.")]
 pub struct Train {

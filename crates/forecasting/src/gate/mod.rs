@@ -275,7 +275,7 @@ impl<'a> Contest<'a> {
             return on_nothing(Verdict::KeepIncumbent(facts));
         }
         let (origins, needed_origins) = (evidence.origins, self.needed_origins());
-        if origins < needed_origins && self.job.shift.is_none() {
+        if origins < needed_origins && !self.may_bet() {
             return on_nothing(Verdict::NotEnoughEvidence(self.shortage(origins, needed_origins)));
         }
         if origins == 0 {
@@ -288,7 +288,7 @@ impl<'a> Contest<'a> {
             }
         };
         if origins < needed_origins {
-            return self.bet(&losses, evidence);
+            return self.bet(rows, &losses, evidence);
         }
         let policy = &self.model.gate;
         let known = slicing::Known { dataset: self.dataset, covariates: self.covariates };
