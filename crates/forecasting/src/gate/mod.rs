@@ -12,6 +12,7 @@
 //! take the place of the 28 origins and of the test of luck ([`compare_since_shift()`]); the floor and the facts stay.
 //! What is known about the candidate alone, because its model declares it, is in `contracts/`.
 
+mod asking;
 mod budget;
 mod compare;
 mod contracts;
@@ -42,11 +43,11 @@ use crate::{
     artifact::Bundle,
     evaluation::{Forecasts, LossScales, RowSet, Tail, holdout_origins},
     learning::{StopFlag, Stopped},
-    models::WeeklyMean,
     routing::{Route, Task, as_candidate, fall_back, forecast},
     series::{Covariates, Frame, Series},
     spec::{DatasetSpec, ModelSpec},
 };
+use asking::Asking;
 use legs::{cost, coverage, edge_cases, limits, veto};
 use scored::Scored;
 
@@ -208,7 +209,7 @@ impl<'a> Contest<'a> {
 
     fn forecast_fallback(&self, rows: &RowSet<'_>) -> Result<SideForecasts, Stopped> {
         // What serves before the first promotion, whatever the candidate's own fallback is.
-        let fallback = WeeklyMean::new(self.model.fallback.weeks, &self.frame.grid);
+        let fallback = self.asking().fallback();
         let mut fallback_forecasts = 0;
         let forecasts = rows.forecast(|history, origin| {
             self.stop.check()?;
@@ -219,14 +220,12 @@ impl<'a> Contest<'a> {
     }
 
     fn task<'t>(&'t self, history: &'t Series, origin: Timestamp) -> Task<'t> {
-        Task {
-            dataset: &self.dataset.name,
-            history,
-            covariates: self.covariates.of(&history.id),
-            grid: &self.frame.grid,
-            origin,
-            horizon_steps: self.model.horizon_steps,
-        }
+        self.asking().task(history, origin)
+    }
+
+    fn asking(&self) -> Asking<'_> {
+        let Self { model, dataset, covariates, .. } = *self;
+        Asking { model, dataset, grid: &self.frame.grid, covariates }
     }
 
     fn weigh(
