@@ -11,7 +11,8 @@
 //! wealth of 1 has `Π (1 + λ g)` after a while. If no origin is expected to bring a gain, given those before it, no
 //! stake is expected to grow, and by Ville's inequality (1939) the wealth ever reaches `1 / p` with probability
 //! `p` at most, however often somebody looks. Here `p` is one half of `α`: the other half is for the comparison of losses
-//! that follows once there are origins enough ([`look`](super::look)). Nobody knows the best stake, so the wealth is spread over a few.
+//! that follows once there are origins enough ([`look`](super::look)). Nobody knows the best stake, so the wealth is
+//! spread over a few.
 //!
 //! For that, bets on some origins must be the same bets on a later night: which of all origins since the cut-off are bet
 //! on does not depend on which of them have come, and one is left alone until it tells.

@@ -32,8 +32,8 @@ pub struct Judgement {
     /// How often its rows were looked at.
     #[serde(default)]
     pub looks: Looks,
-    /// What a promotion promises, for the monitor to hold against what is delivered; `None` for any other verdict, and
-    /// in judgements from before promises were made.
+    /// What a promotion promises, for the monitor to hold against what is delivered; `None` for any other verdict, where
+    /// bets decided (so few origins promise nothing), and in judgements from before promises were made.
     #[serde(default)]
     pub promised: Option<Promised>,
 }

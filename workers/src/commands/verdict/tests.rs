@@ -5,7 +5,8 @@ use forecasting::{
     evaluation::Errors,
     gate::{
         AverageTest, Bootstrap, CoverageTest, Evidence, Exceedances, Grounds, Judgement, Largest, Looks,
-        Objection, SearchedTest, Shortage, Side, SliceName, SliceTest, Statistics, Verdict, WorstCaseTest,
+        Objection, SearchedTest, Shortage, Side, SinceShift, SliceName, SliceTest, Statistics, Verdict,
+        WorstCaseTest,
     },
     names::{LearnerName, SeriesId},
 };
@@ -248,6 +249,18 @@ fn a_page_says_at_once_what_was_decided_and_then_all_that_it_follows_from() {
         says(&page, &[&hash.repeat(32)]);
     }
     says(&page, &["18446744073709551615", "`gatecast verdict bike-demand 2 --replay`"]);
+}
+
+#[test]
+fn a_promotion_by_bets_promises_nothing_and_the_page_says_so() {
+    let words = "no gain is promised";
+    let of = |since_shift| {
+        let statistics = Statistics { since_shift, ..Statistics::default() };
+        page(&told(Judgement { verdict: Verdict::Promote, statistics, ..worse_at_weekends() }, 1), None)
+    };
+    let bets = SinceShift { wealth: 68.3, needed_wealth: 40.0, decided_after: Some(8), origins: 8 };
+    says(&of(Some(bets)), &[words]);
+    assert!(!of(None).contains(words));
 }
 
 #[test]

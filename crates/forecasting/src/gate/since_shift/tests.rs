@@ -61,6 +61,7 @@ fn a_broken_incumbent_is_replaced_after_a_handful_of_origins() {
     let statistics = judgement.statistics;
     assert_eq!(statistics.since_shift.and_then(|bets| bets.decided_after), Some(8));
     assert_eq!((statistics.average, statistics.bootstrap), (None, None), "needs more origins");
+    assert_eq!(judgement.promised, None);
 }
 
 #[test]
