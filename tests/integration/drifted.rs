@@ -98,7 +98,7 @@ async fn after_two_weeks_the_second_one_judges_what_learned_from_the_first() {
     let bets = event.reasons.iter().find(|reason| reason.contains("since the shift at 2024-03-01T00:00:00Z"));
     let bets = bets.unwrap_or_else(|| panic!("{:?}", event.reasons));
     assert!(
-        bets.starts_with("bets on the candidate were worth the 20 that are needed after 6 origins"),
+        bets.starts_with("bets on the candidate were worth the 40 that are needed after 8 origins"),
         "{bets}"
     );
     assert!(event.candidate.average < event.incumbent.average, "{event:?}");
@@ -118,13 +118,13 @@ async fn what_a_few_days_do_not_decide_is_looked_at_again_with_each_day() {
     let early = TrainJob { cut_off: Some(at(A_WEEK_LATER)), ..job(&stack) };
     let waits = train_in_vain(&stack, &early).await;
     assert_eq!(waits.verdict, RefusingVerdict::NotEnoughEvidence, "{:?}", waits.reasons);
-    let worth = "worth up to 4.3 of the 20 that are needed after 3 origins";
+    let worth = "worth up to 4.3 of the 40 that are needed after 3 origins";
     assert!(waits.reasons[0].contains(worth), "{:?}", waits.reasons);
 
     let mut events =
         stack.environment.broker.listen(&["model-promoted.*", "candidate-refused.*"]).await.expect("listens");
     second_looks::ask(&stack.environment, &mut Asked::new()).await; // no day has passed: it would be look 2
-    for day in 10..13 {
+    for day in 10..15 {
         stack.clock.advance(SignedDuration::from_hours(24));
         bring(&stack, day..day + 1).await;
         second_looks::ask(&stack.environment, &mut Asked::new()).await;
@@ -137,7 +137,9 @@ async fn what_a_few_days_do_not_decide_is_looked_at_again_with_each_day() {
         .map(|one| (one.look, one.judgement.evidence.origins, one.judgement.verdict.name()))
         .collect();
     let waits = "not-enough-evidence";
-    assert_eq!(looks, [(4, 6, "promote"), (3, 5, waits), (2, 4, waits), (1, 3, waits)]);
+    let expected =
+        [(6, 8, "promote"), (5, 7, waits), (4, 6, waits), (3, 5, waits), (2, 4, waits), (1, 3, waits)];
+    assert_eq!(looks, expected);
     assert!(decisions[0].promoted.is_some() && decisions.iter().all(|one| one.version == Some(1)));
     for one in &decisions {
         let again = replay(&stack.environment, one).await.expect("judges again");
@@ -154,6 +156,18 @@ async fn too_few_days_since_the_shift_end_in_a_decision_that_says_when_there_are
     let reason = "2 origins since the shift at 2024-03-01T00:00:00Z have their whole horizon in the history, and 3 \
                   are needed: about on 2024-03-04 they are there";
     assert_eq!(event.reasons, [reason]);
+    stack.finish().await;
+}
+
+#[tokio::test]
+async fn a_shift_before_the_history_is_none_whoever_sized_the_holdout() {
+    let stack = with_shop(10).await;
+    let made_up =
+        TrainJob { cut_off: Some(at(A_WEEK_LATER)), shift: Some(at("1999-01-01T00:00:00Z")), ..job(&stack) };
+    let event = train_in_vain(&stack, &made_up).await;
+    assert_eq!((event.verdict, event.version), (RefusingVerdict::NoCandidate, None));
+    let reason = "nothing lies before a shift at 1999-01-01T00:00:00Z";
+    assert!(event.reasons.len() == 1 && event.reasons[0].ends_with(reason), "{:?}", event.reasons);
     stack.finish().await;
 }
 

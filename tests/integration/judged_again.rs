@@ -117,7 +117,8 @@ async fn a_candidate_that_waits_for_ten_days(stack: &Stack, model: &ModelSpec) -
         alpha: 0.16,
         prospect: Some(Prospect { origins: 28, needed_origins: 38, expected }),
     };
-    let looks = Looks { at_candidate: 1, at_these_rows: 2, expected_by_luck: 0.32, left: 4 };
+    let looks =
+        Looks { at_candidate: 1, at_these_rows: 2, expected_by_luck: 0.32, left: 4, ..Looks::default() };
     let judgement = Judgement { verdict: Verdict::of(vec![luck]), looks, ..Judgement::no_candidate("") };
     let waits = NewDecision {
         job: job.id,

@@ -206,7 +206,7 @@ impl Init {
 --drift-since declares that demand has changed for good: a closure, a new tariff, a lost customer. The usual holdout of \
 four weeks and more would keep all of the new days from the training. So it shrinks to the newer half of the days since \
 then (there must be three, more where values come late), and the gate bets on the candidate, day by day: what is much \
-better is in use after about six days of holdout, what is not waits and is looked at again with each new day, until \
+better is in use after about eight days of holdout, what is not waits and is looked at again with each new day, until \
 there are as many days as any candidate needs. That both errors must be lower holds throughout. It is said for this one \
 job: the schedule goes on as ever, so say it again until a candidate is in use.")]
 pub struct Train {

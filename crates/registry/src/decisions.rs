@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use crate::{Act, InForce, Incumbent, Job, JobId, RegistryError, StoredObject, Version, VersionState};
 
 /// Looks at a candidate: the first, and two more if it lacks evidence. The gate spends its `alpha` on as many. Where bets
-/// are made on one there may be a look at each ([`Judgement::awaits_bets`]).
+/// are made on one there may be a look at each besides ([`Judgement::awaits_bets`]).
 pub const MAX_LOOKS: u32 = forecasting::gate::MAX_LOOKS;
 
 /// A judgement to carry out.
@@ -63,7 +63,7 @@ pub struct Decision {
     /// Generation of the incumbent that it was judged against; `None` if there was none.
     pub judged_against: Option<u64>,
     /// Which look at the candidate it was: only one that lacked evidence is looked at again, at most to
-    /// [`MAX_LOOKS`] unless bets go on.
+    /// [`MAX_LOOKS`] besides those by bets.
     pub look: u32,
     /// What was recorded by then was looked at.
     pub as_of: Timestamp,
@@ -94,7 +94,8 @@ impl Decision {
     /// Whether this look is the next one that the candidate waits for.
     pub fn awaits(&self, look: u32) -> bool {
         let lacks_evidence = matches!(self.judgement.verdict, Verdict::NotEnoughEvidence(_));
-        let is_allowed = look <= MAX_LOOKS || self.judgement.awaits_bets();
+        let besides_bets = look.saturating_sub(self.judgement.looks.bets_at_candidate);
+        let is_allowed = besides_bets <= MAX_LOOKS || self.judgement.awaits_bets();
         lacks_evidence && look == self.look + 1 && is_allowed
     }
 }

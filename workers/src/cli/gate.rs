@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use forecasting::{
-    certification::{RULES, Shift},
+    certification::{LevelShift, RULES},
     spec::Algorithm,
 };
 use jiff::civil::Date;
@@ -72,7 +72,7 @@ pub struct ReplayNights {
     pub rule: Vec<String>,
     /// Multiply all values from a local day on, e.g. 2025-10-01:0.3
     #[arg(long, value_name = "DATE:FACTOR", value_parser = shift)]
-    pub shift: Option<Shift>,
+    pub shift: Option<LevelShift>,
     /// Make the candidate of every so many nights a harmful one
     #[arg(long, value_name = "NIGHTS", default_value_t = 0)]
     pub harmful: u32,
@@ -98,9 +98,9 @@ fn algorithm_names() -> clap::builder::PossibleValuesParser {
     Algorithm::NAMES.iter().copied().into()
 }
 
-fn shift(text: &str) -> Result<Shift, String> {
+fn shift(text: &str) -> Result<LevelShift, String> {
     let (date, factor) = text.split_once(':').ok_or("write DATE:FACTOR, such as 2025-10-01:0.3")?;
     let date = date.parse::<Date>().map_err(|error| format!("{date}: {error}"))?;
     let factor = factor.parse::<f64>().map_err(|error| format!("{factor}: {error}"))?;
-    Ok(Shift { date, factor })
+    Ok(LevelShift { date, factor })
 }

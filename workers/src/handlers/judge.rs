@@ -201,7 +201,7 @@ impl JudgeHandler {
                 .map(|stored| stored.case)
                 .collect(),
             look: look.place,
-            earlier: earlier::comparisons(&decisions),
+            earlier: earlier::past_looks(&decisions, &look.job.id),
         })
     }
 

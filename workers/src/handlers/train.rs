@@ -122,10 +122,11 @@ impl TrainHandler {
     ) -> Result<Result<Job, String>, HandleError> {
         wait_for(message.as_of, now)?;
         check_shift(message)?;
+        let (history, as_of, shift) = (&*self.history, message.as_of, message.shift);
         let planned = if let Some(given) = message.cut_off {
-            Ok(given)
+            let checked = holdout::check(history, &task.dataset, as_of, shift).await;
+            checked.map_err(read_error)?.map(|()| given)
         } else {
-            let (history, as_of, shift) = (&*self.history, message.as_of, message.shift);
             let sized = holdout::plan(history, &task.dataset, &task.model, as_of, shift).await;
             sized.map_err(read_error)?.map(|plan| plan.cut_off)
         };

@@ -7,8 +7,8 @@ use super::{
     rules::RULES,
     spread::{Stage, Work},
     tally::Share,
-    trial::{Finding, GateTerms, Trial},
-    twins::{Rescaling, correlation},
+    trial::{GateTerms, Ruling, Trial},
+    twins::Rescaling,
     windows::{Windows, random_of},
 };
 use crate::{learning::Stopped, random::Random, series::Frame};
@@ -29,6 +29,7 @@ struct Pair {
     candidate: usize,
     incumbent: usize,
     rescaling: Rescaling,
+    /// Of the errors that compete: the rescaled ones with the second's.
     correlation: f64,
 }
 
@@ -41,7 +42,7 @@ struct Batch {
 }
 
 /// What each rule says.
-type Findings = [Finding; RULES.len()];
+type Rulings = [Ruling; RULES.len()];
 
 /// Times the usual window.
 const LENGTHS: [usize; 3] = [2, 4, 8];
@@ -62,9 +63,8 @@ impl<'a> Bench<'a> {
         work: &Work<'_>,
     ) -> Result<Self, Stopped> {
         let (grid, model) = (&frame.grid, settings.model);
-        let stride = grid.steps_per_stride();
-        let overlap = (model.horizon_steps as usize).div_ceil(stride);
-        let block = overlap.max(grid.steps_per_season() / stride);
+        let overlap = grid.strides_of(model.horizon_steps);
+        let block = overlap.max(grid.strides_per_week()) as usize;
         let every = fits.fitted.len();
         let couples: Vec<(usize, usize)> = (0..every * every)
             .map(|number| (number / every, number % every))
@@ -73,8 +73,10 @@ impl<'a> Bench<'a> {
         let matched = work.spread(Stage::Pairing, couples.len(), |number| {
             let (candidate, incumbent) = couples[number];
             let (ours, theirs) = (&fits.fitted[candidate].errors, &fits.fitted[incumbent].errors);
-            let pair =
-                |rescaling| Pair { candidate, incumbent, rescaling, correlation: correlation(ours, theirs) };
+            let pair = |rescaling: Rescaling| {
+                let correlation = rescaling.correlation(ours, theirs);
+                Pair { candidate, incumbent, rescaling, correlation }
+            };
             Ok(Rescaling::to_match(ours, theirs).map(pair))
         })?;
         let pairs: Vec<Pair> = matched.into_iter().flatten().collect();
@@ -83,7 +85,7 @@ impl<'a> Bench<'a> {
             settings,
             windows: Windows { origins: fits.points.of_origin.len(), block },
             window: model.gate.needed_origins(grid, model.horizon_steps) as usize,
-            overlap: u32::try_from(overlap).expect("was a number of steps"),
+            overlap,
             unmatched: couples.len() - pairs.len(),
             pairs,
         })
@@ -124,7 +126,7 @@ impl<'a> Bench<'a> {
                 .map(|draw| self.judge(batch, draw))
                 .collect::<Vec<_>>())
         })?;
-        let of_batch = |wanted: Batch| -> Vec<Findings> {
+        let of_batch = |wanted: Batch| -> Vec<Rulings> {
             let pieces = pieces.iter().zip(&judged).filter(|((batch, _), _)| *batch == wanted);
             pieces.flat_map(|(_, findings)| findings.iter().copied()).collect()
         };
@@ -151,7 +153,7 @@ impl<'a> Bench<'a> {
                 let trial = self.trial(pair, &origins[night..night + self.window], GAIN, &mut random);
                 let terms = self.terms(&mut random);
                 for (rule, promoted_on) in RULES.iter().zip(&mut promoted_on) {
-                    if promoted_on.is_none() && (rule.decide)(&trial, &terms) == Finding::Promote {
+                    if promoted_on.is_none() && (rule.decide)(&trial, &terms) == Ruling::Promote {
                         *promoted_on = Some(night + 1);
                     }
                 }
@@ -181,7 +183,7 @@ impl<'a> Bench<'a> {
         (pair, self.windows.draw(origins, &mut random))
     }
 
-    fn judge(&self, batch: Batch, draw: usize) -> Findings {
+    fn judge(&self, batch: Batch, draw: usize) -> Rulings {
         let (pair, origins) = self.draw(draw, batch.origins);
         let mut random = random_of(self.seed(), [draw, 1 + batch.cell]);
         let trial = self.trial(pair, &origins, CELLS[batch.cell].effect, &mut random);
@@ -210,16 +212,16 @@ impl<'a> Bench<'a> {
         }
     }
 
-    fn row(&self, batch: Batch, findings: &[Findings]) -> Row {
+    fn row(&self, batch: Batch, findings: &[Rulings]) -> Row {
         let cell = &CELLS[batch.cell];
-        let alike: Vec<Findings> = (0..batch.draws)
+        let alike: Vec<Rulings> = (0..batch.draws)
             .filter(|&draw| self.draw(draw, 0).0.correlation >= ALIKE)
             .map(|draw| findings[draw])
             .collect();
         let outcome = |(index, rule): (usize, &super::Rule)| {
-            let of_rule: Vec<bool> = findings.iter().map(|found| found[index] == Finding::Promote).collect();
+            let of_rule: Vec<bool> = findings.iter().map(|found| found[index] == Ruling::Promote).collect();
             let drawn = (0..batch.draws).map(|draw| self.draw(draw, batch.origins).1);
-            let not_enough = findings.iter().filter(|found| found[index] == Finding::NotEnough).count();
+            let not_enough = findings.iter().filter(|found| found[index] == Ruling::NotEnough).count();
             Outcome {
                 rule: rule.name,
                 promoted: Share::of(&of_rule, self.windows, drawn),
@@ -233,8 +235,8 @@ impl<'a> Bench<'a> {
 }
 
 /// The share that a rule promotes.
-fn promoted(findings: &[Findings], rule: usize) -> f64 {
-    findings.iter().filter(|found| found[rule] == Finding::Promote).count() as f64 / findings.len() as f64
+fn promoted(findings: &[Rulings], rule: usize) -> f64 {
+    findings.iter().filter(|found| found[rule] == Ruling::Promote).count() as f64 / findings.len() as f64
 }
 
 fn on_longer(cell: &Cell, promoted: Vec<(usize, f64)>) -> Longer {

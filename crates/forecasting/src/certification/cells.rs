@@ -2,7 +2,11 @@
 
 use serde::Serialize;
 
-use super::{points::Points, trial::Trial};
+use super::{
+    horror::{HORRIBLE, plant_points, take_off},
+    points::Points,
+    trial::Trial,
+};
 use crate::random::Random;
 
 /// A candidate of a known kind.
@@ -53,8 +57,6 @@ pub(super) enum Effect {
 const BETTER: f64 = 0.9;
 /// Where a candidate is worse in a part, it is this much worse.
 const WORSE: f64 = 1.3;
-/// Points, or forecasts, that go horribly wrong.
-const HORRIBLE: f64 = 0.001;
 
 const fn refuse(name: &'static str, what: &'static str, effect: Effect) -> Cell {
     Cell { name, what, wish: Wish::Refuse, effect }
@@ -102,18 +104,14 @@ impl Effect {
             Effect::Scaled(factor) => scale(trial, |_, _| factor),
             Effect::HorriblePoints(size) => {
                 scale(trial, |_, _| BETTER);
-                for error in &mut trial.candidate {
-                    if random.share() < HORRIBLE {
-                        *error += size.copysign(*error);
-                    }
-                }
+                plant_points(&mut trial.candidate, size, random);
             }
             Effect::HorribleForecasts(size) => {
                 scale(trial, |_, _| BETTER);
                 each_forecast(trial, points, |errors, _| {
                     if random.share() < HORRIBLE {
                         for error in errors {
-                            *error += size.copysign(*error);
+                            take_off(error, size);
                         }
                     }
                 });

@@ -15,7 +15,8 @@ use crate::{learning::Stopped, series::Frame, spec::ModelSpec};
 /// How thoroughly is certified.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CertifySettings<'a> {
-    /// Of it count horizon, gate policy and seed.
+    /// Of it count horizon, gate policy and seed. Of the policy's slices series, weekends and peak hours: holidays and
+    /// attributes are not known here. What is no comparison of losses is not asked: ranges, coverage, cost, contracts.
     pub model: &'a ModelSpec,
     /// Windows drawn for each cell.
     pub draws: usize,

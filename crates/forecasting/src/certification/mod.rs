@@ -16,6 +16,7 @@ mod twins;
 mod windows;
 
 mod cells;
+mod horror;
 mod tally;
 
 mod bench;
@@ -30,7 +31,7 @@ pub use certificate::{
     Certificate, CertifyError, CertifySettings, Longer, MOST_NIGHTS, NightsToPromote, Outcome, Pairs, Row,
     certify,
 };
-pub use nights::{NightsError, NightsSettings, Replay, RuleReplay, Shift, replay};
+pub use nights::{LevelShift, NightsError, NightsSettings, Replay, RuleReplay, replay};
 pub use rules::{JudgesOn, RULES, Rule};
 pub use spread::{Stage, Work};
 pub use tally::Share;

@@ -2,7 +2,7 @@
 //!
 //! A rule is a function and its line in [`RULES`].
 
-use super::trial::{Finding, GateTerms, Trial};
+use super::trial::{GateTerms, Ruling, Trial};
 
 /// A rule by which a candidate goes live or does not.
 #[derive(Debug, Clone, Copy)]
@@ -15,7 +15,7 @@ pub struct Rule {
     pub judges_on: JudgesOn,
     /// Whether the origins since a declared shift decide after it.
     pub after_drift: bool,
-    pub(super) decide: fn(&Trial<'_>, &GateTerms<'_>) -> Finding,
+    pub(super) decide: fn(&Trial<'_>, &GateTerms<'_>) -> Ruling,
 }
 
 /// What a rule looks at.
@@ -43,7 +43,7 @@ pub const RULES: [Rule; 6] = [
         promotes_if: "it was trained",
         judges_on: JudgesOn::Nothing,
         after_drift: false,
-        decide: |_, _| Finding::Promote,
+        decide: |_, _| Ruling::Promote,
     },
     Rule {
         name: "mean-only",
@@ -82,16 +82,16 @@ impl Rule {
     }
 }
 
-fn promote_if(promotes: bool) -> Finding {
-    if promotes { Finding::Promote } else { Finding::Keep }
+fn promote_if(promotes: bool) -> Ruling {
+    if promotes { Ruling::Promote } else { Ruling::Keep }
 }
 
 /// The gate itself.
-fn gatecast(trial: &Trial<'_>, terms: &GateTerms<'_>) -> Finding {
+fn gatecast(trial: &Trial<'_>, terms: &GateTerms<'_>) -> Ruling {
     trial.ask_the_gate(terms)
 }
 
-fn mean_and_max(trial: &Trial<'_>, _: &GateTerms<'_>) -> Finding {
+fn mean_and_max(trial: &Trial<'_>, _: &GateTerms<'_>) -> Ruling {
     let largest = |errors: &[f64]| errors.iter().map(|error| error.abs()).fold(0.0, f64::max);
     let lower_mean = trial.means().is_some_and(|(ours, theirs)| ours < theirs);
     promote_if(lower_mean && largest(&trial.candidate) < largest(&trial.incumbent))
@@ -99,7 +99,7 @@ fn mean_and_max(trial: &Trial<'_>, _: &GateTerms<'_>) -> Finding {
 
 /// As `OpenSTEF` accepts a new model: with slack that turns over where R² is negative, and whenever a metric is
 /// missing.
-fn r2_with_slack(trial: &Trial<'_>, _: &GateTerms<'_>) -> Finding {
+fn r2_with_slack(trial: &Trial<'_>, _: &GateTerms<'_>) -> Ruling {
     let [ours, theirs] = [&trial.candidate, &trial.incumbent].map(|errors| r2(errors, &trial.actual));
     let is_refused = ours < theirs / 1.2;
     promote_if(!is_refused)
@@ -119,7 +119,7 @@ mod tests {
     /// What the rules say, in their order, of errors on 28 days of 24 points.
     fn found(candidate: impl Fn(usize) -> f64, incumbent: impl Fn(usize) -> f64) -> [bool; RULES.len()] {
         on_28_days(candidate, incumbent, |trial, terms| {
-            RULES.map(|rule| (rule.decide)(trial, terms) == Finding::Promote)
+            RULES.map(|rule| (rule.decide)(trial, terms) == Ruling::Promote)
         })
     }
 

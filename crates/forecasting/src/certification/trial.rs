@@ -5,14 +5,14 @@ use crate::{
     evaluation::PairedLosses,
     gate::{
         Findings, Look, Side, Slice, SliceName, Terms, Verdict, compare, compare_since_shift,
-        slicing::{Clock, searched_besides},
+        slicing::{Clock, declared_by_clock, searched_besides},
     },
     spec::GatePolicy,
 };
 
 /// What a rule says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Finding {
+pub(super) enum Ruling {
     /// The candidate goes live.
     Promote,
     /// It does not.
@@ -69,12 +69,12 @@ impl<'a> Trial<'a> {
     }
 
     /// What Gatecast's gate says; errors that cannot be paired keep the incumbent.
-    pub(super) fn ask_the_gate(&self, terms: &GateTerms<'_>) -> Finding {
-        let Some(found) = self.found(compare, terms) else { return Finding::Keep };
+    pub(super) fn ask_the_gate(&self, terms: &GateTerms<'_>) -> Ruling {
+        let Some(found) = self.found(compare, terms) else { return Ruling::Keep };
         match Verdict::of(found.objections) {
-            Verdict::Promote => Finding::Promote,
-            Verdict::NotEnoughEvidence(_) => Finding::NotEnough,
-            Verdict::KeepIncumbent(_) | Verdict::NoCandidate(_) => Finding::Keep,
+            Verdict::Promote => Ruling::Promote,
+            Verdict::NotEnoughEvidence(_) => Ruling::NotEnough,
+            Verdict::KeepIncumbent(_) | Verdict::NoCandidate(_) => Ruling::Keep,
         }
     }
 
@@ -82,7 +82,7 @@ impl<'a> Trial<'a> {
     pub(super) fn promotes_since_shift(&self, terms: &GateTerms<'_>) -> bool {
         let needed = terms.policy.needed_origins_for(terms.overlap) as usize;
         let are_few = self.origins.len() < needed;
-        let found = self.found(if are_few { compare_since_shift } else { compare }, terms);
+        let found = self.found(if are_few { bet } else { compare }, terms);
         found.is_some_and(|found| found.objections.is_empty() && !found.are_undecided())
     }
 
@@ -91,12 +91,12 @@ impl<'a> Trial<'a> {
         compare: fn(&PairedLosses, &Terms<'_>) -> Findings,
         terms: &GateTerms<'_>,
     ) -> Option<Findings> {
-        let searched = self.searched(terms.points);
+        let (declared, searched) = self.slices(terms);
         let terms = Terms {
             policy: terms.policy,
             overlap: terms.overlap,
             block_origins: terms.block_origins,
-            declared: &[],
+            declared: &declared,
             searched: &searched,
             seed: terms.seed,
             opponent: Side::Incumbent,
@@ -111,15 +111,30 @@ impl<'a> Trial<'a> {
         PairedLosses::new(losses(&self.candidate), losses(&self.incumbent), self.origin_of.clone()).ok()
     }
 
-    /// Where the gate searches a bad slice, whatever is declared.
-    fn searched(&self, points: &Points) -> Vec<Slice> {
+    /// The slices that the policy declares and those that it searches. Holidays and attributes are not known here.
+    fn slices(&self, terms: &GateTerms<'_>) -> (Vec<Slice>, Vec<Slice>) {
+        let (policy, points) = (terms.policy, terms.points);
+        let clocks: Vec<Clock> = self.places.iter().map(|&place| points.clock[place]).collect();
+        let of_series = self.of_series(points);
+        let mut declared = if policy.slices.series { of_series.clone() } else { Vec::new() };
+        declared.extend(declared_by_clock(&clocks, &policy.slices));
+        let searched = if policy.search_slices {
+            searched_besides(of_series, &clocks, points.has_hours)
+        } else {
+            Vec::new()
+        };
+        (declared, searched)
+    }
+
+    /// Of each series that has points.
+    fn of_series(&self, points: &Points) -> Vec<Slice> {
         let series = points.ids.iter().map(|id| SliceName::Series(id.clone()));
         let mut of_series: Vec<Slice> = series.map(|name| Slice { name, points: Vec::new() }).collect();
         for (point, &place) in (0..).zip(&self.places) {
             of_series[points.series[place] as usize].points.push(point);
         }
-        let clocks: Vec<Clock> = self.places.iter().map(|&place| points.clock[place]).collect();
-        searched_besides(of_series, &clocks, points.has_hours)
+        of_series.retain(|slice| !slice.points.is_empty());
+        of_series
     }
 
     /// The mean errors of candidate and incumbent; `None` if one cannot be computed.
@@ -130,6 +145,12 @@ impl<'a> Trial<'a> {
         };
         Some((mean(&self.candidate)?, mean(&self.incumbent)?))
     }
+}
+
+/// On every origin whose horizon does not overlap that of the last: all of a trial tell.
+fn bet(losses: &PairedLosses, terms: &Terms<'_>) -> Findings {
+    let bet_on: Vec<usize> = (0..losses.origins()).step_by(terms.overlap as usize).collect();
+    compare_since_shift(losses, terms, &bet_on)
 }
 
 #[cfg(test)]
@@ -168,13 +189,22 @@ pub(super) mod tests {
         incumbent: impl Fn(usize) -> f64,
         look: impl Fn(&Trial<'_>, &GateTerms<'_>) -> T,
     ) -> T {
-        let points = points(28, 1);
-        let origins: Vec<usize> = (0..28).collect();
+        on_days(28, &GatePolicy::default(), [&candidate, &incumbent], look)
+    }
+
+    /// The same on so many days, by a policy, with the errors of candidate and incumbent.
+    fn on_days<T>(
+        days: usize,
+        policy: &GatePolicy,
+        [candidate, incumbent]: [&dyn Fn(usize) -> f64; 2],
+        look: impl Fn(&Trial<'_>, &GateTerms<'_>) -> T,
+    ) -> T {
+        let points = points(days, 1);
+        let origins: Vec<usize> = (0..days).collect();
         let mut trial = Trial::on(&points, &origins);
         trial.candidate = trial.places.iter().map(|&point| candidate(point)).collect();
         trial.incumbent = trial.places.iter().map(|&point| incumbent(point)).collect();
-        let policy = GatePolicy::default();
-        let terms = GateTerms { policy: &policy, points: &points, overlap: 1, block_origins: 7, seed: 1 };
+        let terms = GateTerms { policy, points: &points, overlap: 1, block_origins: 7, seed: 1 };
         look(&trial, &terms)
     }
 
@@ -191,7 +221,45 @@ pub(super) mod tests {
             on_28_days(|point| size(point) - gain(point), size, RULES[0].decide)
         };
         let [promoted, waits, kept] = [0.12, 0.22, 0.35].map(found);
-        assert_eq!((promoted, waits, kept), (Finding::Promote, Finding::NotEnough, Finding::Keep));
+        assert_eq!((promoted, waits, kept), (Ruling::Promote, Ruling::NotEnough, Ruling::Keep));
+    }
+
+    #[test]
+    fn the_slices_of_the_policy_are_judged_and_no_others() {
+        // Far better from Monday to Friday, half as bad again at weekends; two hours of each day are the tail.
+        let size = |point: usize| if point % 24 < 22 { 1.0 } else { 10.0 };
+        let candidate = |point: usize| match (point / 24 % 7 < 5, point % 24 < 22) {
+            (_, false) => 9.5,
+            (true, true) => 0.1,
+            (false, true) => 1.5,
+        };
+        let found = |policy: &str| {
+            let policy: GatePolicy = toml::from_str(policy).expect("is a policy");
+            on_days(28, &policy, [&candidate, &size], RULES[0].decide)
+        };
+        assert_eq!(found(""), Ruling::Keep, "weekends are searched");
+        assert_eq!(found("search_slices = false"), Ruling::Promote);
+        assert_eq!(found("search_slices = false\n[slices]\nweekend = true"), Ruling::Keep);
+        assert_eq!(found("search_slices = false\n[slices]\nseries = true"), Ruling::Promote);
+    }
+
+    #[test]
+    #[expect(
+        clippy::redundant_closure_for_method_calls,
+        reason = "the method is of one lifetime, the closure of any"
+    )]
+    fn since_a_shift_few_days_are_bet_on_and_many_are_compared() {
+        let usual = |point: usize| 1.0 + (point % 7) as f64 / 10.0;
+        let promotes = |days: usize, ratio: f64| {
+            let candidate = |point: usize| ratio * usual(point);
+            let policy = GatePolicy::default();
+            on_days(days, &policy, [&candidate, &usual], |trial, terms| trial.promotes_since_shift(terms))
+        };
+        assert!(!promotes(3, 0.3), "undecided bets promote nobody");
+        assert!(promotes(10, 0.3));
+        assert!(!promotes(10, 1.3), "the floor");
+        // A gain that is small and the same every day is told by the comparison alone.
+        assert!(!promotes(27, 0.97) && promotes(28, 0.97));
     }
 
     #[test]

@@ -40,6 +40,12 @@ impl Rescaling {
         Some(Self { power, factor: aim.mean / now.mean })
     }
 
+    /// Of `errors`, rescaled, with those that they then match.
+    pub(super) fn correlation(self, errors: &[f64], target: &[f64]) -> f64 {
+        let rescaled: Vec<f64> = errors.iter().map(|&error| self.apply(error)).collect();
+        correlation(&rescaled, target)
+    }
+
     pub(super) fn apply(self, error: f64) -> f64 {
         (self.factor * error.abs().powf(self.power)).copysign(error)
     }
@@ -70,7 +76,7 @@ impl Summary {
 }
 
 /// Pearson's correlation of two lists of errors.
-pub(super) fn correlation(one: &[f64], other: &[f64]) -> f64 {
+fn correlation(one: &[f64], other: &[f64]) -> f64 {
     let count = one.len() as f64;
     let mean = |values: &[f64]| values.iter().sum::<f64>() / count;
     let (mean_one, mean_other) = (mean(one), mean(other));
@@ -118,6 +124,15 @@ mod tests {
     fn what_has_no_tail_has_no_twin_with_one() {
         assert_eq!(Rescaling::to_match(&vec![1.0; 4000], &errors(9.0)), None);
         assert_eq!(Rescaling::to_match(&errors(3.0), &vec![0.0; 4000]), None);
+    }
+
+    #[test]
+    fn a_twin_correlates_as_it_competes() {
+        let ours = errors(3.0);
+        let theirs: Vec<f64> = ours.iter().map(|error| error.abs().powi(3).copysign(*error)).collect();
+        let rescaling = Rescaling::to_match(&ours, &theirs).expect("there is a power: 3");
+        assert!((rescaling.correlation(&ours, &theirs) - 1.0).abs() < 1e-6);
+        assert!(correlation(&ours, &theirs) < 0.99);
     }
 
     #[test]

@@ -20,5 +20,5 @@ pub use losses::{OriginLosses, PairedLosses, Unpaired};
 pub use rows::{Fault, Forecasts, Row, RowSet, Unusable};
 pub use scale::LossScales;
 pub use scores::Scores;
-pub(crate) use shift::older_half;
-pub use shift::{NoHoldoutSince, size_holdout_since};
+pub use shift::{NoHoldoutSince, check_shift, size_holdout_since};
+pub(crate) use shift::{older_half, origins_since};

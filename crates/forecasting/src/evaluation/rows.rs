@@ -167,9 +167,23 @@ impl<'a> RowSet<'a> {
     /// How many origins have at least half as many rows as origins have on average: an origin with a point
     /// or two says too little to count as evidence.
     pub fn telling_origins(&self) -> usize {
-        let rows_of_origins = self.rows_of_origins();
+        self.telling().count()
+    }
+
+    /// Of all origins, rows or not, every so many beginning with the first, if they tell: by their places among those
+    /// that have rows, as losses name them. An origin that gets rows late moves no other.
+    pub(crate) fn telling_every(&self, every: usize) -> Vec<usize> {
+        let kept = self.telling().filter(|(_, origin)| origin.is_multiple_of(every));
+        kept.map(|(place, _)| place).collect()
+    }
+
+    /// The telling origins: the place among those that have rows, and that among all.
+    fn telling(&self) -> impl Iterator<Item = (usize, usize)> {
+        let (rows_of_origins, all) = (self.rows_of_origins(), self.rows.len());
         let scored = rows_of_origins.len();
-        rows_of_origins.values().filter(|&&rows| 2 * rows * scored >= self.rows.len()).count()
+        let places = rows_of_origins.into_iter().enumerate();
+        let telling = places.filter(move |(_, (_, rows))| 2 * rows * scored >= all);
+        telling.map(|(place, (origin, _))| (place, origin))
     }
 
     fn rows_of_origins(&self) -> BTreeMap<usize, usize> {

@@ -47,6 +47,15 @@ pub enum NoHoldoutSince {
     },
 }
 
+/// Checks that a shift lies within the history.
+///
+/// # Errors
+/// [`NoHoldoutSince::BeforeHistory`] if nothing lies before it.
+pub fn check_shift(shift: Timestamp, coverage: &FrameCoverage) -> Result<(), NoHoldoutSince> {
+    let first_target = coverage.first_target;
+    if shift <= first_target { Err(NoHoldoutSince::BeforeHistory { shift, first_target }) } else { Ok(()) }
+}
+
 /// The holdout after a shift: the newer half of the origins since then, or the usual holdout
 /// ([`size_holdout`]) once it is no larger.
 ///
@@ -58,10 +67,7 @@ pub fn size_holdout_since(
     dataset: &DatasetSpec,
     coverage: &FrameCoverage,
 ) -> Result<HoldoutPlan, NoHoldoutSince> {
-    let first_target = coverage.first_target;
-    if shift <= first_target {
-        return Err(NoHoldoutSince::BeforeHistory { shift, first_target });
-    }
+    check_shift(shift, coverage)?;
     let (grid, delay, last_target) = (dataset.grid(), dataset.availability_delay, coverage.last_target);
     let horizon_steps = model.horizon_steps;
     let origins = origins_since(shift, &grid, last_target, horizon_steps);
@@ -85,7 +91,7 @@ pub fn size_holdout_since(
 }
 
 /// The origins at or after a shift whose whole horizon is in the history.
-fn origins_since(
+pub(crate) fn origins_since(
     shift: Timestamp,
     grid: &Grid,
     last_target: Timestamp,

@@ -8,9 +8,9 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Contest, Judgement, Look};
+use super::{Contest, Judgement, Look, Statistics, look::level_of_bets};
 
-/// A comparison of losses that was decided on.
+/// A comparison of losses that was decided on, or all bets on one candidate.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct PastLook {
     /// The first origin of its rows.
@@ -21,14 +21,16 @@ pub struct PastLook {
     pub level: f64,
 }
 
-/// How often rows were looked at, over all candidates of a model. All zero where no losses were compared, but for
-/// `at_candidate`.
+/// How often rows were looked at, over all candidates of a model. All zero where no losses were compared and no bets made,
+/// but for what is counted of the candidate.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Looks {
     /// Looks at this candidate that compared losses, this one included.
     pub at_candidate: u32,
-    /// Looks at these rows or at some of them, this one included.
+    /// Looks by bets at this candidate, this one included.
+    pub bets_at_candidate: u32,
+    /// Looks at these rows or at some of them, this one included; all looks by bets at one candidate are one.
     pub at_these_rows: u32,
     /// How many candidates that are no better pass these looks by luck, on average and at most.
     pub expected_by_luck: f64,
@@ -43,13 +45,15 @@ impl PastLook {
 }
 
 impl Judgement {
-    /// What it was as a look at its rows; `None` if it compared no losses.
+    /// What it was as a look at its rows; `None` if it neither compared losses nor bet on any.
     pub fn as_past_look(&self) -> Option<PastLook> {
-        let (test, evidence) = (self.statistics.average.as_ref()?, &self.evidence);
+        let (Statistics { average, since_shift, .. }, evidence) = (&self.statistics, &self.evidence);
+        let of_comparison = average.as_ref().map(|test| test.alpha);
+        let of_bets = || since_shift.as_ref().map(|bets| 1.0 / bets.needed_wealth);
         Some(PastLook {
             first_origin: evidence.first_origin?,
             last_target: evidence.last_target?,
-            level: test.alpha,
+            level: of_comparison.or_else(of_bets)?,
         })
     }
 }
@@ -57,26 +61,34 @@ impl Judgement {
 impl Looks {
     /// Before anything was compared.
     pub(super) fn before(look: Look) -> Self {
-        Self { at_candidate: look.compared_before, ..Self::default() }
+        let (at_candidate, bets_at_candidate) = (look.compared_before, look.bets_before);
+        Self { at_candidate, bets_at_candidate, ..Self::default() }
     }
 
-    /// After what this judgement compared, if it compared anything.
+    /// After what this judgement compared or bet on, if it did either.
     pub(super) fn after(judgement: &Judgement, contest: &Contest<'_>) -> Self {
-        let before = Self::before(contest.given.look);
-        let Some(this) = judgement.as_past_look() else { return before };
-        let shared: Vec<f64> = contest
+        let (look, alpha) = (contest.given.look, contest.model.gate.alpha);
+        let before = Self::before(look);
+        let bets = judgement.statistics.since_shift.is_some();
+        let bets_at_candidate = before.bets_at_candidate + u32::from(bets);
+        let Some(this) = judgement.as_past_look() else { return Self { bets_at_candidate, ..before } };
+        let mut shared: Vec<f64> = contest
             .given
             .earlier
             .iter()
             .filter(|earlier| earlier.shares_targets(&this))
             .map(|earlier| earlier.level)
             .collect();
+        if !bets && look.bets_before > 0 {
+            shared.push(level_of_bets(alpha));
+        }
         let expected_by_luck = shared.iter().sum::<f64>() + this.level;
         Self {
-            at_candidate: before.at_candidate + 1,
+            at_candidate: before.at_candidate + u32::from(!bets),
+            bets_at_candidate,
             at_these_rows: u32::try_from(shared.len() + 1).unwrap_or(u32::MAX),
             expected_by_luck,
-            left: left(expected_by_luck, contest.model.gate.alpha),
+            left: left(expected_by_luck, alpha),
         }
     }
 
@@ -144,7 +156,7 @@ mod tests {
     #[test]
     fn a_look_at_rows_that_were_looked_at_says_what_that_costs() {
         let says = |at_these_rows, expected_by_luck, left| {
-            Looks { at_candidate: 1, at_these_rows, expected_by_luck, left }.sentence()
+            Looks { at_candidate: 1, at_these_rows, expected_by_luck, left, ..Looks::default() }.sentence()
         };
         assert_eq!(Looks::default().sentence(), None);
         assert_eq!(says(1, 0.04, 24), None);

@@ -2,12 +2,12 @@
 
 use jiff::Timestamp;
 
-use super::ErrorBound;
+use super::{ErrorBound, asking::Asking};
 use crate::{
     artifact::Bundle,
     evaluation::{Fault, Forecasts, Row, RowSet},
     learning::{StopFlag, Stopped},
-    models::{PredictError, WeeklyMean},
+    models::PredictError,
     names::SeriesId,
     routing::{Task, as_candidate, fall_back, forecast},
     series::{Covariates, Frame, Frequency, Grid, Series},
@@ -98,7 +98,7 @@ impl EdgeReplay<'_> {
     /// # Errors
     /// As for [`version`](Self::version).
     pub fn fallback(&self, bound: &ErrorBound) -> Result<Replayed, Stopped> {
-        let fallback = WeeklyMean::new(self.model.fallback.weeks, &self.frame.grid);
+        let fallback = self.asking().fallback();
         self.replay(bound, |task| fall_back(fallback, task))
     }
 
@@ -128,7 +128,7 @@ impl EdgeReplay<'_> {
                 let rows = self.rows(bound, &frame);
                 let forecasts = rows.forecast(|history, origin| {
                     self.stop.check()?;
-                    Ok(answer(&self.task(history, origin)))
+                    Ok(answer(&self.asking().task(history, origin)))
                 })?;
                 replayed.add(bound, &rows, &forecasts);
             }
@@ -150,15 +150,9 @@ impl EdgeReplay<'_> {
         RowSet::new(alone, origins, horizon_steps, self.dataset.availability_delay)
     }
 
-    fn task<'t>(&'t self, history: &'t Series, origin: Timestamp) -> Task<'t> {
-        Task {
-            dataset: &self.dataset.name,
-            history,
-            covariates: self.covariates.of(&history.id),
-            grid: &self.frame.grid,
-            origin,
-            horizon_steps: self.model.horizon_steps,
-        }
+    fn asking(&self) -> Asking<'_> {
+        let Self { model, dataset, covariates, .. } = *self;
+        Asking { model, dataset, grid: &self.frame.grid, covariates }
     }
 }
 

@@ -1,6 +1,6 @@
 //! What the gate cannot find out by computing, and so is given.
 
-use super::{EdgeCase, Judgement, Look, Measured, PastLook};
+use super::{EdgeCase, Judgement, Look, Measured, PastLook, Statistics};
 
 /// What a judgement is given besides artifacts, actuals and specifications. The gatekeeper finds it out; whoever judges
 /// again takes it from the record.
@@ -28,13 +28,15 @@ impl Given {
     /// What the judgement of this look at a candidate was given, by its record. What had been decided before is
     /// not in there: how it was counted is.
     pub fn to(judgement: &Judgement, look: u32) -> Self {
-        let compared = u32::from(judgement.as_past_look().is_some());
+        let Statistics { average, since_shift, .. } = &judgement.statistics;
+        let (compared, bet) = (u32::from(average.is_some()), u32::from(since_shift.is_some()));
         Self {
             measured: judgement.evidence.measured,
             edge_cases: judgement.statistics.edge_cases.iter().map(|test| test.case.clone()).collect(),
             look: Look {
                 number: look,
                 compared_before: judgement.looks.at_candidate.saturating_sub(compared),
+                bets_before: judgement.looks.bets_at_candidate.saturating_sub(bet),
             },
             earlier: Vec::new(),
         }

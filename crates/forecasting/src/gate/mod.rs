@@ -12,6 +12,7 @@
 //! take the place of the 28 origins and of the test of luck ([`compare_since_shift()`]); the floor and the facts stay.
 //! What is known about the candidate alone, because its model declares it, is in `contracts/`.
 
+mod asking;
 mod budget;
 mod compare;
 mod contracts;
@@ -42,11 +43,11 @@ use crate::{
     artifact::Bundle,
     evaluation::{Forecasts, LossScales, RowSet, Tail, holdout_origins},
     learning::{StopFlag, Stopped},
-    models::WeeklyMean,
     routing::{Route, Task, as_candidate, fall_back, forecast},
     series::{Covariates, Frame, Series},
     spec::{DatasetSpec, ModelSpec},
 };
+use asking::Asking;
 use legs::{cost, coverage, edge_cases, limits, veto};
 use scored::Scored;
 
@@ -208,7 +209,7 @@ impl<'a> Contest<'a> {
 
     fn forecast_fallback(&self, rows: &RowSet<'_>) -> Result<SideForecasts, Stopped> {
         // What serves before the first promotion, whatever the candidate's own fallback is.
-        let fallback = WeeklyMean::new(self.model.fallback.weeks, &self.frame.grid);
+        let fallback = self.asking().fallback();
         let mut fallback_forecasts = 0;
         let forecasts = rows.forecast(|history, origin| {
             self.stop.check()?;
@@ -219,14 +220,12 @@ impl<'a> Contest<'a> {
     }
 
     fn task<'t>(&'t self, history: &'t Series, origin: Timestamp) -> Task<'t> {
-        Task {
-            dataset: &self.dataset.name,
-            history,
-            covariates: self.covariates.of(&history.id),
-            grid: &self.frame.grid,
-            origin,
-            horizon_steps: self.model.horizon_steps,
-        }
+        self.asking().task(history, origin)
+    }
+
+    fn asking(&self) -> Asking<'_> {
+        let Self { model, dataset, covariates, .. } = *self;
+        Asking { model, dataset, grid: &self.frame.grid, covariates }
     }
 
     fn weigh(
@@ -276,7 +275,7 @@ impl<'a> Contest<'a> {
             return on_nothing(Verdict::KeepIncumbent(facts));
         }
         let (origins, needed_origins) = (evidence.origins, self.needed_origins());
-        if origins < needed_origins && self.job.shift.is_none() {
+        if origins < needed_origins && !self.may_bet() {
             return on_nothing(Verdict::NotEnoughEvidence(self.shortage(origins, needed_origins)));
         }
         if origins == 0 {
@@ -289,7 +288,7 @@ impl<'a> Contest<'a> {
             }
         };
         if origins < needed_origins {
-            return self.bet(&losses, evidence);
+            return self.bet(rows, &losses, evidence);
         }
         let policy = &self.model.gate;
         let known = slicing::Known { dataset: self.dataset, covariates: self.covariates };

@@ -41,7 +41,7 @@ pub struct PromisedGain {
 }
 
 impl Promised {
-    /// Who is not promoted promises nothing.
+    /// Who is not promoted promises nothing, and neither do bets: they say that there is a gain, not how large.
     pub(super) fn by(judgement: &Judgement) -> Option<Self> {
         let (candidate, opponent) = (judgement.candidate.as_ref()?, judgement.incumbent.as_ref()?);
         let statistics = &judgement.statistics;

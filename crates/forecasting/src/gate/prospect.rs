@@ -209,7 +209,7 @@ mod tests {
         let prospect = Prospect::of(1.95, 28, &first, usize::isqrt).expect("is within years");
         let needed = prospect.needed_origins as usize;
         assert!((95..=110).contains(&needed), "{needed}");
-        let level = Look { number: 2, compared_before: 1 }.level(policy.alpha);
+        let level = Look { number: 2, compared_before: 1, bets_before: 0 }.level(policy.alpha);
         let reference = Reference::new(needed, needed.isqrt(), 1);
         // Of 28 origins such a gain has 1.95 standard errors.
         let gain = 1.95 / 28.0_f64.sqrt();
@@ -227,9 +227,9 @@ mod tests {
     fn after_the_last_look_nothing_is_waited_for() {
         let policy = GatePolicy::default();
         let of = |look| Prospect::of(1.95, 28, &terms(&policy, look), usize::isqrt);
-        assert!(of(Look { number: 2, compared_before: 1 }).is_some());
-        assert_eq!(of(Look { number: 3, compared_before: 2 }), None);
-        assert_eq!(of(Look { number: 3, compared_before: 0 }), None);
+        assert!(of(Look { number: 2, compared_before: 1, bets_before: 0 }).is_some());
+        assert_eq!(of(Look { number: 3, compared_before: 2, bets_before: 0 }), None);
+        assert_eq!(of(Look { number: 3, compared_before: 0, bets_before: 0 }), None);
     }
 
     #[test]

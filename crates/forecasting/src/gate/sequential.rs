@@ -9,11 +9,17 @@
 //! Research 72:4). At each origin the gain `g = 5 (L_incumbent − L_candidate) / (L_incumbent + L_candidate)`, cut off at ±1, lies
 //! between −1 and 1, whatever the unit and however heavy the tail of the losses. Whoever stakes the share `λ` of a
 //! wealth of 1 has `Π (1 + λ g)` after a while. If no origin is expected to bring a gain, given those before it, no
-//! stake is expected to grow, and by Ville's inequality (1939) the wealth ever reaches `1 / α` with probability
-//! `α` at most, however often somebody looks. Nobody knows the best stake, so the wealth is spread over a few.
+//! stake is expected to grow, and by Ville's inequality (1939) the wealth ever reaches `1 / p` with probability
+//! `p` at most, however often somebody looks. Here `p` is one half of `α`: the other half is for the comparison of losses
+//! that follows once there are origins enough ([`look`](super::look)). Nobody knows the best stake, so the wealth is
+//! spread over a few.
+//!
+//! For that, bets on some origins must be the same bets on a later night: which of all origins since the cut-off are bet
+//! on does not depend on which of them have come, and one is left alone until it tells.
 //!
 //! Luck is ruled out for the gain of a typical origin, of which what is beyond half as much again counts no more: not
-//! for the mean, and not for the tail. So the floor stays as it is.
+//! for the mean, and not for the tail. Who wins most days and loses a few by far may well win the bets; so the floor stays
+//! as it is, and sees only the days that were there.
 
 use serde::{Deserialize, Serialize};
 
@@ -25,27 +31,28 @@ use crate::evaluation::PairedLosses;
 pub struct SinceShift {
     /// The most that the bets were ever worth; they began at 1.
     pub wealth: f64,
-    /// What they must have been worth: `1 / α`.
+    /// What they must have been worth: `2 / α`.
     pub needed_wealth: f64,
-    /// After how many of the origins they were; `None` if never.
+    /// After how many bets they were; `None` if never.
     pub decided_after: Option<u32>,
-    /// Origins whose horizons do not overlap.
+    /// Origins that were bet on.
     pub origins: u32,
 }
 
 impl SinceShift {
-    /// Tests losses of origins that come in the order of time.
+    /// Tests losses by bets on the origins `bet_on`, in the order of time. What origins with overlapping horizons say of
+    /// each other's hours is no news, so none of these overlap; the floor counts every point.
     ///
-    /// `overlap`: how many origins one horizon reaches over. What neighbours say of each other's hours is no news,
-    /// so only every `overlap`-th origin counts here; the floor counts every point.
-    pub fn test(losses: &PairedLosses, overlap: u32, alpha: f64) -> Self {
-        let gains: Vec<f64> = gains(losses).into_iter().step_by(overlap.max(1) as usize).collect();
-        Self::of(&gains, alpha)
+    /// `level`: how often luck may win.
+    pub fn test(losses: &PairedLosses, bet_on: &[usize], level: f64) -> Self {
+        let gains = gains(losses);
+        let gains: Vec<f64> = bet_on.iter().map(|&origin| gains[origin]).collect();
+        Self::of(&gains, level)
     }
 
     /// Where no origin is there yet.
-    pub(super) fn on_nothing(alpha: f64) -> Self {
-        Self::of(&[], alpha)
+    pub(super) fn on_nothing(level: f64) -> Self {
+        Self::of(&[], level)
     }
 
     /// Whether luck is ruled out.
@@ -53,8 +60,8 @@ impl SinceShift {
         self.decided_after.is_some()
     }
 
-    fn of(gains: &[f64], alpha: f64) -> Self {
-        let needed_wealth = 1.0 / alpha;
+    fn of(gains: &[f64], level: f64) -> Self {
+        let needed_wealth = 1.0 / level;
         let wealth: Vec<f64> = wealth(gains).collect();
         let count = |origins: usize| u32::try_from(origins).unwrap_or(u32::MAX);
         Self {
@@ -87,18 +94,15 @@ fn wealth(gains: &[f64]) -> impl Iterator<Item = f64> {
 
 /// The gain of each origin, from −1 to 1.
 fn gains(losses: &PairedLosses) -> Vec<f64> {
-    let mut sums: Vec<[f64; 2]> = Vec::new();
+    let mut sums = vec![[0.0; 2]; losses.origins()];
     for ((candidate, incumbent), &origin) in
         losses.candidate().iter().zip(losses.incumbent()).zip(losses.origin_of())
     {
-        let origin = origin as usize;
-        if sums.len() <= origin {
-            sums.resize(origin + 1, [0.0; 2]);
-        }
-        sums[origin][0] += candidate;
-        sums[origin][1] += incumbent;
+        let sum = &mut sums[origin as usize];
+        sum[0] += candidate;
+        sum[1] += incumbent;
     }
-    // Two sides without any error gain nothing on each other, and neither does an origin without a point.
+    // Two sides without any error gain nothing on each other.
     let gain = |[candidate, incumbent]: [f64; 2]| {
         let gain = SATURATION * (incumbent - candidate) / (incumbent + candidate);
         if gain.is_finite() { gain.clamp(-1.0, 1.0) } else { 0.0 }
@@ -112,10 +116,11 @@ mod tests {
     use crate::random::Random;
 
     /// One point per origin.
-    fn test(candidate: Vec<f64>, incumbent: Vec<f64>, alpha: f64) -> SinceShift {
+    fn test(candidate: Vec<f64>, incumbent: Vec<f64>, level: f64) -> SinceShift {
         let origin_of = (0..u32::try_from(candidate.len()).expect("is small")).collect();
         let losses = PairedLosses::new(candidate, incumbent, origin_of).expect("tests pair losses");
-        SinceShift::test(&losses, 1, alpha)
+        let all: Vec<usize> = (0..losses.origins()).collect();
+        SinceShift::test(&losses, &all, level)
     }
 
     /// A loss with a heavy tail, between 0.1 and 1000.
@@ -186,11 +191,13 @@ mod tests {
     }
 
     #[test]
-    fn of_overlapping_horizons_only_every_so_many_origins_count() {
-        let losses = PairedLosses::new(vec![1.0; 60], vec![3.0; 60], (0..60).collect()).expect("are paired");
-        let outcome = SinceShift::test(&losses, 7, 0.05);
-        assert_eq!(outcome.origins, 9);
-        let alone = SinceShift::test(&losses, 1, 0.05);
-        assert_eq!((alone.origins, alone.decided_after), (60, Some(6)));
+    fn only_what_is_bet_on_counts() {
+        let candidate = (0..60).map(|origin| if origin % 7 == 0 { 1.0 } else { 9.0 }).collect();
+        let losses = PairedLosses::new(candidate, vec![3.0; 60], (0..60).collect()).expect("are paired");
+        let weekly: Vec<usize> = (0..60).step_by(7).collect();
+        let outcome = SinceShift::test(&losses, &weekly, 0.05);
+        assert_eq!((outcome.origins, outcome.decided_after), (9, Some(6)));
+        let all: Vec<usize> = (0..60).collect();
+        assert_eq!(SinceShift::test(&losses, &all, 0.05).decided_after, None);
     }
 }

@@ -1,22 +1,23 @@
 //! How a candidate is judged on the origins since a declared shift, while these are fewer than the test of the average
 //! needs: the floor and the vetoes as ever, and bets in the place of that test.
 //!
-//! Bounds of the worst case and of slices are left out: a resample of a few origins knows nothing of a tail. Once there are
-//! as many origins as any candidate needs, it is judged like any other.
+//! Bounds of the worst case, of slices and of the coverage of intervals are left out: a resample of a few origins knows
+//! nothing of a tail. Once there are as many origins as any candidate needs, it is judged like any other.
 
 use jiff::tz::TimeZone;
 
 use super::{
     Contest, Evidence, Findings, Judgement, Shortage, SinceShift, Statistics, Terms, Verdict,
-    compare::on_every_point, sentence::beside_needed,
+    compare::on_every_point, look::level_of_bets, sentence::beside_needed,
 };
-use crate::evaluation::PairedLosses;
+use crate::evaluation::{PairedLosses, RowSet, origins_since};
 
-/// Compares the losses of two sides on origins since a shift. Whether luck made the average lower is told by bets,
-/// of however few origins; see [`Findings::are_undecided`].
-pub fn compare_since_shift(losses: &PairedLosses, terms: &Terms<'_>) -> Findings {
+/// Compares the losses of two sides on origins since a shift. Whether luck made the average lower is told by bets on
+/// `bet_on`, of however few origins; see [`Findings::are_undecided`].
+pub fn compare_since_shift(losses: &PairedLosses, terms: &Terms<'_>, bet_on: &[usize]) -> Findings {
     let mut findings = on_every_point(losses, terms);
-    findings.statistics.since_shift = Some(SinceShift::test(losses, terms.overlap, terms.policy.alpha));
+    let level = level_of_bets(terms.policy.alpha);
+    findings.statistics.since_shift = Some(SinceShift::test(losses, bet_on, level));
     findings
 }
 
@@ -28,22 +29,37 @@ impl Findings {
 }
 
 impl Contest<'_> {
+    /// Whether bets may take the place of the origins that are missing: only after a shift in this history, while there
+    /// are too few origins since then to learn from as many as are needed and to judge on as many. Who has few for
+    /// another reason, a late training say, waits for more; and who was compared has spent the part of bets, too.
+    pub(super) fn may_bet(&self) -> bool {
+        let (first, last) = (self.frame.first_target(), self.frame.last_target());
+        let (Some(shift), Some(first), Some(last)) = (self.job.shift, first, last) else { return false };
+        let origins = origins_since(shift, &self.frame.grid, last, self.model.horizon_steps).len();
+        let is_young = origins < 2 * self.needed_origins() as usize;
+        shift > first && is_young && self.given.look.compared_before == 0
+    }
+
     /// What the origins say that are there, which are fewer than the test of the average needs.
-    pub(super) fn bet(&self, losses: &PairedLosses, evidence: &Evidence) -> (Verdict, Statistics) {
+    pub(super) fn bet(
+        &self,
+        rows: &RowSet<'_>,
+        losses: &PairedLosses,
+        evidence: &Evidence,
+    ) -> (Verdict, Statistics) {
         let terms = self.terms(evidence, &[], &[]);
-        let findings = compare_since_shift(losses, &terms);
+        let bet_on = rows.telling_every(terms.overlap as usize);
+        let findings = compare_since_shift(losses, &terms, &bet_on);
         if findings.are_undecided() {
-            let next = strides_to_next_bet(losses.origins(), terms.overlap);
+            let next = strides_to_next_bet(rows.origins().len(), terms.overlap);
             return (self.bets_go_on(evidence.origins, next), findings.statistics);
         }
-        let Findings { objections, statistics } = findings;
-        let is_better = objections.is_empty();
-        (if is_better { Verdict::Promote } else { Verdict::KeepIncumbent(objections) }, statistics)
+        (Verdict::of(findings.objections), findings.statistics)
     }
 
     /// What is said before the first origin.
     pub(super) fn before_any_bet(&self) -> (Verdict, Statistics) {
-        let bets = SinceShift::on_nothing(self.model.gate.alpha);
+        let bets = SinceShift::on_nothing(level_of_bets(self.model.gate.alpha));
         (self.bets_go_on(0, 1), Statistics { since_shift: Some(bets), ..Statistics::default() })
     }
 
@@ -54,7 +70,7 @@ impl Contest<'_> {
     }
 }
 
-/// Only one of so many origins whose horizons overlap is another bet.
+/// Only one of so many origins whose horizons overlap is another bet, beginning with the first.
 fn strides_to_next_bet(origins: usize, overlap: u32) -> u32 {
     let since_last = u32::try_from(origins.saturating_sub(1)).unwrap_or(u32::MAX) % overlap;
     overlap - since_last
@@ -79,14 +95,15 @@ impl Judgement {
                 let next = next.map(|date| format!("the next look is expected by about {date}, and "));
                 Some(format!(
                     "bets on the candidate are worth up to {worth} of the {needed} that are needed after {origins} \
-                     origins{since}; {}from {} origins on it is judged like any other",
+                     origins{since}; {}from {} origins on it is judged like any other, by the \
+                     other half of alpha",
                     next.unwrap_or_default(),
                     shortage.needed_origins
                 ))
             }
             (Verdict::Promote, Some(after)) => Some(format!(
                 "bets on the candidate were worth the {needed} that are needed after {after} origins{since}, and up to \
-                 {worth} after all {origins}; so few do not bound the worst case and the errors on slices"
+                 {worth} after all {origins}; so few do not bound the worst case, the errors on slices and the coverage of intervals"
             )),
             _ => None,
         }

@@ -26,19 +26,26 @@ pub(super) fn declared(rows: &RowSet<'_>, policy: &SlicePolicy, known: &Known<'_
     let clocks = clocks(rows);
     let mut slices = if policy.series { of_series(rows) } else { Vec::new() };
     slices.extend(policy.attributes.iter().flat_map(|name| of_attribute(rows, known.covariates, name)));
-    if policy.weekend {
-        slices.push(Slice { name: SliceName::Weekend, points: points(&clocks, Clock::is_weekend) });
-    }
-    if let Some([first, last]) = policy.peak_hours {
-        let is_peak = |clock: Clock| within(clock.hour, first, last);
-        slices.push(Slice { name: SliceName::PeakHours, points: points(&clocks, is_peak) });
-    }
+    slices.extend(declared_by_clock(&clocks, policy));
     if policy.holidays {
         let calendar = known.dataset.holidays.as_ref().map(HolidayRegion::calendar);
         let days = step_days(&rows.frame().grid);
         let is_free =
             |clock: Clock| calendar.is_some_and(|calendar| holds_holiday(calendar, clock.date, days));
         slices.push(Slice { name: SliceName::Holidays, points: points(&clocks, is_free) });
+    }
+    slices
+}
+
+/// Those of the policy that a clock tells; `clocks` has one of each point.
+pub(crate) fn declared_by_clock(clocks: &[Clock], policy: &SlicePolicy) -> Vec<Slice> {
+    let mut slices = Vec::new();
+    if policy.weekend {
+        slices.push(Slice { name: SliceName::Weekend, points: points(clocks, Clock::is_weekend) });
+    }
+    if let Some([first, last]) = policy.peak_hours {
+        let is_peak = |clock: Clock| within(clock.hour, first, last);
+        slices.push(Slice { name: SliceName::PeakHours, points: points(clocks, is_peak) });
     }
     slices
 }

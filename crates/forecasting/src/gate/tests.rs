@@ -4,6 +4,7 @@ use crate::{
         contest, history, id, judgement_of, level_times, long_mean, model, model_with, recorded,
         seasonal_naive, version,
     },
+    models::WeeklyMean,
     names::{DatasetName, ModelName},
 };
 

@@ -32,8 +32,8 @@ pub struct Judgement {
     /// How often its rows were looked at.
     #[serde(default)]
     pub looks: Looks,
-    /// What a promotion promises, for the monitor to hold against what is delivered; `None` for any other verdict, and
-    /// in judgements from before promises were made.
+    /// What a promotion promises, for the monitor to hold against what is delivered; `None` for any other verdict, where
+    /// bets decided (so few origins promise nothing), and in judgements from before promises were made.
     #[serde(default)]
     pub promised: Option<Promised>,
 }
@@ -391,7 +391,7 @@ mod tests {
     fn a_promotion_says_what_it_promises_and_any_verdict_how_often_its_rows_were_looked_at() {
         let gain = |measured, shrunken| PromisedGain { measured, shrunken, standard_error: 0.01 };
         let promised = Some(Promised { average: gain(0.059, 0.041), worst_case: gain(0.082, 0.03) });
-        let looks = Looks { at_candidate: 1, at_these_rows: 3, expected_by_luck: 0.12, left: 22 };
+        let looks = Looks { at_these_rows: 3, expected_by_luck: 0.12, left: 22, ..Looks::default() };
         let verdict = Verdict::NoCandidate("none".to_owned());
         let mut judgement = Judgement { looks, promised, ..Judgement::without_evidence(verdict) };
         let reasons = judgement.reasons();

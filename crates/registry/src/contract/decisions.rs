@@ -147,7 +147,13 @@ pub async fn bets_are_looked_at_until_they_are_decided(registry: Opened, other: 
         assert_eq!(decision.look, number);
         assert_eq!(other.waiting().await.expect("can be read"), [decision]);
     }
-    let last = NewDecision { look: 2 * MAX_LOOKS + 1, ..promote(&made, None) };
+    // Then losses are compared, and there are the looks that any candidate has.
+    let mut compared = bets_go_on(&made, 2 * MAX_LOOKS + 1);
+    compared.judgement.statistics.since_shift = None;
+    compared.judgement.looks.bets_at_candidate = 2 * MAX_LOOKS;
+    let compared = recorded(decide(&registry, &compared, minute(2)).await);
+    assert_eq!(other.waiting().await.expect("can be read"), [compared]);
+    let last = NewDecision { look: 2 * MAX_LOOKS + 2, ..promote(&made, None) };
     assert!(recorded(decide(&other, &last, minute(3)).await).promoted.is_some());
     assert_eq!(registry.waiting().await.expect("can be read"), []);
 }

@@ -148,7 +148,13 @@ pub(super) fn judgement(verdict: Verdict) -> Judgement {
         evidence,
         statistics,
         grounds: Some(grounds),
-        looks: Looks { at_candidate: 1, at_these_rows: 2, expected_by_luck: 0.1 + 0.2, left: 17 },
+        looks: Looks {
+            at_candidate: 1,
+            bets_at_candidate: 3,
+            at_these_rows: 2,
+            expected_by_luck: 0.1 + 0.2,
+            left: 17,
+        },
         promised: Some(Promised { average: gain, worst_case: gain }),
     }
 }

@@ -56,7 +56,7 @@ struct Played {
     model: ModelSpec,
     count: usize,
     rules: Vec<Rule>,
-    shift: Option<forecasting::certification::Shift>,
+    shift: Option<forecasting::certification::LevelShift>,
     harmful_every: usize,
 }
 

@@ -67,7 +67,7 @@ async fn given(environment: &Environment, decision: &Decision) -> Result<Given, 
     let latest = before.iter().find(|other| other.job == decision.job);
     Ok(Given {
         look: earlier::look(decision.look, latest),
-        earlier: earlier::comparisons(before),
+        earlier: earlier::past_looks(before, &decision.job),
         ..Given::to(&decision.judgement, decision.look)
     })
 }

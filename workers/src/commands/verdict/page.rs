@@ -153,11 +153,15 @@ fn rests_on(told: &Told) -> Vec<String> {
 
 fn hints(told: &Told) -> Vec<String> {
     let (model, version, look) = (&told.decision.model, told.version.version, told.decision.look);
+    let Judgement { verdict, statistics, grounds, .. } = &told.decision.judgement;
     let mut lines = Vec::new();
+    if *verdict == Verdict::Promote && statistics.since_shift.is_some() {
+        lines.push("Bets decided it, on so few origins that no gain is promised.".to_owned());
+    }
     if told.looks > 1 {
         lines.push(format!("It was looked at {} times; --look says which look is shown.", told.looks));
     }
-    if told.decision.judgement.grounds.is_some() {
+    if grounds.is_some() {
         let of_look = if told.looks > 1 { format!(" --look {look}") } else { String::new() };
         lines.push(format!(
             "`gatecast verdict {model} {version}{of_look} --replay` finds it again from these and compares every bit; \

@@ -252,6 +252,18 @@ fn a_page_says_at_once_what_was_decided_and_then_all_that_it_follows_from() {
 }
 
 #[test]
+fn a_promotion_by_bets_promises_nothing_and_the_page_says_so() {
+    let words = "no gain is promised";
+    let of = |since_shift| {
+        let statistics = Statistics { since_shift, ..Statistics::default() };
+        page(&told(Judgement { verdict: Verdict::Promote, statistics, ..worse_at_weekends() }, 1), None)
+    };
+    let bets = SinceShift { wealth: 68.3, needed_wealth: 40.0, decided_after: Some(8), origins: 8 };
+    says(&of(Some(bets)), &[words]);
+    assert!(!of(None).contains(words));
+}
+
+#[test]
 fn a_candidate_that_failed_as_measured_was_not_resampled_and_the_page_says_so() {
     let (candidate, opponent, against) = (3.0, 2.5, Side::Incumbent);
     let floor = Objection::WorstCaseNotBetter { candidate, opponent, against, tail_points: 30, points: 672 };

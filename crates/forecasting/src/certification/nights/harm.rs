@@ -1,6 +1,6 @@
 //! Candidates that must not go live.
 
-use super::super::{points::Points, windows::random_of};
+use super::super::{horror::plant_points, points::Points, windows::random_of};
 
 /// What is wrong with a candidate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -13,7 +13,6 @@ pub(super) enum Harm {
     Horrible,
 }
 
-const HORRIBLE: f64 = 0.001;
 const OFF_BY: f64 = 25.0;
 
 impl Harm {
@@ -34,14 +33,7 @@ impl Harm {
                     *error = (*error + actual) / scale - actual;
                 }
             }
-            Harm::Horrible => {
-                let mut random = random_of(seed, [origin, 0]);
-                for error in errors {
-                    if random.share() < HORRIBLE {
-                        *error += OFF_BY.copysign(*error);
-                    }
-                }
-            }
+            Harm::Horrible => plant_points(errors, OFF_BY, &mut random_of(seed, [origin, 0])),
         }
     }
 }

@@ -2,19 +2,20 @@
 //!
 //! Every night a model is trained on what is known, the rule judges it against the incumbent, and whoever is the
 //! incumbent then forecasts the next day. All rules see the same models: the learner, the seed and the harmful
-//! candidates are the same, and a rule that judges on a holdout keeps it from the training.
+//! candidates are the same, and a rule that judges on a holdout keeps it from the training. A candidate is judged on its
+//! night or never: who lacks evidence is not looked at again, and bets on one do not go on.
 
-mod contest;
 mod entry;
 mod harm;
+mod replaying;
 mod report;
 mod timeline;
 mod trained;
 
-use jiff::civil::Date;
+use jiff::{SignedDuration, civil::Date};
 use serde::Serialize;
 
-use self::{contest::Contest, timeline::Timeline, trained::Trained};
+use self::{replaying::Replaying, timeline::Timeline, trained::Trained};
 use super::{
     Rule,
     spread::{Stage, Work},
@@ -31,24 +32,24 @@ pub use report::{Replay, RuleReplay};
 /// What is played.
 #[derive(Debug, Clone)]
 pub struct NightsSettings<'a> {
-    /// What the history is of.
+    /// What the history is of: of it counts only that its values are known at once. Covariates and holidays are left out.
     pub dataset: &'a DatasetSpec,
-    /// The horizon, what is trained every night (the first learner), how far it looks back, and how much evidence
-    /// is needed.
+    /// The horizon, what is trained every night (the first learner and no other), how far it looks back, and the gate
+    /// policy, as far as [`CertifySettings::model`](super::CertifySettings::model) says.
     pub model: &'a ModelSpec,
     /// How many nights.
     pub nights: usize,
     /// The rules to play with.
     pub rules: &'a [Rule],
     /// A level shift to plant, and to declare.
-    pub shift: Option<Shift>,
+    pub shift: Option<LevelShift>,
     /// Every so many nights the candidate is a harmful one; never with 0.
     pub harmful_every: usize,
 }
 
 /// From a day on, all values are multiplied.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Shift {
+pub struct LevelShift {
     /// The first local day.
     pub date: Date,
     /// By what; 0.3 takes 70 % away, 1 changes nothing and only declares a drift.
@@ -61,6 +62,12 @@ pub enum NightsError {
     /// There is nothing.
     #[error("there is no value")]
     NoValue,
+    /// Who forecast these nights would have known less than the replay knows.
+    #[error("availability_delay {delay}: nights are played only where values are known at once")]
+    Delay {
+        /// Of the dataset.
+        delay: SignedDuration,
+    },
     /// The history does not even have a holdout.
     #[error(transparent)]
     NoHoldout(#[from] TooLittleHistory),
@@ -119,9 +126,9 @@ pub fn replay(frame: &Frame, settings: &NightsSettings<'_>, work: &Work<'_>) -> 
     let shifted = settings.shift.map(|shift| timeline.shifted(frame, shift)).transpose()?;
     let frame = shifted.as_ref().unwrap_or(frame);
     let trained = Trained::all(frame, &timeline, settings, work)?;
-    let contest = Contest { timeline: &timeline, trained: &trained, settings, stop: work.stop };
+    let replaying = Replaying { timeline: &timeline, trained: &trained, settings, stop: work.stop };
     let played =
-        work.spread(Stage::Judging, settings.rules.len(), |rule| contest.play(&settings.rules[rule]))?;
+        work.spread(Stage::Judging, settings.rules.len(), |rule| replaying.play(&settings.rules[rule]))?;
     Ok(report::sum_up(&timeline, settings, played))
 }
 

@@ -4,8 +4,8 @@ use jiff::civil::Date;
 use serde::Serialize;
 
 use super::{
-    NightsSettings, Shift,
-    contest::{Played, Served},
+    LevelShift, NightsSettings,
+    replaying::{Played, Served},
     timeline::Timeline,
 };
 use crate::evaluation::worst_case;
@@ -24,7 +24,7 @@ pub struct Replay {
     /// Nights with a harmful candidate.
     pub harmful_candidates: usize,
     /// The shift that was planted and declared.
-    pub shift: Option<Shift>,
+    pub shift: Option<LevelShift>,
     /// In the order of the settings.
     pub rules: Vec<RuleReplay>,
 }

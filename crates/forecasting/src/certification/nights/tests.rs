@@ -1,10 +1,12 @@
 use std::num::NonZeroUsize;
 
+use jiff::SignedDuration;
+
 use super::{super::RULES, entry::Entry, *};
 use crate::{
     examples::{dataset, grid, history, model, start},
     learning::StopFlag,
-    series::Frame,
+    series::{Frame, Series},
 };
 
 const DAYS: i64 = 150;
@@ -54,10 +56,29 @@ fn every_rule_plays_the_same_nights() {
 }
 
 #[test]
+fn blocks_of_nights_are_those_of_the_gate() {
+    let dataset: DatasetSpec =
+        toml::from_str("name = 'd'\nfrequency = 'P2D'\ntime_zone = 'Europe/Berlin'").expect("is a dataset");
+    let series = Series { id: crate::examples::id("shop"), start: start(), values: vec![1.0; 300] };
+    let frame = Frame::new(dataset.grid(), vec![series]).expect("is one series");
+    let model = ModelSpec { horizon_steps: 3, ..elastic_net() };
+    let settings = NightsSettings {
+        dataset: &dataset,
+        model: &model,
+        nights: 12,
+        rules: &RULES,
+        shift: None,
+        harmful_every: 0,
+    };
+    let timeline = Timeline::lay(&frame, &settings).expect("is long enough");
+    assert_eq!((timeline.overlap, timeline.block_origins), (3, 4), "four origins in seven days");
+}
+
+#[test]
 fn after_a_declared_shift_the_days_since_then_teach_and_judge() {
     let (dataset, model, frame) = (dataset(), elastic_net(), history(200));
     // The last night is 29 days before the end.
-    let shift = Some(Shift { date: date(200 - 28 - 30), factor: 0.3 });
+    let shift = Some(LevelShift { date: date(200 - 28 - 30), factor: 0.3 });
     let settings = NightsSettings {
         dataset: &dataset,
         model: &model,
@@ -83,7 +104,7 @@ fn after_a_declared_shift_the_days_since_then_teach_and_judge() {
     assert!(!entry(at + 10, 1).since_shift, "only Gatecast's gate is told");
     let replay = played(&frame, &settings, 2).expect("is long enough");
     assert_eq!(replay.shift, shift);
-    assert!(replay.rules.iter().all(|rule| rule.live_wape.is_finite() && rule.harmful_nights == 0));
+    assert_eq!(of(&replay, "newest-wins").promotions, 40);
 }
 
 #[test]
@@ -102,12 +123,19 @@ fn what_cannot_be_played_says_why() {
     };
     let short = problem(&history(100), &settings);
     assert!(short.starts_with("117 origins are needed: 60 nights, 28 before"), "{short}");
+    let mut late = dataset.clone();
+    late.availability_delay = SignedDuration::from_hours(48);
+    let late = problem(&history(DAYS), &NightsSettings { dataset: &late, nights: 12, ..settings.clone() });
+    assert_eq!(late, "availability_delay PT48H: nights are played only where values are known at once");
     let none = problem(&history(0), &settings);
     assert_eq!(none, "there is no value");
-    let far =
-        NightsSettings { shift: Some(Shift { date: date(3), factor: 0.3 }), nights: 12, ..settings.clone() };
+    let far = NightsSettings {
+        shift: Some(LevelShift { date: date(3), factor: 0.3 }),
+        nights: 12,
+        ..settings.clone()
+    };
     assert!(problem(&history(DAYS), &far).starts_with("shift 2025-01-09: is not one of the nights from"));
-    let negative = Shift { date: date(DAYS - 35), factor: -1.0 };
+    let negative = LevelShift { date: date(DAYS - 35), factor: -1.0 };
     let negative = NightsSettings { shift: Some(negative), nights: 12, ..settings };
     assert_eq!(problem(&history(DAYS), &negative), "shift factor -1: must be a positive number");
 }

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use jiff::{SignedDuration, Timestamp, civil::Date};
 
-use super::{super::points::Points, NightsError, NightsSettings, Shift};
+use super::{super::points::Points, LevelShift, NightsError, NightsSettings};
 use crate::{
     evaluation::{FrameCoverage, LossScales, RowSet, holdout_origins, older_half, size_holdout},
     series::Frame,
@@ -33,14 +33,18 @@ pub(super) const FOLLOW: usize = 28;
 
 impl Timeline {
     pub(super) fn lay(frame: &Frame, settings: &NightsSettings<'_>) -> Result<Self, NightsError> {
+        let delay = settings.dataset.availability_delay;
+        if !delay.is_zero() {
+            return Err(NightsError::Delay { delay });
+        }
         let (grid, nights, horizon_steps) = (&frame.grid, settings.nights, settings.model.horizon_steps);
         let coverage = FrameCoverage::of(frame).ok_or(NightsError::NoValue)?;
         let holdout = size_holdout(settings.model, settings.dataset, &coverage)?.origins as usize;
         let FrameCoverage { first_target, last_target, .. } = coverage;
         let third = grid.advance(first_target, grid.steps_up_to(first_target, last_target) / 3);
         let origins = holdout_origins(grid, third, SignedDuration::ZERO, last_target, horizon_steps);
-        let overlap = (horizon_steps as usize).div_ceil(grid.steps_per_stride());
-        let block_origins = overlap.max(grid.steps_per_season() / grid.steps_per_stride());
+        let overlap = grid.strides_of(horizon_steps) as usize;
+        let block_origins = overlap.max(grid.strides_per_week() as usize);
         let needed = holdout + overlap + nights + FOLLOW;
         if origins.len() < needed {
             let (follow, has) = (FOLLOW, origins.len());
@@ -91,7 +95,7 @@ impl Timeline {
     }
 
     /// The history with a shift.
-    pub(super) fn shifted(&self, frame: &Frame, shift: Shift) -> Result<Frame, NightsError> {
+    pub(super) fn shifted(&self, frame: &Frame, shift: LevelShift) -> Result<Frame, NightsError> {
         if !(shift.factor.is_finite() && shift.factor > 0.0) {
             return Err(NightsError::ShiftFactor { factor: shift.factor });
         }
@@ -104,7 +108,7 @@ impl Timeline {
         Ok(frame)
     }
 
-    fn night_of(&self, shift: Shift) -> Result<usize, NightsError> {
+    fn night_of(&self, shift: LevelShift) -> Result<usize, NightsError> {
         let nights = self.first_night..self.first_night + self.nights;
         let dates = &self.dates[nights.clone()];
         let outside =

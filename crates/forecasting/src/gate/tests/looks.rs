@@ -12,7 +12,9 @@ fn looks_at_the_same_rows_are_counted_and_nothing_else_follows_from_them() {
         judgement_of(&Contest { given, ..contest(&better, Some(&worse), &frame) })
     };
     let alone = judged(&[], Look::FIRST);
-    assert_eq!(alone.looks, Looks { at_candidate: 1, at_these_rows: 1, expected_by_luck: 0.04, left: 24 });
+    let first =
+        Looks { at_candidate: 1, at_these_rows: 1, expected_by_luck: 0.04, left: 24, ..Looks::default() };
+    assert_eq!(alone.looks, first);
     let same = alone.as_past_look().expect("compared losses");
     let before = PastLook { first_origin: start(), last_target: version(long_mean(), 20).cut_off, ..same };
     let among = judged(&[same, before, same], Look::FIRST);
@@ -20,7 +22,7 @@ fn looks_at_the_same_rows_are_counted_and_nothing_else_follows_from_them() {
     assert!(among.reasons().iter().any(|reason| reason.starts_with("this is look 3 at these rows")));
     assert_eq!(Judgement { looks: alone.looks, ..among }, alone);
     // A further look has less of alpha, and counts on.
-    let again = judged(&[same], Look { number: 2, compared_before: 1 });
+    let again = judged(&[same], Look { number: 2, compared_before: 1, bets_before: 0 });
     assert_eq!((again.looks.at_candidate, again.looks.at_these_rows), (2, 2));
     assert!((again.looks.expected_by_luck - 0.045).abs() < 1e-12, "{again:?}");
 }
@@ -31,7 +33,7 @@ fn a_look_that_came_too_early_to_compare_spends_nothing_and_forgets_nothing() {
     let mut empty = frame.clone();
     empty.series.iter_mut().for_each(|series| series.values.fill(f64::NAN));
     for (frame, compared_before) in [(&frame, 0), (&frame, 1), (&empty, 1)] {
-        let given = &Given { look: Look { number: 2, compared_before }, ..Given::default() };
+        let given = &Given { look: Look { number: 2, compared_before, bets_before: 0 }, ..Given::default() };
         let contest = Contest { given, ..contest(&candidate, None, frame) };
         let judgement = judgement_of(&contest);
         assert_eq!(judgement.verdict.name(), "not-enough-evidence");

@@ -17,7 +17,7 @@ fn three_good_weeks(worse_by: f64) -> Vec<f64> {
 }
 
 fn further(number: u32) -> Look {
-    Look { number, compared_before: number - 1 }
+    Look { number, compared_before: number - 1, bets_before: 0 }
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn a_further_look_must_be_more_certain_to_promote_and_proves_as_much_on_slices()
     let case = |look| Case { look, ..Case::default() };
     assert!(case(Look::FIRST).promotes(&candidate, &incumbent));
     assert!(!case(further(2)).promotes(&candidate, &incumbent));
-    let too_early = Look { number: 2, compared_before: 0 };
+    let too_early = Look { number: 2, compared_before: 0, bets_before: 0 };
     assert!(case(too_early).promotes(&candidate, &incumbent), "the look before compared nothing");
 
     let statistics = |look| {

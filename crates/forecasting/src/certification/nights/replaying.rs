@@ -8,7 +8,7 @@ use std::{
 use super::{
     super::{
         rules::Rule,
-        trial::{Finding, GateTerms, Trial},
+        trial::{GateTerms, Ruling, Trial},
     },
     NightsSettings,
     entry::{Entry, Key},
@@ -19,7 +19,7 @@ use crate::learning::{StopFlag, Stopped};
 
 /// What is the same for all rules.
 #[derive(Clone, Copy)]
-pub(super) struct Contest<'a> {
+pub(super) struct Replaying<'a> {
     pub(super) timeline: &'a Timeline,
     pub(super) trained: &'a Trained<'a>,
     pub(super) settings: &'a NightsSettings<'a>,
@@ -54,9 +54,9 @@ pub(super) struct Served {
     pub(super) losses: Vec<f64>,
 }
 
-impl Contest<'_> {
+impl Replaying<'_> {
     pub(super) fn play(self, rule: &Rule) -> Result<Played, Stopped> {
-        let mut errors = Errors { contest: self, known: BTreeMap::new() };
+        let mut errors = Errors { replaying: self, known: BTreeMap::new() };
         let mut played = Played::default();
         let mut incumbent = Key::first(self.timeline);
         for night in self.timeline.first_night..self.timeline.first_night + self.timeline.nights {
@@ -101,23 +101,23 @@ impl Contest<'_> {
 
 /// Errors of models, each computed once.
 struct Errors<'a> {
-    contest: Contest<'a>,
+    replaying: Replaying<'a>,
     known: BTreeMap<(Key, usize), Vec<f64>>,
 }
 
 impl Errors<'_> {
     fn promotes(&mut self, rule: &Rule, entry: &Entry, incumbent: Key) -> Result<bool, Stopped> {
         let origins: Vec<usize> = entry.judged.clone().collect();
-        let mut trial = Trial::on(&self.contest.trained.points, &origins);
+        let mut trial = Trial::on(&self.replaying.trained.points, &origins);
         for &origin in &origins {
             trial.candidate.extend_from_slice(self.of(entry.key, origin)?);
             trial.incumbent.extend_from_slice(self.of(incumbent, origin)?);
         }
-        let terms = self.contest.terms();
+        let terms = self.replaying.terms();
         Ok(if entry.since_shift {
             trial.promotes_since_shift(&terms)
         } else {
-            (rule.decide)(&trial, &terms) == Finding::Promote
+            (rule.decide)(&trial, &terms) == Ruling::Promote
         })
     }
 
@@ -133,11 +133,11 @@ impl Errors<'_> {
     }
 
     fn of(&mut self, key: Key, origin: usize) -> Result<&[f64], Stopped> {
-        let contest = self.contest;
+        let replaying = self.replaying;
         Ok(match self.known.entry((key, origin)) {
             btree_map::Entry::Occupied(known) => known.into_mut(),
             btree_map::Entry::Vacant(unknown) => {
-                let errors = contest.trained.errors(key, origin..origin + 1, contest.stop)?;
+                let errors = replaying.trained.errors(key, origin..origin + 1, replaying.stop)?;
                 unknown.insert(errors.concat())
             }
         })
