@@ -93,7 +93,8 @@ pub async fn a_candidate_that_lacks_evidence_is_looked_at_twice_more(registry: O
     prepare(&registry).await;
     let made = propose(&registry, "j1").await;
     let shortage = Shortage { origins: 3, needed_origins: 28, expected: Some(minute(9)), unsure: Vec::new() };
-    let waits = judgement(Verdict::NotEnoughEvidence(shortage));
+    let mut waits = judgement(Verdict::NotEnoughEvidence(shortage));
+    waits.looks.bets_at_candidate = 0;
     let look = |look: u32| NewDecision {
         look,
         as_of: minute(i64::from(look)),
