@@ -126,7 +126,7 @@ pub struct Row {
     pub what: &'static str,
     /// What a perfect gate would do.
     pub wish: Wish,
-    /// One for each of [`RULES`].
+    /// One for each of [`RULES`](super::RULES).
     pub outcomes: Vec<Outcome>,
 }
 
