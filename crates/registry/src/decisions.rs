@@ -100,6 +100,11 @@ impl Decision {
     }
 }
 
+/// Whether a candidate that waited was refused without a look of its own: a newer winner took its place.
+pub(crate) fn was_ended(candidate: Option<&Version>) -> bool {
+    candidate.is_some_and(|candidate| candidate.state == VersionState::Refused)
+}
+
 impl NewDecision {
     pub(crate) fn is_to_promote(&self) -> bool {
         matches!(self.judgement.verdict, Verdict::Promote)

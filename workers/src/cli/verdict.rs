@@ -11,7 +11,7 @@ what it allowed, the mean error of each origin, the largest errors, and what the
 
 --replay loads both artifacts, the specifications of then and the history as of then, judges again as the gatekeeper \
 did, and compares every bit of the record: `identical`, or what differs and exit code 1. --what-if lays keys of the \
-table [gate] over the policy and judges under that: --what-if alpha=0.1 --what-if slices.series=true \
+table [gate] (but holdout_origins and max_holdout_share, which a training goes by) over the policy and judges under that: --what-if alpha=0.1 --what-if slices.series=true \
 --what-if 'range=[0, 20000]'. Neither decides or records anything. An artifact that has expired \
 (retention.artifacts_days) cannot be judged again.")]
 pub struct Verdict {

@@ -64,7 +64,7 @@ impl<'a> Bench<'a> {
     ) -> Result<Self, Stopped> {
         let (grid, model) = (&frame.grid, settings.model);
         let overlap = grid.strides_of(model.horizon_steps);
-        let block = overlap.max(grid.strides_per_week()) as usize;
+        let block = grid.strides_drawn_together(model.horizon_steps) as usize;
         let every = fits.fitted.len();
         let couples: Vec<(usize, usize)> = (0..every * every)
             .map(|number| (number / every, number % every))

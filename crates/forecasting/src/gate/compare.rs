@@ -90,7 +90,7 @@ fn resample(losses: &PairedLosses, terms: &Terms<'_>, findings: &mut Findings) {
     let declared = slices::declared(losses, terms, &resampling);
     let searched = slices::searched(losses, terms, &resampling);
 
-    objections.extend(worst_case.as_ref().and_then(|test| worst_case::object(test, terms, &resampling)));
+    objections.extend(worst_case.as_ref().and_then(|test| worst_case::object(test, terms)));
     for prospect in objections.iter_mut().filter_map(Objection::prospect_mut) {
         // Whoever waits is asked for both again.
         let of_average = statistics.average.as_ref().and_then(|test| average::prospect(test, terms));

@@ -307,11 +307,11 @@ impl<'a> Contest<'a> {
 
     fn terms<'t>(&'t self, evidence: &Evidence, declared: &'t [Slice], searched: &'t [Slice]) -> Terms<'t> {
         let grid = &self.frame.grid;
-        let overlap = grid.strides_of(self.model.horizon_steps);
+        let horizon_steps = self.model.horizon_steps;
         Terms {
             policy: &self.model.gate,
-            overlap,
-            block_origins: overlap.max(grid.strides_per_week()),
+            overlap: grid.strides_of(horizon_steps),
+            block_origins: grid.strides_drawn_together(horizon_steps),
             declared,
             searched,
             // The same rows are resampled alike, whenever and wherever.

@@ -33,7 +33,8 @@ pub enum Objection {
         p: f64,
         /// How often it may.
         alpha: f64,
-        /// When it and the worst case would be told from luck; `None`: not within years, or no look is left.
+        /// When it would be told from luck; where it is waited for, it and the worst case. `None`: not within years, or no
+        /// look is left.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         prospect: Option<Prospect>,
     },

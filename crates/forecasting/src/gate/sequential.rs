@@ -15,7 +15,8 @@
 //! spread over a few.
 //!
 //! For that, bets on some origins must be the same bets on a later night: which of all origins since the cut-off are bet
-//! on does not depend on which of them have come, and one is left alone until it tells.
+//! on does not depend on which of them have come, and one is left alone until it tells. (Values that come late or are
+//! corrected, and series that begin later, change bets that were made: as far as that happens, the limit is not exact.)
 //!
 //! Luck is ruled out for the gain of a typical origin, of which what is beyond half as much again counts no more: not
 //! for the mean, and not for the tail. Who wins most days and loses a few by far may well win the bets; so the floor stays
@@ -23,7 +24,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::evaluation::PairedLosses;
+use crate::evaluation::{OriginLosses, PairedLosses};
 
 /// What the origins since a shift say about a candidate's average error.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -94,20 +95,12 @@ fn wealth(gains: &[f64]) -> impl Iterator<Item = f64> {
 
 /// The gain of each origin, from −1 to 1.
 fn gains(losses: &PairedLosses) -> Vec<f64> {
-    let mut sums = vec![[0.0; 2]; losses.origins()];
-    for ((candidate, incumbent), &origin) in
-        losses.candidate().iter().zip(losses.incumbent()).zip(losses.origin_of())
-    {
-        let sum = &mut sums[origin as usize];
-        sum[0] += candidate;
-        sum[1] += incumbent;
-    }
     // Two sides without any error gain nothing on each other.
-    let gain = |[candidate, incumbent]: [f64; 2]| {
+    let gain = |OriginLosses { candidate, incumbent, .. }| {
         let gain = SATURATION * (incumbent - candidate) / (incumbent + candidate);
         if gain.is_finite() { gain.clamp(-1.0, 1.0) } else { 0.0 }
     };
-    sums.into_iter().map(gain).collect()
+    losses.per_origin().into_iter().map(gain).collect()
 }
 
 #[cfg(test)]

@@ -174,8 +174,9 @@ impl Judgement {
         let worst = worst.max_by(|one, other| one.ratio.total_cmp(&other.ratio));
         let found = worst.map(|SliceTest { slice, ratio, allowed, .. }| {
             let ratio = beside(*ratio, 1.0);
+            let slices = if looked_at == 1 { "slice" } else { "slices" };
             format!(
-                "on none of {looked_at} slices is the error more than {allowed:.2} × as large with confidence; most \
+                "on none of {looked_at} {slices} is the error more than {allowed:.2} × as large with confidence; most \
                  on {slice}, measured {ratio} ×"
             )
         });

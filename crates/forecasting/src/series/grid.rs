@@ -151,12 +151,14 @@ impl Grid {
         horizon_steps.div_ceil(stride).max(1)
     }
 
-    /// Forecast origins in seven days, rounded up.
-    pub fn strides_per_week(&self) -> u32 {
-        match self.frequency {
+    /// Neighbouring origins that are drawn together where origins are resampled: those that a horizon covers, and those of
+    /// seven days at least.
+    pub fn strides_drawn_together(&self, horizon_steps: u32) -> u32 {
+        let per_week = match self.frequency {
             Frequency::Minutes(_) => 7,
             Frequency::Days(days) => 7_u32.div_ceil(days.into()),
-        }
+        };
+        per_week.max(self.strides_of(horizon_steps))
     }
 
     fn date(&self, at: Timestamp) -> Date {

@@ -196,13 +196,19 @@ pub async fn a_winner_since_a_shift_ends_the_wait_of_those_before_it(registry: O
     let shortage = Shortage { origins: 3, needed_origins: 28, expected: None, unsure: Vec::new() };
     let lacks = judgement(Verdict::NotEnoughEvidence(shortage));
     recorded(decide(&registry, &NewDecision { judgement: lacks, ..promote(&usual, None) }, minute(2)).await);
-    propose_since_a_shift(&registry, "j3").await;
+    let third = propose_since_a_shift(&registry, "j3").await;
     let last = propose_since_a_shift(&registry, "j4").await;
     recorded(decide(&registry, &promote(&last, None), minute(4)).await);
     assert_eq!(state(&other, 1).await, (VersionState::Refused, minute(4)));
     assert_eq!(state(&other, 2).await, (VersionState::Pending, minute(1)), "it knows of no shift");
     assert_eq!(state(&other, 3).await, (VersionState::Pending, minute(1)), "its verdict is still to come");
     assert_eq!(state(&other, 4).await, (VersionState::Promoted, minute(4)));
+    // A look that was under way finds that it is over, and one that comes late and waits has nothing to wait for.
+    let under_way = decide(&registry, &NewDecision { look: 2, ..promote(&first, Some(1)) }, minute(5)).await;
+    assert!(matches!(&under_way, Decided::AlreadyDecided(decision) if decision.look == 1), "{under_way:?}");
+    let late = NewDecision { judged_against: Some(1), ..bets_go_on(&third, 1) };
+    recorded(decide(&registry, &late, minute(6)).await);
+    assert_eq!(state(&other, 3).await, (VersionState::Refused, minute(6)));
 }
 
 pub async fn a_second_look_promotes_and_ends_the_wait(registry: Opened, _: Opened) {

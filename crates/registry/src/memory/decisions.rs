@@ -5,7 +5,10 @@ use forecasting::names::ModelName;
 use jiff::Timestamp;
 
 use super::State;
-use crate::{Decided, Decision, InForce, JobId, MadeBy, NewDecision, RegistryError, Version, VersionState};
+use crate::{
+    Decided, Decision, InForce, JobId, MadeBy, NewDecision, RegistryError, Version, VersionState,
+    decisions::was_ended,
+};
 
 impl State {
     pub(super) fn decide(&mut self, new: &NewDecision, now: Timestamp) -> Result<Decided, RegistryError> {
@@ -14,6 +17,9 @@ impl State {
             return Ok(Decided::AlreadyDecided(decision.clone()));
         }
         let candidate = self.version_of_job(&new.job).cloned();
+        if let Some(decision) = latest.filter(|_| was_ended(candidate.as_ref())) {
+            return Ok(Decided::AlreadyDecided(decision.clone()));
+        }
         new.check(self.job(&new.job)?, candidate.as_ref(), latest)?;
         let current = self.incumbent(&new.model).cloned();
         let bank = self.edge_cases.get(&new.model).map_or(&[][..], Vec::as_slice);
@@ -32,9 +38,6 @@ impl State {
         let promoted = candidate
             .filter(|_| deed.promotes)
             .map(|candidate| self.put_into_use(&candidate, current.as_ref(), MadeBy::Decision(id), now));
-        if let Some(promoted) = promoted.as_ref().filter(|_| self.knows_of_a_shift(&new.job)) {
-            self.end_superseded(&new.model, promoted.version, now);
-        }
         let decision = Decision {
             id,
             job: new.job.clone(),
@@ -50,6 +53,9 @@ impl State {
             barred_by: deed.barred_by,
         };
         self.decisions.push(decision.clone());
+        if self.knows_of_a_shift(&new.job) {
+            self.end_superseded(&new.model, now);
+        }
         self.count_looks(&new.model, &new.replayed_edge_cases());
         Ok(Decided::Recorded(decision))
     }
@@ -75,15 +81,21 @@ impl State {
             && self.versions.get(&decision.model).into_iter().flatten().any(supersedes)
     }
 
-    /// Refuses the older candidates since a shift that wait: nobody looks at them once a newer one is in use.
-    fn end_superseded(&mut self, model: &ModelName, promoted: u32, now: Timestamp) {
-        let waits = |older: &&Version| {
-            let job = &older.proposal.job;
-            let was_judged = self.decision_of_job(job).is_some();
-            older.state == VersionState::Pending && was_judged && self.knows_of_a_shift(job)
+    /// Refuses the judged candidates since a shift that wait and are older than one that was put into use: nobody looks
+    /// at them any more.
+    fn end_superseded(&mut self, model: &ModelName, now: Timestamp) {
+        let since_shift = || {
+            let versions = self.versions.get(model).into_iter().flatten();
+            versions.filter(|version| self.knows_of_a_shift(&version.proposal.job))
         };
-        let older = self.versions.get(model).into_iter().flatten().filter(|older| older.version < promoted);
-        let ended: Vec<u32> = older.filter(waits).map(|older| older.version).collect();
+        let won =
+            |version: &&Version| matches!(version.state, VersionState::Promoted | VersionState::Retired);
+        let winner = since_shift().filter(won).map(|winner| winner.version).max();
+        let waits = |older: &&Version| {
+            let was_judged = self.decision_of_job(&older.proposal.job).is_some();
+            Some(older.version) < winner && older.state == VersionState::Pending && was_judged
+        };
+        let ended: Vec<u32> = since_shift().filter(waits).map(|older| older.version).collect();
         for version in ended {
             self.set_state(model, version, VersionState::Refused, now);
         }

@@ -9,7 +9,10 @@ use super::super::{Connection, DbRow, Store};
 use super::{REGISTRY, acts, edge_cases, jobs, objects, versions};
 use crate::{
     Act, Decided, Decision, InForce, Incumbent, JobId, MAX_LOOKS, MadeBy, NewDecision, RegistryError,
-    StoredObject, VersionState, decisions::Deed, error::storable_json, incumbents::succession,
+    StoredObject, VersionState,
+    decisions::{Deed, was_ended},
+    error::storable_json,
+    incumbents::succession,
 };
 
 /// Compares the generation and sets the incumbent under the write lock, taken before the first read: of
@@ -27,6 +30,9 @@ pub(super) async fn decide(
     };
     let job = jobs::known(&mut transaction, &new.job).await?;
     let candidate = versions::of_job(&mut transaction, &new.job).await?;
+    if let Some(decision) = latest.as_ref().filter(|_| was_ended(candidate.as_ref())) {
+        return Ok(Decided::AlreadyDecided(decision.clone()));
+    }
     new.check(&job, candidate.as_ref(), latest.as_ref())?;
     let current = incumbent(&mut transaction, &new.model).await?;
     let bank = edge_cases::of_model(&mut transaction, &new.model).await?;
@@ -45,10 +51,10 @@ pub(super) async fn decide(
             let maker = Maker::Decision(decision_id);
             let succession = Succession { model: &new.model, version, maker, now };
             succession.carry_out(&mut transaction, current.as_ref()).await?;
-            if job.shift.is_some() {
-                versions::end_superseded(&mut transaction, &new.model, version, now).await?;
-            }
         }
+    }
+    if job.shift.is_some() {
+        versions::end_superseded(&mut transaction, &new.model, now).await?;
     }
     edge_cases::count_looks(&mut transaction, &new.model, &new.replayed_edge_cases()).await?;
     let decision = of_job(&mut transaction, &new.job).await?.ok_or(sqlx::Error::RowNotFound)?;

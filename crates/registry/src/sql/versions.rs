@@ -75,24 +75,29 @@ pub(super) async fn set_state(
     Ok(())
 }
 
-/// Refuses the older candidates since a shift that wait: nobody looks at them once a newer one is in use.
+/// Refuses the judged candidates since a shift that wait and are older than one that was put into use: nobody looks at
+/// them any more.
 pub(super) async fn end_superseded(
     db: &mut Connection,
     model: &ModelName,
-    promoted: u32,
     now: Timestamp,
 ) -> sqlx::Result<()> {
     sqlx::query(
         "UPDATE version SET state = $1, state_since = $2
-         WHERE model = $3 AND version < $4 AND state = $5
+         WHERE model = $3 AND state = $4
                AND EXISTS (SELECT 1 FROM job WHERE job.job_id = version.job_id AND job.shift IS NOT NULL)
-               AND EXISTS (SELECT 1 FROM decision WHERE decision.job_id = version.job_id)",
+               AND EXISTS (SELECT 1 FROM decision WHERE decision.job_id = version.job_id)
+               AND version < (SELECT max(winner.version) FROM version AS winner
+                              JOIN job AS its_job ON its_job.job_id = winner.job_id
+                              WHERE winner.model = $3 AND its_job.shift IS NOT NULL
+                                    AND winner.state IN ($5, $6))",
     )
     .bind(VersionState::Refused.name())
     .bind(to_micros(now))
     .bind(model.as_str())
-    .bind(i64::from(promoted))
     .bind(VersionState::Pending.name())
+    .bind(VersionState::Promoted.name())
+    .bind(VersionState::Retired.name())
     .execute(db)
     .await?;
     Ok(())

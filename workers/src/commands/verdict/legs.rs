@@ -84,6 +84,10 @@ fn facts(judgement: &Judgement) -> Vec<Leg> {
     let Statistics { contracts, edge_cases, .. } = &judgement.statistics;
     let mut legs = Vec::new();
     legs.extend(judgement.evidence.measured.map(|measured| cost_leg(&measured, &Objections::of(judgement))));
+    if Objections::of(judgement).outcome(|objection| *objection == Objection::NoIntervals) == Outcome::Fails {
+        let told = "none, and what is in use has some".to_owned();
+        legs.push(Leg { name: "intervals".to_owned(), outcome: Outcome::Fails, told });
+    }
     legs.extend(contracts.iter().map(contract_leg));
     legs.extend(edge_cases.iter().map(edge_case_leg));
     legs

@@ -44,7 +44,8 @@ fn headline(told: &Told, decided: &GateDecision) -> String {
     let decision = match decided {
         GateDecision::Promoted(event) => painted(&format!("PROMOTED, generation {}", event.generation), GOOD),
         GateDecision::Refused(_) => match &told.decision.judgement.verdict {
-            Verdict::Promote => painted("OVERRULED by a person", BAD),
+            Verdict::Promote if told.decision.barred_by.is_some() => painted("OVERRULED by a person", BAD),
+            Verdict::Promote => painted("IN USE before, by an act of a person", GOOD),
             Verdict::NotEnoughEvidence(_) => painted("UNDECIDED", BAD),
             Verdict::KeepIncumbent(_) | Verdict::NoCandidate(_) => painted("REFUSED", BAD),
         },

@@ -11,7 +11,7 @@ use forecasting::{
     names::{LearnerName, SeriesId},
 };
 use jiff::{SignedDuration, Timestamp};
-use registry::{JobId, Proposal, StoredObject, VersionState};
+use registry::{Act, ActKind, JobId, Proposal, StoredObject, VersionState};
 use unicode_width::UnicodeWidthStr as _;
 
 use super::{charts::Charts, *};
@@ -340,7 +340,7 @@ fn every_fact_about_a_candidate_is_a_leg() {
         ..Statistics::default()
     };
     let evidence = Evidence { measured: Some(measured), ..Evidence::default() };
-    let verdict = Verdict::KeepIncumbent(vec![slow]);
+    let verdict = Verdict::KeepIncumbent(vec![slow, Objection::NoIntervals]);
     let judgement = Judgement { verdict, evidence, statistics, ..worse_at_weekends() };
     let legs: Vec<String> = legs::of(&judgement)
         .iter()
@@ -350,6 +350,7 @@ fn every_fact_about_a_candidate_is_a_leg() {
         legs,
         [
             "cost fails: 1234 bytes, loaded in 31.000 s; 21 series answered in 0.015 s",
+            "intervals fails: none, and what is in use has some",
             "contract passes: forecasts do not rise with price: 64 forecasts tried, at worst by 0.00 %",
             "contract fails: forecasts do not rise with price: 64 forecasts tried, at worst by 12.50 %",
             "contract not asked: forecasts do not rise with price: the candidate has no coefficients",
@@ -377,9 +378,23 @@ fn a_verdict_of_one_look_of_several_says_so() {
 
 #[test]
 fn a_winner_that_a_person_keeps_out_is_not_called_refused() {
-    let page = page(&told(Judgement { verdict: Verdict::Promote, ..worse_at_weekends() }, 1), None);
-    assert!(page.starts_with("bike-demand, version 2: OVERRULED by a person\n"), "{page}");
-    says(&page, &["verdict: promote (look 1 of 1"]);
+    let mut winner = told(Judgement { verdict: Verdict::Promote, ..worse_at_weekends() }, 1);
+    let forced = page(&winner, None);
+    assert!(forced.starts_with("bike-demand, version 2: IN USE before, by an act of a person\n"), "{forced}");
+    winner.decision.barred_by = Some(Act {
+        id: 1,
+        message_id: "freeze".to_owned(),
+        model: winner.decision.model.clone(),
+        kind: ActKind::Freeze,
+        by: "ann".to_owned(),
+        reason: "the fair".to_owned(),
+        expires: None,
+        acted_at: NOW,
+        refusal: None,
+    });
+    let frozen = page(&winner, None);
+    assert!(frozen.starts_with("bike-demand, version 2: OVERRULED by a person\n"), "{frozen}");
+    says(&frozen, &["verdict: promote (look 1 of 1"]);
 }
 
 #[test]

@@ -104,7 +104,8 @@ fn after_a_declared_shift_the_days_since_then_teach_and_judge() {
     assert!(!entry(at + 10, 1).since_shift, "only Gatecast's gate is told");
     let replay = played(&frame, &settings, 2).expect("is long enough");
     assert_eq!(replay.shift, shift);
-    assert_eq!(of(&replay, "newest-wins").promotions, 40);
+    let ours = of(&replay, "gatecast");
+    assert!(ours.promotions >= 1 && ours.days_to_recover.is_some(), "{ours:?}");
 }
 
 #[test]

@@ -44,7 +44,7 @@ impl Timeline {
         let third = grid.advance(first_target, grid.steps_up_to(first_target, last_target) / 3);
         let origins = holdout_origins(grid, third, SignedDuration::ZERO, last_target, horizon_steps);
         let overlap = grid.strides_of(horizon_steps) as usize;
-        let block_origins = overlap.max(grid.strides_per_week() as usize);
+        let block_origins = grid.strides_drawn_together(horizon_steps) as usize;
         let needed = holdout + overlap + nights + FOLLOW;
         if origins.len() < needed {
             let (follow, has) = (FOLLOW, origins.len());

@@ -49,11 +49,7 @@ pub(in crate::gate) fn test(
 }
 
 /// What the test holds against the candidate, whose worst-case error is lower as measured.
-pub(in crate::gate) fn object(
-    test: &WorstCaseTest,
-    terms: &Terms<'_>,
-    resampling: &Resampling,
-) -> Option<Objection> {
+pub(in crate::gate) fn object(test: &WorstCaseTest, terms: &Terms<'_>) -> Option<Objection> {
     let &WorstCaseTest { ratio, upper, allowed, .. } = test;
     if upper < allowed {
         return None;
@@ -64,7 +60,7 @@ pub(in crate::gate) fn object(
         allowed,
         alpha: terms.level(),
         against: terms.opponent,
-        prospect: prospect(test, terms, resampling),
+        prospect: None, // of both legs, once both are known
     })
 }
 
