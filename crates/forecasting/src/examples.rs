@@ -6,14 +6,28 @@ use jiff::Timestamp;
 
 use crate::{
     artifact::Bundle,
-    gate::{Contest, Given, Judgement, RecordedJob, judge},
+    gate::{Contest, Given, Judgement, Look, RecordedJob, Side, Terms, judge},
     learning::StopFlag,
     models::{BoostedTrees, Forest, Model, SeasonalNaive, WeeklyMean},
     names::{LearnerName, SeriesId},
     preprocessing::FeatureSpec,
     series::{Covariates, Frame, Grid, Series},
-    spec::{DatasetSpec, ModelSpec},
+    spec::{DatasetSpec, GatePolicy, ModelSpec},
 };
+
+/// A first look at losses of days that do not overlap, without slices.
+pub(crate) fn first_look(policy: &GatePolicy) -> Terms<'_> {
+    Terms {
+        policy,
+        overlap: 1,
+        block_origins: 7,
+        declared: &[],
+        searched: &[],
+        seed: 1,
+        opponent: Side::Incumbent,
+        look: Look::FIRST,
+    }
+}
 
 pub(crate) fn dataset() -> DatasetSpec {
     let toml = "name = 'footfall'\nfrequency = 'PT1H'\ntime_zone = 'Europe/Berlin'";

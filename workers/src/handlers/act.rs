@@ -6,7 +6,7 @@ use artifacts::{ArtifactStore, DecodedModels};
 use forecasting::{
     artifact::{ArtifactName, Bundle},
     names::ModelName,
-    routing::{AtHand, Live, Serving, flaw},
+    routing::{AtHand, Serving, flaw},
     spec::ModelSpec,
 };
 use history::History;
@@ -16,7 +16,7 @@ use registry::{Act, ActKind, ActRefusal, Acted, InForce, Incumbent, NewAct, Regi
 use runner::{CpuPool, HandleError, Handler, JobContext};
 use tracing::info;
 
-use super::{compute, convert, read_error, registry_error, rejected, unusable};
+use super::{compute, convert, read_error, registry_error, rejected, untried, unusable};
 use crate::{metrics, roles::forecaster};
 
 /// Carries out what a person wants done about a model.
@@ -138,13 +138,7 @@ impl ActHandler {
         let dataset = self.registry.dataset(&model.dataset).await.map_err(registry_error)?;
         let dataset =
             dataset.ok_or_else(|| rejected(format!("dataset {} was not applied", model.dataset)))?;
-        let live = Live {
-            version: version.version,
-            generation: 0, // it has none yet
-            since: version.state_since,
-            artifact,
-            bundle,
-        };
+        let live = untried(version, bundle);
         let serving = Serving { model: model.clone(), dataset: dataset.spec, incumbent: Some(live) };
         let dataset = &serving.dataset;
         let revision = self.history.revision(&dataset.name).await.map_err(read_error)?;

@@ -19,11 +19,13 @@ pub use judge::JudgeHandler;
 pub use record::{RecordForecastsHandler, RecordObservationsHandler};
 pub use train::TrainHandler;
 
+use std::sync::Arc;
+
 use artifacts::{ArtifactStoreError, LoadError};
-use forecasting::learning::StopFlag;
+use forecasting::{artifact::Bundle, learning::StopFlag, routing::Live};
 use history::{ReadError, RecordError};
 use jiff::Timestamp;
-use registry::RegistryError;
+use registry::{RegistryError, Version};
 use runner::{CpuPool, HandleError};
 
 /// What is away is waited for, what another attempt may find gone is tried again; the rest would end the same way.
@@ -59,6 +61,17 @@ fn put_error(error: ArtifactStoreError) -> HandleError {
         ArtifactStoreError::Missing { .. }
         | ArtifactStoreError::Damaged { .. }
         | ArtifactStoreError::TooLarge { .. } => HandleError::rejected(error),
+    }
+}
+
+/// A version that was never in use, as if it were.
+fn untried(version: &Version, bundle: Arc<Bundle>) -> Live {
+    Live {
+        version: version.version,
+        generation: 0, // it has none yet
+        since: version.state_since,
+        artifact: version.proposal.artifact,
+        bundle,
     }
 }
 

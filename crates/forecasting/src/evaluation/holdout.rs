@@ -200,23 +200,23 @@ pub(super) fn last_known_step(
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use proptest::prelude::*;
 
     use super::*;
 
-    fn at(text: &str) -> Timestamp {
+    pub(in crate::evaluation) fn at(text: &str) -> Timestamp {
         text.parse().expect("tests write time stamps")
     }
 
-    fn dataset(frequency: &str, zone: &str, delay: &str) -> DatasetSpec {
+    pub(in crate::evaluation) fn dataset(frequency: &str, zone: &str, delay: &str) -> DatasetSpec {
         let toml = format!(
             "name = 'd'\nfrequency = '{frequency}'\ntime_zone = '{zone}'\navailability_delay = '{delay}'"
         );
         toml::from_str(&toml).expect("is a dataset")
     }
 
-    fn model(horizon: u32, gate: &str) -> ModelSpec {
+    pub(in crate::evaluation) fn model(horizon: u32, gate: &str) -> ModelSpec {
         let toml = format!(
             "name = 'm'\ndataset = 'd'\nhorizon = {horizon}\nlearners = [{{ learner = 'weekly-mean' }}]\n[gate]\n{gate}"
         );

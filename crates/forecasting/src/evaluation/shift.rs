@@ -127,23 +127,10 @@ fn needed(shift: Timestamp, dataset: &DatasetSpec, coverage: &FrameCoverage, hor
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn at(text: &str) -> Timestamp {
-        text.parse().expect("tests write time stamps")
-    }
+    use crate::evaluation::holdout::tests::{self as holdout_tests, at, model};
 
     fn dataset(frequency: &str, delay: &str) -> DatasetSpec {
-        let toml = format!(
-            "name = 'd'\nfrequency = '{frequency}'\ntime_zone = 'Europe/Berlin'\navailability_delay = '{delay}'"
-        );
-        toml::from_str(&toml).expect("is a dataset")
-    }
-
-    fn model(horizon: u32, gate: &str) -> ModelSpec {
-        let toml = format!(
-            "name = 'm'\ndataset = 'd'\nhorizon = {horizon}\nlearners = [{{ learner = 'weekly-mean' }}]\n[gate]\n{gate}"
-        );
-        toml::from_str(&toml).expect("is a model")
+        holdout_tests::dataset(frequency, "Europe/Berlin", delay)
     }
 
     /// 200 days of 21 series, which end with the last step before a local midnight in February.

@@ -101,7 +101,8 @@ mod tests {
     use super::*;
     use crate::{
         evaluation::{PairedLosses, average},
-        gate::{Look, Side, Terms, legs},
+        examples::first_look,
+        gate::legs,
         random::Random,
         spec::GatePolicy,
     };
@@ -147,16 +148,7 @@ mod tests {
     #[test]
     fn what_winners_promise_is_much_nearer_to_what_they_deliver_than_what_was_measured() {
         let policy = GatePolicy::default();
-        let terms = Terms {
-            policy: &policy,
-            overlap: 1,
-            block_origins: 7,
-            declared: &[],
-            searched: &[],
-            seed: 1,
-            opponent: Side::Incumbent,
-            look: Look::FIRST,
-        };
+        let terms = first_look(&policy);
         let mut random = Random::new(17);
         let (mut winners, mut measured_off, mut promised_off, mut too_much) = (0.0, 0.0, 0.0, 0.0);
         for _ in 0..30_000 {

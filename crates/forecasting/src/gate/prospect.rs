@@ -146,22 +146,14 @@ impl Verdict {
 mod tests {
     use super::*;
     use crate::{
+        examples::first_look,
         gate::{Look, Side, fixed_b::long_run_variance},
         random::Random,
         spec::GatePolicy,
     };
 
     fn terms(policy: &GatePolicy, look: Look) -> Terms<'_> {
-        Terms {
-            policy,
-            overlap: 1,
-            block_origins: 7,
-            declared: &[],
-            searched: &[],
-            seed: 1,
-            opponent: Side::Incumbent,
-            look,
-        }
+        Terms { look, ..first_look(policy) }
     }
 
     fn luck(prospect: Option<Prospect>) -> Objection {

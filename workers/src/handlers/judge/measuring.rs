@@ -16,7 +16,11 @@ use forecasting::{
 use jiff::{SignedDuration, Timestamp};
 use registry::Version;
 
-use crate::{cpu_time::thread_cpu_time, handlers::convert, roles::forecaster};
+use crate::{
+    cpu_time::thread_cpu_time,
+    handlers::{convert, untried},
+    roles::forecaster,
+};
 
 /// The fastest of so many tries counts: what else the machine and the network do makes them slower, never faster.
 const TRIES: u32 = 3;
@@ -50,14 +54,7 @@ async fn load_once(models: &DecodedModels, version: &Version) -> Result<Loaded, 
     let began = Instant::now();
     let (bundle, size_bytes) = models.load_anew(&artifact).await?;
     let time = began.elapsed();
-    let live = Live {
-        version: version.version,
-        generation: 0, // it has none yet
-        since: version.state_since,
-        artifact,
-        bundle,
-    };
-    Ok(Loaded { live, size_bytes, time })
+    Ok(Loaded { live: untried(version, bundle), size_bytes, time })
 }
 
 /// Lets a candidate answer a request as if it were in use. Only its own computing counts, so a busy machine holds nothing

@@ -4,10 +4,10 @@ use super::*;
 use crate::{
     artifact::Bundle,
     examples::{
-        contest, grid, history, id, judgement_of, long_mean, model_with, recorded, seasonal_naive, start,
-        version,
+        contest, first_look, grid, history, id, judgement_of, long_mean, model_with, recorded,
+        seasonal_naive, start, version,
     },
-    gate::{EdgeCase, ErrorBound, Given, Look, Looks, PastLook, RecordedJob, Side},
+    gate::{EdgeCase, ErrorBound, Given, Look, Looks, PastLook, RecordedJob},
     series::Frame,
     spec::GatePolicy,
 };
@@ -254,16 +254,8 @@ fn only_origins_that_tell_are_bet_on_and_a_late_one_moves_no_other() {
 fn compared(candidate: Vec<f64>, incumbent: Vec<f64>) -> Findings {
     let points = u32::try_from(candidate.len()).expect("tests are small");
     let losses = PairedLosses::new(candidate, incumbent, (0..points).map(|point| point / 24).collect());
-    let terms = Terms {
-        policy: &GatePolicy::default(),
-        overlap: 1,
-        block_origins: 7,
-        declared: &[],
-        searched: &[],
-        seed: 1,
-        opponent: Side::Incumbent,
-        look: Look::FIRST,
-    };
+    let policy = GatePolicy::default();
+    let terms = first_look(&policy);
     let losses = losses.expect("tests pair losses");
     let all: Vec<usize> = (0..losses.origins()).collect();
     compare_since_shift(&losses, &terms, &all)
